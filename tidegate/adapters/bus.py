@@ -1,0 +1,43 @@
+"""Tidegate's events, put on its bus; the message is a sentence that a person can read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+    from tidegate.domain.identity import ReleaseRef
+
+
+class Bus:
+    """Publishes the events of releases."""
+
+    def __init__(self, client: EventBridgeClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def publish(self, kind: str, ref: ReleaseRef, message: str, **detail: Any) -> None:  # noqa: ANN401
+        """Put one event; an entry that the bus refuses is an error, since PutEvents itself does not fail."""
+        body = {
+            "service": ref.service,
+            "release": ref.id,
+            "execution": ref.execution,
+            "message": message,
+            **detail,
+        }
+        answer = self._client.put_events(
+            Entries=[
+                {
+                    "EventBusName": self._name,
+                    "Source": "tidegate",
+                    "DetailType": kind,
+                    "Detail": json.dumps(body, default=str),
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            refused = answer["Entries"][0]
+            text = f"the bus refused {kind}: {refused.get('ErrorCode')}: {refused.get('ErrorMessage')}"
+            raise RuntimeError(text)

@@ -1,0 +1,106 @@
+"""Documents and artifacts in S3: what is too large for a state, and what must never change once written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from tidegate.domain.identity import ReleaseRef
+
+Model = TypeVar("Model", bound=BaseModel)
+ABSENT: Final = frozenset({"404", "NoSuchKey"})
+EXISTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+
+
+def release_prefix(ref: ReleaseRef) -> str:
+    """Where the documents of a release lie."""
+    return f"releases/{ref.service}/{ref.id}/"
+
+
+def stage_prefix(ref: ReleaseRef, stage: str) -> str:
+    """Where the documents of one stage of a release lie."""
+    return f"{release_prefix(ref)}stages/{stage}/"
+
+
+class Documents:
+    """One bucket, read and written by key."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self.client = client
+        self.bucket = bucket
+
+    def write(self, key: str, model: BaseModel) -> None:
+        """Write a model as JSON; a second time replaces it by the same."""
+        self.write_bytes(key, model.model_dump_json().encode(), "application/json")
+
+    def read(self, key: str, kind: type[Model]) -> Model:
+        """Read a model back; LookupError where there is no such document."""
+        found = self.find(key, kind)
+        if found is None:
+            message = f"s3://{self.bucket}/{key} does not exist"
+            raise LookupError(message)
+        return found
+
+    def find(self, key: str, kind: type[Model]) -> Model | None:
+        """Read a model back, or None."""
+        body = self.find_bytes(key)
+        return None if body is None else kind.model_validate_json(body)
+
+    def write_bytes(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        """Write an object."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def find_bytes(self, key: str) -> bytes | None:
+        """An object's bytes, or None."""
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return None
+            raise
+
+    def exists(self, key: str) -> bool:
+        """Whether an object stands under the key."""
+        try:
+            self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return False
+            raise
+        return True
+
+    def write_once(self, key: str, file: Path) -> bool:
+        """Upload a file unless the key is taken (S3 conditional write); False where it was.
+
+        Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
+        """
+        try:
+            with file.open("rb") as body:
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in EXISTS:
+                return False
+            raise
+        return True
+
+    def download(self, key: str, file: Path) -> None:
+        """Copy an object into a file."""
+        self.client.download_file(self.bucket, key, str(file))
+
+    def copy_from(self, source: Documents, key: str) -> None:
+        """Copy an object of another bucket under the same key, unless it is here already."""
+        if not self.exists(key):
+            self.client.copy({"Bucket": source.bucket, "Key": key}, self.bucket, key)
+
+    def presign(self, method: str, key: str, seconds: int) -> str:
+        """A URL that allows one method (`get_object` or `put_object`) on one key for some seconds."""
+        return self.client.generate_presigned_url(
+            method, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+        )

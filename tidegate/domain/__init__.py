@@ -1,0 +1,1 @@
+"""What Tidegate knows and decides, as values: no AWS, no clock, no environment."""

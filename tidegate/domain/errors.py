@@ -1,0 +1,83 @@
+"""The closed list of errors that leave a task, each under its class name.
+
+The state machines catch them by these names and a test matches both ways. An error that is not in this
+list is a fault of Tidegate or of the platform. The message is one readable line for the operator.
+"""
+
+from __future__ import annotations
+
+
+class TidegateError(Exception):
+    """The root of the list; never raised itself."""
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0) -> None:
+        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(f"{place}{message}")
+        self.file = file
+        self.line = line
+
+
+class MalformedEvent(TidegateError):
+    """An event that names no commit in the way its source documents; it goes to the dead-letter queue."""
+
+
+class InvalidConfiguration(TidegateError):
+    """The service's tidegate.yaml (or samconfig.toml) is wrong; the message names file, line and remedy."""
+
+
+class InvalidTemplate(TidegateError):
+    """The service's template cannot be read, translated or placed; the mistake is the user's."""
+
+
+class UnsupportedTemplate(TidegateError):
+    """The template is right but asks for something that Tidegate does not release; it is named."""
+
+
+class InvalidSource(TidegateError):
+    """The commit's source is not what it claims: wrong hash, too large, unsafe paths, unreadable."""
+
+
+class BuildFailed(TidegateError):
+    """A function's artifact cannot be made: a dependency that does not resolve, missing code or handler."""
+
+
+class TestsFailed(TidegateError):
+    """The service's own tests failed, never ended, or could not be run."""
+
+    __test__ = False  # pytest would collect it by its name
+
+
+class ChangeSetFailed(TidegateError):
+    """CloudFormation refused the change set, or its execution failed and was rolled back by the platform."""
+
+
+class StackNeedsOperator(TidegateError):
+    """The stack is in a state that only a person can end, such as UPDATE_ROLLBACK_FAILED."""
+
+
+class SmokeFailed(TidegateError):
+    """The new version failed at 0 % traffic."""
+
+
+class ApprovalRejected(TidegateError):
+    """A person said no, or nobody answered in time."""
+
+
+class CanaryFailed(TidegateError):
+    """The judge found the new version worse than the stable one."""
+
+
+class InsufficientEvidence(TidegateError):
+    """The longest hold has passed without enough evidence, and the policy is not to promote on silence."""
+
+
+class ClaimLost(TidegateError):
+    """Another execution holds the service now; this one must write nothing more."""
+
+
+class ForeignChange(TidegateError):
+    """Somebody outside Tidegate moved an alias in the middle of a rollout; it is not fought."""
+
+
+class RestoreFailed(TidegateError):
+    """An alias could not be put back; an operator is needed."""

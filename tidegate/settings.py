@@ -1,0 +1,140 @@
+"""The only reader of the environment: what the pipeline's stack tells its functions, parsed once.
+
+A function is given only the variables that it needs; asking for one that it was not given is an error that
+names the variable, since it means that the stack and the code disagree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property, lru_cache
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from tidegate.domain.identity import Frozen, StageName
+
+PREFIX: Final = "TIDEGATE_"
+
+
+class StageTarget(Frozen):
+    """An account and a region that releases go to; Tidegate's stage stack is deployed there."""
+
+    name: StageName
+    account: str
+    region: str
+    production: bool = False
+
+    @property
+    def deploy_role(self) -> str:
+        """The role that tasks assume to work in the stage."""
+        return f"arn:aws:iam::{self.account}:role/tidegate-deploy-{self.name}"
+
+    @property
+    def cloudformation_role(self) -> str:
+        """The role that CloudFormation works with in the stage."""
+        return f"arn:aws:iam::{self.account}:role/tidegate-cloudformation-{self.name}"
+
+    @property
+    def bucket(self) -> str:
+        """The stage's own artifact bucket: Lambda reads code only from a bucket of its region."""
+        return f"tidegate-artifacts-{self.name}-{self.account}-{self.region}"
+
+
+class Settings:
+    """Typed access to the TIDEGATE_* variables; times are in seconds."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+
+    def _get(self, name: str) -> str:
+        try:
+            return self._environment[PREFIX + name]
+        except KeyError:
+            message = f"{PREFIX}{name} is not set: the pipeline's stack does not give it to this function"
+            raise LookupError(message) from None
+
+    @property
+    def ledger_table(self) -> str:
+        """The name of the DynamoDB table that holds the ledger."""
+        return self._get("LEDGER_TABLE")
+
+    @property
+    def artifact_bucket(self) -> str:
+        """The bucket of artifacts and of the releases' documents."""
+        return self._get("ARTIFACT_BUCKET")
+
+    @property
+    def source_bucket(self) -> str:
+        """The bucket that `tidegate push` writes bundles to."""
+        return self._get("SOURCE_BUCKET")
+
+    @property
+    def event_bus(self) -> str:
+        """The name of Tidegate's event bus."""
+        return self._get("EVENT_BUS")
+
+    @property
+    def release_machine(self) -> str:
+        """The ARN of the release state machine."""
+        return self._get("RELEASE_MACHINE")
+
+    @property
+    def rollback_machine(self) -> str:
+        """The ARN of the rollback state machine."""
+        return self._get("ROLLBACK_MACHINE")
+
+    @property
+    def sandbox_function(self) -> str:
+        """The qualified ARN of the test sandbox."""
+        return self._get("SANDBOX_FUNCTION")
+
+    @cached_property
+    def stages(self) -> tuple[StageTarget, ...]:
+        """The stages in the order of a release."""
+        return TypeAdapter(tuple[StageTarget, ...]).validate_python(json.loads(self._get("STAGES")))
+
+    def stage(self, name: str) -> StageTarget:
+        """The stage of that name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @cached_property
+    def branches(self) -> frozenset[str]:
+        """The branches whose commits are released."""
+        return frozenset(filter(None, self._get("BRANCHES").split(",")))
+
+    @property
+    def supersede(self) -> bool:
+        """Whether a waiting release gives way to a newer commit, instead of being released in its turn."""
+        return self._environment.get(PREFIX + "ON_NEWER_COMMIT", "supersede") == "supersede"
+
+    @property
+    def build_runtime(self) -> str | None:
+        """The runtime to build for, whatever the template says; set in the local cloud only."""
+        return self._environment.get(PREFIX + "BUILD_RUNTIME")
+
+    @property
+    def build_architecture(self) -> str | None:
+        """The same for the architecture."""
+        return self._environment.get(PREFIX + "BUILD_ARCHITECTURE")
+
+    @property
+    def pace(self) -> float:
+        """What every duration is multiplied by: 1 on AWS, less in the local cloud."""
+        return float(self._environment.get(PREFIX + "PACE", "1"))
+
+    def paced(self, seconds: float) -> int:
+        """A duration as a Wait state takes it: whole seconds, at least one."""
+        return max(1, round(seconds * self.pace))
+
+    @property
+    def metric_period(self) -> int:
+        """The period of AWS/Lambda metrics: 60 s on AWS."""
+        return self.paced(60)
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """The settings of this process."""
+    return Settings({key: value for key, value in os.environ.items() if key.startswith(PREFIX)})

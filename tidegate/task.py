@@ -1,0 +1,184 @@
+"""What every handler shares: parsing its request, its tools, structured logs, and recording a decision.
+
+A handler is a function of a request and the tools; `task` makes a Lambda handler of it. Errors leave under
+their class name, and the state machine catches them by it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+from pydantic import BaseModel
+
+from tidegate.domain.ledger import Entry
+from tidegate.settings import Settings, StageTarget, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from tidegate.adapters.bus import Bus
+    from tidegate.adapters.documents import Documents
+    from tidegate.adapters.ledger import Ledger
+    from tidegate.domain.identity import ReleaseRef
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
+LOGGER: Final = Logger(service="tidegate")
+# Fewer, longer attempts than the default: the state machine retries as well.
+CLIENT_CONFIG: Final = Config(
+    retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=60
+)
+
+
+class StageTools:
+    """Clients and documents of one stage, under its deploy role."""
+
+    def __init__(self, target: StageTarget, session_name: str) -> None:
+        self.target = target
+        self._session_name = session_name
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        answer = boto3.client("sts", config=CLIENT_CONFIG).assume_role(
+            RoleArn=self.target.deploy_role, RoleSessionName=self._session_name[:64]
+        )
+        credentials = answer["Credentials"]
+        return boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=self.target.region,
+        )
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation of the stage."""
+        return self._session.client("cloudformation", config=CLIENT_CONFIG)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """Lambda of the stage; a smoke test may run as long as a function may."""
+        return self._session.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905)))
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """CloudWatch of the stage."""
+        return self._session.client("cloudwatch", config=CLIENT_CONFIG)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs of the stage."""
+        return self._session.client("logs", config=CLIENT_CONFIG)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The stage's artifact bucket."""
+        from tidegate.adapters.documents import Documents
+
+        return Documents(self._session.client("s3", config=CLIENT_CONFIG), self.target.bucket)
+
+
+class Tools:
+    """What a task works with; each client is made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stages: dict[str, StageTools] = {}
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        from tidegate.adapters.ledger import Ledger
+
+        return Ledger(boto3.client("dynamodb", config=CLIENT_CONFIG), self.settings.ledger_table)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The pipeline's artifact bucket."""
+        from tidegate.adapters.documents import Documents
+
+        return Documents(boto3.client("s3", config=CLIENT_CONFIG), self.settings.artifact_bucket)
+
+    @cached_property
+    def sources(self) -> Documents:
+        """The source bucket."""
+        from tidegate.adapters.documents import Documents
+
+        return Documents(boto3.client("s3", config=CLIENT_CONFIG), self.settings.source_bucket)
+
+    @cached_property
+    def bus(self) -> Bus:
+        """The event bus."""
+        from tidegate.adapters.bus import Bus
+
+        return Bus(boto3.client("events", config=CLIENT_CONFIG), self.settings.event_bus)
+
+    @cached_property
+    def machines(self) -> SFNClient:
+        """Step Functions of the pipeline."""
+        return boto3.client("stepfunctions", config=CLIENT_CONFIG)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """Lambda of the pipeline's own account: the test sandbox. A test runs up to 15 minutes."""
+        return boto3.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905)))
+
+    def stage(self, name: str) -> StageTools:
+        """The tools of a stage, under its deploy role."""
+        if name not in self._stages:
+            self._stages[name] = StageTools(self.settings.stage(name), f"tidegate-{name}")
+        return self._stages[name]
+
+    def record(
+        self,
+        ref: ReleaseRef,
+        step: str,
+        what: str,
+        *,
+        stage: str = "",
+        key: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Add a decision to the ledger and to the log; False where it stood there already.
+
+        `key` tells repeated decisions of one step apart; the step and stage are part of it anyway.
+        """
+        LOGGER.info(what, extra={"step": step, "stage": stage, "release": ref.id, "release_of": ref.service})
+        return self.ledger.append(
+            Entry(
+                service=ref.service,
+                release_id=ref.id,
+                key="#".join(filter(None, (step, stage, key))),
+                at=self.now(),
+                step=step,
+                stage=stage,
+                what=what,
+                evidence=dict(evidence or {}),
+            )
+        )
+
+
+def task(
+    request_type: type[RequestT], handle: Callable[[RequestT, Tools], BaseModel]
+) -> Callable[[dict[str, Any], object], dict[str, Any]]:
+    """A Lambda handler: the event is validated into `request_type`, the response dumped as plain JSON."""
+
+    def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+        request = request_type.model_validate(event)
+        return handle(request, Tools(load())).model_dump(mode="json")
+
+    return handler
