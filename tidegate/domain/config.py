@@ -1,4 +1,4 @@
-"""The service's own configuration, `tidegate.yaml`: one model, unknown keys refused, a default for everything.
+"""The service's configuration, `tidegate.yaml`: one model, unknown keys refused, a default for everything.
 
 A service without the file is released by these defaults. Durations are written `90s`, `5m` or `2h` and are
 whole seconds from here on; weights are whole percent.

@@ -1,0 +1,80 @@
+"""What CheckOutSource found in a commit: the documents that later tasks read instead of the source.
+
+`Snapshot` lies at releases/<service>/<release>/snapshot.json beside source.zip. An artifact lies at
+artifacts/<key>.zip with its `Artifact` record at artifacts/<key>.json, which is written last: an artifact
+exists when its record does.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tidegate.domain.config import ServiceConfig
+from tidegate.domain.identity import Commit, Frozen
+
+
+class FunctionSnapshot(Frozen):
+    """A function of the template whose artifact Tidegate builds.
+
+    `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
+    `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
+    the template says, different only under the local override.
+    """
+
+    logical_id: str
+    code_uri: str
+    handler: str
+    runtime: str
+    declared_runtime: str
+    architecture: str
+    artifact: str
+
+
+class PackageSnapshot(Frozen):
+    """Another local file or folder that the template refers to, as `sam package` would upload it.
+
+    It lies at packages/<sha256><suffix> in the artifact bucket; `key` is that key.
+    """
+
+    logical_id: str
+    property_path: str
+    key: str
+
+
+class Deployment(Frozen):
+    """What samconfig.toml says about a deployment, per stage or for all."""
+
+    stack_name: str | None = None
+    parameters: dict[str, str] = Field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+
+
+class Snapshot(Frozen):
+    """Everything that a release needs to know of its commit's source."""
+
+    commit: Commit
+    template: str = Field(description="path of the template, relative to the source's root")
+    template_text: str
+    config: ServiceConfig
+    deployments: dict[str, Deployment] = Field(description="by samconfig environment; `default` among them")
+    functions: tuple[FunctionSnapshot, ...]
+    packages: tuple[PackageSnapshot, ...]
+    to_build: tuple[str, ...] = Field(description="content keys without an artifact yet, each once, sorted")
+    has_tests: bool
+    notes: tuple[str, ...] = Field((), description="what the operator should know, such as an override")
+
+    def function_of(self, artifact: str) -> FunctionSnapshot:
+        """A function with that artifact; functions with equal content share one."""
+        return next(function for function in self.functions if function.artifact == artifact)
+
+
+class Artifact(Frozen):
+    """The record of a built artifact."""
+
+    key: str
+    sha256: str = Field(description="of the zip's bytes, hexadecimal")
+    size: int
+    unzipped_size: int
+    runtime: str
+    architecture: str
+    lock: tuple[str, ...] = Field(description="the pinned requirements that went in, name==version")
