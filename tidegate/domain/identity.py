@@ -7,7 +7,7 @@ execution of one name: that is what makes a repeated event a no-op.
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003 (pydantic resolves it at run time)
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints

@@ -8,7 +8,7 @@ epoch than the claim has lost the right and must write nothing more (a fencing t
 from __future__ import annotations
 
 import json
-from datetime import datetime  # noqa: TC003 (pydantic resolves it at run time)
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
