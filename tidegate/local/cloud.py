@@ -17,7 +17,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 LOG: Final = logging.getLogger(__name__)
@@ -39,10 +39,15 @@ EXTENSIONS: Final = (
 
 
 class LocalCloud:
-    """A running local cloud; a context manager. `home` is the folder for its working files."""
+    """A running local cloud; a context manager. `home` is the folder for its working files.
 
-    def __init__(self, home: Path) -> None:
+    `pace` is the factor on Wait states and Retry intervals of state machines; time limits are not paced.
+    """
+
+    def __init__(self, home: Path, pace: float = 1.0, extensions: Sequence[str] = EXTENSIONS) -> None:
         self.home = home
+        self.pace = pace
+        self.extensions = extensions
         self.endpoint_url = ""
         self._server: ThreadedMotoServer | None = None
         self._patches: list[tuple[Any, str, Any]] = []
@@ -57,13 +62,13 @@ class LocalCloud:
         self.stop()
 
     def start(self, port: int = 0) -> None:
-        """Start the server on a free port of the loopback interface (or `port`) and install the extensions."""
+        """Start the server on a free port of the loopback interface (or `port`), and the extensions."""
         self.home.mkdir(parents=True, exist_ok=True)
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         self._server.start()
         host, bound = self._server.get_host_and_port()
         self.endpoint_url = f"http://{host}:{bound}"
-        for name in EXTENSIONS:
+        for name in self.extensions:
             importlib.import_module(name).install(self)
 
     def stop(self) -> None:
@@ -82,7 +87,7 @@ class LocalCloud:
         reset_backends()
 
     def patch(self, owner: Any, name: str, replacement: Any) -> Any:  # noqa: ANN401
-        """Replace an attribute of moto until the cloud stops; gives what stood there (None if nothing did)."""
+        """Replace an attribute of moto until the cloud stops; gives what stood there, or None."""
         original = owner.__dict__.get(name, MISSING)
         self._patches.append((owner, name, original))
         setattr(owner, name, replacement)
@@ -93,7 +98,7 @@ class LocalCloud:
         self._on_stop.append(callback)
 
     def every(self, seconds: float, name: str, work: Callable[[], None]) -> None:
-        """Run `work` in a thread of its own every `seconds` until the cloud stops; a fault is logged, not fatal."""
+        """Run `work` in its own thread every `seconds` until the cloud stops; faults are logged."""
 
         def loop() -> None:
             while not self._stopping.wait(seconds):
