@@ -92,9 +92,7 @@ def create(random: Random, number: int, customer: str, key: str) -> dict[str, An
     body = {
         "customer": customer,
         "payment_token": random.choices(TOKENS, TOKEN_WEIGHTS)[0],
-        "lines": [
-            {"sku": sku, "quantity": random.choices(QUANTITIES, QUANTITY_WEIGHTS)[0]} for sku in skus
-        ],
+        "lines": [{"sku": sku, "quantity": random.choices(QUANTITIES, QUANTITY_WEIGHTS)[0]} for sku in skus],
     }
     headers = {"content-type": "application/json", "idempotency-key": key}
     event = http_event(random, number, "POST /orders", "/orders", headers)
