@@ -1,0 +1,175 @@
+"""Draws the functions of the table in `infra/tasks.py`: code, layers, role, log group, retained versions.
+
+One asset of code and one layer of dependencies serve them all; a function differs by its handler string.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_cdk import AssetHashType, Aws, Duration, IgnoreMode, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import layers, rights
+from infra.findings import WRITTEN_ORDER, accept, accept_lint
+from infra.journal import log_group
+from infra.tasks import TASKS, Task
+from tidegate.domain import pipeline as names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_cdk import aws_sqs as sqs
+
+    from tidegate.domain.pipeline import Pipeline
+
+# The checkout without all that no function runs: the one asset of code.
+CODE: Final = ("/*", "!/functions", "!/tidegate", "/tidegate/cli", "/tidegate/local", "__pycache__", "*.pyc")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A function with the version that is called."""
+
+    task: Task
+    function: lambda_.Function
+    version: lambda_.Version
+
+
+class Functions(Construct):
+    """All functions of the pipeline; `drawn` holds them by the name of their state."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, root: Path, pipeline: Pipeline, refused: sqs.IQueue
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._pipeline = pipeline
+        self._refused = refused
+        self._code = lambda_.Code.from_asset(str(root), exclude=list(CODE), ignore_mode=IgnoreMode.GIT)
+        self._dependencies = self._layer("dependencies", root / pipeline.layers.dependencies)
+        self._toolchain = self._layer("toolchain", root / pipeline.layers.toolchain)
+        self._runtime = lambda_.Runtime(pipeline.runtime, lambda_.RuntimeFamily.PYTHON)
+        self.drawn: dict[str, Drawn] = {}
+        # The sandbox first: the variables of its caller name its version.
+        for task in sorted(TASKS, key=lambda task: not task.sandbox):
+            self.drawn[task.name] = self._draw(root, task)
+
+    def _layer(self, name: str, folder: Path) -> lambda_.LayerVersion:
+        pipeline = self._pipeline
+        python_version = pipeline.runtime.removeprefix("python")
+        digest = layers.require(folder, name, python_version, pipeline.architecture)
+        # The digest of what the layer is made from, so that byte code never makes a new version of it.
+        code = lambda_.Code.from_asset(str(folder), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM)
+        return lambda_.LayerVersion(
+            self,
+            name.capitalize(),
+            code=code,
+            layer_version_name=f"{names.NAME}-{name}",
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _draw(self, root: Path, task: Task) -> Drawn:
+        source = root / "functions" / names.folder_name(task.name) / "handler.py"
+        if not source.is_file():
+            raise FileNotFoundError(f"{task.name} has no handler: {source} does not exist")
+        scope = Construct(self, task.name)
+        function = lambda_.Function(
+            scope,
+            "Function",
+            function_name=task.function,
+            runtime=self._runtime,
+            architecture=self._architecture(),
+            handler=names.handler(task.name),
+            code=self._code,
+            layers=[self._dependencies, *([self._toolchain] if task.toolchain else [])],
+            memory_size=task.memory,
+            timeout=Duration.seconds(task.timeout),
+            ephemeral_storage_size=Size.mebibytes(task.scratch),
+            role=self._role(scope, task),
+            environment=self._environment(task),
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            **self._watch(scope, task),
+        )
+        self._accept_runtime(function)
+        accept_lint(function, WRITTEN_ORDER)
+        return Drawn(task, function, function.current_version)
+
+    def _architecture(self) -> lambda_.Architecture:
+        known = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+        return known[self._pipeline.architecture]
+
+    def _role(self, scope: Construct, task: Task) -> iam.IRole:
+        table = rights.resources(self._pipeline, task.function)
+        document = iam.PolicyDocument(statements=rights.statements(task.all_rights, table))
+        role = iam.Role(
+            scope,
+            "Role",
+            role_name=task.function,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What {task.name} may do",
+            inline_policies={} if task.sandbox else {"rights": document},
+        )
+        rights.accept_reasons(role, task.all_rights, table)
+        # What is not in the table is not granted: constructs add nothing by themselves.
+        return role.without_policy_updates()
+
+    def _watch(self, scope: Construct, task: Task) -> dict[str, Any]:
+        """Logs, traces and the dead-letter queue. The sandbox has no right to write logs or traces."""
+        if task.sandbox:
+            return {"tenancy_config": lambda_.TenancyConfig.PER_TENANT}
+        group = log_group(scope, f"/aws/lambda/{task.function}", self._pipeline.log_retention_days)
+        watched: dict[str, Any] = {
+            "log_group": group,
+            "logging_format": lambda_.LoggingFormat.JSON,
+            "tracing": lambda_.Tracing.ACTIVE,
+        }
+        return {**watched, "dead_letter_queue": self._refused} if task.asynchronous else watched
+
+    def _environment(self, task: Task) -> dict[str, str]:
+        values = self._values()
+        given = {f"TIDEGATE_{name}": values[name] for name in task.variables if name in values}
+        return given if task.sandbox else {**given, "POWERTOOLS_SERVICE_NAME": names.NAME}
+
+    def _values(self) -> dict[str, str]:
+        pipeline = self._pipeline
+        values = {
+            "LEDGER_TABLE": names.LEDGER_TABLE,
+            "ARTIFACT_BUCKET": names.artifact_bucket(Aws.ACCOUNT_ID, Aws.REGION),
+            "SOURCE_BUCKET": names.source_bucket(Aws.ACCOUNT_ID, Aws.REGION),
+            "EVENT_BUS": names.EVENT_BUS,
+            "STAGES": self._stages(),
+            "BRANCHES": ",".join(pipeline.branches),
+            "RELEASE_MACHINE": rights.machine_arn(names.RELEASE_MACHINE),
+            "ROLLBACK_MACHINE": rights.machine_arn(names.ROLLBACK_MACHINE),
+            "PACE": str(pipeline.pace),
+            "ON_NEWER_COMMIT": pipeline.on_newer_commit,
+        }
+        if pipeline.build_override:
+            values["BUILD_RUNTIME"] = pipeline.build_override.runtime
+            values["BUILD_ARCHITECTURE"] = pipeline.build_override.architecture
+        if "TestSandbox" in self.drawn:
+            values["SANDBOX_FUNCTION"] = self.drawn["TestSandbox"].version.function_arn
+        return values
+
+    def _stages(self) -> str:
+        stages = [
+            {
+                "name": stage.name,
+                "account": stage.account or Aws.ACCOUNT_ID,
+                "region": stage.region or Aws.REGION,
+                "production": stage.production,
+            }
+            for stage in self._pipeline.stages
+        ]
+        return json.dumps(stages, separators=(",", ":"))
+
+    def _accept_runtime(self, function: lambda_.Function) -> None:
+        accept(
+            function,
+            "AwsSolutions-L1",
+            f"{self._pipeline.runtime} is configured together with its layer of dependencies, and supported.",
+        )

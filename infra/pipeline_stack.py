@@ -1,0 +1,65 @@
+"""The pipeline's stack: only how its parts are put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Aws, CfnOutput, DefaultStackSynthesizer, Stack
+
+from infra.alarms import Alarms
+from infra.events import Bus, Destinations, Rules, Topic
+from infra.functions import Functions
+from infra.machines import Machine
+from infra.storage import Storage
+from tidegate.domain import pipeline as names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_cdk import Environment
+    from constructs import Construct
+
+    from tidegate.domain.pipeline import Pipeline
+
+
+class PipelineStack(Stack):
+    """Everything that one account needs to release services."""
+
+    def __init__(self, scope: Construct, *, root: Path, pipeline: Pipeline, env: Environment) -> None:
+        super().__init__(
+            scope,
+            "Pipeline",
+            stack_name=names.PIPELINE_STACK,
+            env=env,
+            synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            description="Tidegate: continuous delivery for AWS Lambda",
+        )
+        storage = Storage(self, "Storage", account=Aws.ACCOUNT_ID, region=Aws.REGION)
+        functions = Functions(self, "Functions", root=root, pipeline=pipeline, refused=storage.refused)
+        release = self._machine("Release", names.RELEASE_MACHINE, root, functions, pipeline)
+        rollback = self._machine("Rollback", names.ROLLBACK_MACHINE, root, functions, pipeline)
+        bus = Bus(self, "Events", pipeline=pipeline).bus
+        topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
+        intake = functions.drawn["Intake"].version
+        to = Destinations(intake, rollback.machine, storage.undelivered, storage.sources.bucket_name)
+        Rules(self, "Rules", bus=bus, topic=topic, to=to)
+        alarms = Alarms(self, "Alarms", topic=topic)
+        alarms.on_intake(functions.drawn["Intake"].function)
+        alarms.on_machines(release.machine, rollback.machine)
+        alarms.on_queue("EventsUndelivered", storage.undelivered, "EventBridge could not deliver an event.")
+        alarms.on_queue("EventsRefused", storage.refused, "Intake could not make a release of an event.")
+        CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
+        CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
+
+    def _machine(
+        self, construct_id: str, name: str, root: Path, functions: Functions, pipeline: Pipeline
+    ) -> Machine:
+        file = f"{name.removeprefix(names.NAME + '-')}.asl.json"
+        return Machine(
+            self,
+            construct_id,
+            name=name,
+            definition=root / "statemachines" / file,
+            functions=functions.drawn,
+            log_days=pipeline.log_retention_days,
+        )

@@ -1,0 +1,147 @@
+"""The resources that tasks have rights on, each with its ARN and, where it holds a wildcard, the reason.
+
+`infra/tasks.py` lists which task may do what, in these names; a policy is made of a list by `policy`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+
+from infra.findings import accept_wildcards
+from tidegate.domain import pipeline as names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import IConstruct
+
+
+class On(Enum):
+    """What a right is on."""
+
+    LEDGER = auto()
+    BUS = auto()
+    ARTIFACT_BUCKET = auto()
+    RELEASE_DOCUMENTS = auto()
+    BUILD_DOCUMENTS = auto()
+    ARTIFACTS = auto()
+    PACKAGES = auto()
+    SOURCES = auto()
+    SOURCE_BUCKET = auto()
+    DEPLOY_ROLES = auto()
+    RELEASE_MACHINE = auto()
+    RELEASE_EXECUTIONS = auto()
+    EXECUTIONS = auto()
+    SANDBOX = auto()
+    REFUSED_EVENTS = auto()
+    OWN_LOGS = auto()
+    TRACES = auto()
+
+
+@dataclass(frozen=True)
+class Right:
+    """These actions, on these resources."""
+
+    actions: tuple[str, ...]
+    on: tuple[On, ...]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """The ARNs of a resource; a wildcard in them needs a reason."""
+
+    arns: tuple[str, ...]
+    reason: str = ""
+
+
+def arn(service: str, resource: str, region: str = Aws.REGION, account: str = Aws.ACCOUNT_ID) -> str:
+    """An ARN in the stack's own partition, by default in its own region and account."""
+    return f"arn:{Aws.PARTITION}:{service}:{region}:{account}:{resource}"
+
+
+def object_arn(bucket: str, keys: str = "") -> str:
+    """The ARN of a bucket, or of the objects of these keys in it."""
+    return f"arn:{Aws.PARTITION}:s3:::{bucket}" + (f"/{keys}" if keys else "")
+
+
+def role_arn(name: str, account: str = Aws.ACCOUNT_ID) -> str:
+    """The ARN of a role."""
+    return arn("iam", f"role/{name}", region="", account=account)
+
+
+def machine_arn(name: str) -> str:
+    """The ARN of a state machine of the pipeline."""
+    return arn("states", f"stateMachine:{name}")
+
+
+def resources(pipeline: names.Pipeline, own_function: str) -> dict[On, Resource]:
+    """Every resource of the table, for the function of that name."""
+    return {**_data(), **_control(pipeline), **_own(own_function)}
+
+
+_EVERY_OBJECT: Final = "Objects are named after services and releases, which are not known beforehand."
+
+
+def _data() -> dict[On, Resource]:
+    artifacts = names.artifact_bucket(Aws.ACCOUNT_ID, Aws.REGION)
+    sources = names.source_bucket(Aws.ACCOUNT_ID, Aws.REGION)
+    return {
+        On.LEDGER: Resource((arn("dynamodb", f"table/{names.LEDGER_TABLE}"),)),
+        On.ARTIFACT_BUCKET: Resource((object_arn(artifacts),)),
+        On.RELEASE_DOCUMENTS: Resource((object_arn(artifacts, "releases/*"),), _EVERY_OBJECT),
+        On.BUILD_DOCUMENTS: Resource((object_arn(artifacts, "releases/*/builds/*"),), _EVERY_OBJECT),
+        On.ARTIFACTS: Resource((object_arn(artifacts, "artifacts/*"),), _EVERY_OBJECT),
+        On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
+        On.SOURCE_BUCKET: Resource((object_arn(sources),)),
+        On.SOURCES: Resource((object_arn(sources, "*"),), _EVERY_OBJECT),
+    }
+
+
+def _control(pipeline: names.Pipeline) -> dict[On, Resource]:
+    roles = tuple(role_arn(stage.deploy_role, stage.account or Aws.ACCOUNT_ID) for stage in pipeline.stages)
+    releases = arn("states", f"execution:{names.RELEASE_MACHINE}:*")
+    rollbacks = arn("states", f"execution:{names.ROLLBACK_MACHINE}:*")
+    sandbox = arn("lambda", f"function:{names.function_name('TestSandbox')}:*")
+    each_execution = "Executions are named after commits and events, which are not known beforehand."
+    return {
+        On.BUS: Resource((arn("events", f"event-bus/{names.EVENT_BUS}"),)),
+        On.DEPLOY_ROLES: Resource(roles),
+        On.RELEASE_MACHINE: Resource((machine_arn(names.RELEASE_MACHINE),)),
+        On.RELEASE_EXECUTIONS: Resource((releases,), each_execution),
+        On.EXECUTIONS: Resource((releases, rollbacks), each_execution),
+        On.SANDBOX: Resource((sandbox,), "A running release calls the version that it began with."),
+        On.REFUSED_EVENTS: Resource((arn("sqs", names.REFUSED_QUEUE),)),
+    }
+
+
+def _own(function: str) -> dict[On, Resource]:
+    return {
+        On.OWN_LOGS: Resource(
+            (arn("logs", f"log-group:/aws/lambda/{function}:*"),),
+            "The streams of the function's own log group; Lambda names them.",
+        ),
+        On.TRACES: Resource(("*",), "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources."),
+    }
+
+
+def statements(rights: Sequence[Right], table: dict[On, Resource]) -> list[iam.PolicyStatement]:
+    """The rights as policy statements, one for each."""
+    return [
+        iam.PolicyStatement(
+            actions=list(right.actions),
+            resources=[name for on in right.on for name in table[on].arns],
+        )
+        for right in rights
+    ]
+
+
+def accept_reasons(construct: IConstruct, rights: Sequence[Right], table: dict[On, Resource]) -> None:
+    """Accept the wildcards of these rights on their role, by the reasons that stand in the table."""
+    for on in {on: None for right in rights for on in right.on}:
+        if table[on].reason:
+            accept_wildcards(construct, table[on].arns, table[on].reason)

@@ -1,0 +1,298 @@
+"""The two roles of a stage: the one that tasks assume, and the one that CloudFormation works with, bounded.
+
+Whoever can push a commit decides what CloudFormation makes: docs/decisions/0012-stage-boundary.md says what
+the boundary holds and what it cannot hold.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.findings import accept, accept_wildcards
+from infra.rights import arn, object_arn, role_arn
+from infra.tasks import DEPLOYERS
+from tidegate.domain import pipeline as names
+
+if TYPE_CHECKING:
+    from tidegate.domain.pipeline import Stage
+
+ANY_SERVICE: Final = "A stage serves many services; their stacks and functions are named by their templates."
+NO_RESOURCES: Final = "These calls know no resources."
+UNKNOWN_TEMPLATES: Final = (
+    "CloudFormation makes what services' templates ask for; the boundary and the list of services limit it."
+)
+# Changes to a role; with `bounded_roles` they need the boundary on the role.
+ROLE_CHANGES: Final = (
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+)
+ROLE_UPKEEP: Final = (
+    "iam:CreatePolicy",
+    "iam:CreatePolicyVersion",
+    "iam:DeletePolicy",
+    "iam:DeletePolicyVersion",
+    "iam:DeleteRole",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListPolicyVersions",
+    "iam:ListRolePolicies",
+    "iam:PassRole",
+    "iam:TagPolicy",
+    "iam:TagRole",
+    "iam:UntagPolicy",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
+)
+# Network interfaces of functions in a VPC, and nested stacks.
+READS: Final = (
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
+NESTED_STACKS: Final = (
+    "cloudformation:CreateStack",
+    "cloudformation:DeleteStack",
+    "cloudformation:DescribeStackEvents",
+    "cloudformation:DescribeStackResources",
+    "cloudformation:DescribeStacks",
+    "cloudformation:UpdateStack",
+)
+
+
+class Boundary(Construct):
+    """The policy that bounds what a deployment may do, whatever its template says."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        own = [role_arn(f"{names.NAME}-*"), arn("iam", f"policy/{names.NAME}-*", region="")]
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            managed_policy_name=stage.boundary,
+            description=f"What a release to {stage.name} can never do",
+            statements=[
+                iam.PolicyStatement(sid="WhatIsNotDenied", actions=["*"], resources=["*"]),
+                _deny("TidegatesOwnRights", ["iam:*", "sts:AssumeRole"], own),
+                _deny("TidegatesOwnParts", ["*"], _own_parts()),
+                _deny("TidegatesOwnObjects", _OBJECT_WRITES, [object_arn(f"{names.NAME}-*", "*")]),
+                _deny("PeopleAndFederation", list(_IDENTITIES), ["*"]),
+                _deny("TheAccountItself", list(_ACCOUNT), ["*"]),
+            ],
+        )
+        accept_wildcards(
+            self.policy, ["*"], "A boundary grants nothing by itself: it takes away from what is granted."
+        )
+        accept(
+            self.policy,
+            "AwsSolutions-IAM5[Action::*]",
+            "A boundary grants nothing by itself: it takes away from what is granted.",
+        )
+
+
+_OBJECT_WRITES: Final = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"]
+_IDENTITIES: Final = (
+    "iam:*AccessKey*",
+    "iam:*Group*",
+    "iam:*LoginProfile*",
+    "iam:*MFADevice*",
+    "iam:*OpenIDConnectProvider*",
+    "iam:*SAMLProvider*",
+    "iam:*User*",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:UpdateAccountPasswordPolicy",
+)
+_ACCOUNT: Final = (
+    "account:*",
+    "cloudtrail:DeleteTrail",
+    "cloudtrail:StopLogging",
+    "cloudtrail:UpdateTrail",
+    "config:DeleteConfigurationRecorder",
+    "config:StopConfigurationRecorder",
+    "guardduty:DeleteDetector",
+    "organizations:*",
+)
+
+
+def _own_parts() -> list[str]:
+    """What belongs to Tidegate, but for the side stacks of services and their alarms."""
+    return [
+        arn("lambda", f"function:{names.NAME}-*"),
+        arn("states", f"stateMachine:{names.NAME}-*"),
+        arn("states", f"execution:{names.NAME}-*"),
+        arn("dynamodb", f"table/{names.NAME}-*"),
+        arn("events", f"event-bus/{names.NAME}"),
+        arn("events", f"rule/{names.NAME}*"),
+        arn("sns", f"{names.NAME}-*"),
+        arn("sqs", f"{names.NAME}-*"),
+        arn("cloudformation", f"stack/{names.NAME}/*"),
+        arn("cloudformation", f"stack/{names.NAME}-stage-*"),
+        object_arn(f"{names.NAME}-source-*"),
+        object_arn(f"{names.NAME}-source-*", "*"),
+    ]
+
+
+def _deny(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(sid=sid, effect=iam.Effect.DENY, actions=actions, resources=resources)
+
+
+class CloudFormationRole(Construct):
+    """The role that CloudFormation works with; the boundary holds whatever its own policy grants."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        services: tuple[str, ...],
+        boundary: iam.IManagedPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        granted = [f"{service}:*" for service in services]
+        bound = {"StringEquals": {"iam:PermissionsBoundary": boundary.managed_policy_arn}}
+        bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=stage.cloudformation_role,
+            assumed_by=iam.ServicePrincipal(
+                "cloudformation.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            description=f"CloudFormation makes the services of {stage.name} with it",
+            permissions_boundary=boundary,
+            inline_policies={
+                "services": _policy(
+                    _allow([*granted, *READS], ["*"]),
+                    _allow(NESTED_STACKS, [arn("cloudformation", "stack/*")]),
+                    _allow(("s3:GetObject",), [object_arn(bucket, "*")]),
+                ),
+                "roles": _policy(
+                    _allow(ROLE_CHANGES, ["*"], bound if stage.bounded_roles else None),
+                    _allow(ROLE_UPKEEP, ["*"]),
+                ),
+            },
+        )
+        self.role = role.without_policy_updates()
+        stacks = arn("cloudformation", "stack/*")
+        accept_wildcards(role, [*granted, "*", stacks], UNKNOWN_TEMPLATES)
+        accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
+
+
+class DeployRole(Construct):
+    """The role that tasks assume to work in the stage: exactly those that do, by name.
+
+    The trust is in the account on the condition of these roles, so that it holds before they are made and
+    after they are made anew.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, account: str, passed: iam.IRole
+    ) -> None:
+        super().__init__(scope, construct_id)
+        callers = [role_arn(name, account) for name in DEPLOYERS]
+        trust = iam.PrincipalWithConditions(
+            iam.AccountPrincipal(account), {"ArnEquals": {"aws:PrincipalArn": callers}}
+        )
+        bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=stage.deploy_role,
+            assumed_by=trust,
+            description=f"Tidegate's tasks release to {stage.name} with it",
+            inline_policies={
+                "stacks": _policy(*_stack_rights(passed)),
+                "functions": _policy(*_function_rights()),
+                "signals": _policy(*_signal_rights()),
+                "artifacts": _policy(
+                    _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
+                    _allow(("s3:ListBucket",), [object_arn(bucket)]),
+                ),
+            },
+        )
+        wild = [arn("cloudformation", "stack/*"), arn("lambda", "function:*"), arn("logs", "log-group:*")]
+        accept_wildcards(role, wild, ANY_SERVICE)
+        accept_wildcards(role, ["*"], NO_RESOURCES)
+        accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
+
+
+def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
+    own = [
+        arn("cloudformation", f"stack/{names.NAME}/*"),
+        arn("cloudformation", f"stack/{names.NAME}-stage-*"),
+    ]
+    to_cloudformation = {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+    return [
+        _allow(
+            (
+                "cloudformation:CreateChangeSet",
+                "cloudformation:DeleteChangeSet",
+                "cloudformation:DeleteStack",
+                "cloudformation:DescribeChangeSet",
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStackResource",
+                "cloudformation:DescribeStackResources",
+                "cloudformation:DescribeStacks",
+                "cloudformation:ExecuteChangeSet",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListStackResources",
+            ),
+            [arn("cloudformation", "stack/*")],
+        ),
+        _deny("TidegatesOwnStacks", ["cloudformation:*"], own),
+        _allow(("cloudformation:GetTemplateSummary", "cloudformation:ValidateTemplate"), ["*"]),
+        _allow(("iam:PassRole",), [passed.role_arn], to_cloudformation),
+    ]
+
+
+def _function_rights() -> list[iam.PolicyStatement]:
+    functions = arn("lambda", "function:*")
+    return [
+        _allow(
+            (
+                "lambda:GetAlias",
+                "lambda:GetFunction",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetPolicy",
+                "lambda:InvokeFunction",
+                "lambda:ListAliases",
+                "lambda:ListVersionsByFunction",
+                "lambda:PublishVersion",
+                "lambda:UpdateAlias",
+            ),
+            [functions],
+        ),
+        _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
+    ]
+
+
+def _signal_rights() -> list[iam.PolicyStatement]:
+    return [
+        _allow(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"), ["*"]),
+        _allow(("logs:FilterLogEvents",), [arn("logs", "log-group:*")]),
+    ]
+
+
+def _policy(*statements: iam.PolicyStatement) -> iam.PolicyDocument:
+    return iam.PolicyDocument(statements=list(statements))
+
+
+def _allow(
+    actions: tuple[str, ...] | list[str], resources: list[str], conditions: dict[str, Any] | None = None
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)

@@ -1,0 +1,236 @@
+"""The functions of the pipeline: for each its rights, its variables and its size. The whole surface is here.
+
+Every function may also write its own logs and traces (`OWN`), but for the sandbox: code under test runs in
+it, so its role has no policy at all. A role is named after its function, since stages trust it by name.
+Times are in seconds, sizes in MB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.rights import On, Right
+from tidegate.domain import pipeline as names
+
+OWN: Final = (
+    Right(("logs:CreateLogStream", "logs:PutLogEvents"), (On.OWN_LOGS,)),
+    Right(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), (On.TRACES,)),
+)
+# Without ListBucket, S3 answers 403 instead of 404 for what is not there.
+FIND: Final = Right(("s3:ListBucket",), (On.ARTIFACT_BUCKET,))
+RECORD: Final = Right(("dynamodb:GetItem", "dynamodb:PutItem"), (On.LEDGER,))
+HISTORY: Final = Right(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), (On.LEDGER,))
+PUBLISH: Final = Right(("events:PutEvents",), (On.BUS,))
+ENTER_STAGES: Final = Right(("sts:AssumeRole",), (On.DEPLOY_ROLES,))
+READ_DOCUMENTS: Final = Right(("s3:GetObject",), (On.RELEASE_DOCUMENTS,))
+KEEP_DOCUMENTS: Final = Right(("s3:GetObject", "s3:PutObject"), (On.RELEASE_DOCUMENTS,))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function: `name` is its state's name, `variables` those of TIDEGATE_* that it is given."""
+
+    name: str
+    rights: tuple[Right, ...]
+    variables: tuple[str, ...]
+    timeout: int = 60
+    memory: int = 512
+    scratch: int = 512
+    toolchain: bool = False
+    asynchronous: bool = False
+    sandbox: bool = False
+
+    @property
+    def function(self) -> str:
+        """The name of the function and of its role."""
+        return names.function_name(self.name)
+
+    @property
+    def all_rights(self) -> tuple[Right, ...]:
+        """The rights in the table and those that every function has."""
+        return () if self.sandbox else (*self.rights, *OWN)
+
+
+TASKS: Final = (
+    Task(
+        "Intake",
+        rights=(
+            Right(("states:StartExecution",), (On.RELEASE_MACHINE,)),
+            Right(("sqs:SendMessage",), (On.REFUSED_EVENTS,)),
+        ),
+        variables=("BRANCHES", "RELEASE_MACHINE", "SOURCE_BUCKET"),
+        asynchronous=True,
+    ),
+    Task(
+        "OpenRelease",
+        rights=(HISTORY, PUBLISH, Right(("states:DescribeExecution",), (On.EXECUTIONS,))),
+        variables=("LEDGER_TABLE", "EVENT_BUS", "STAGES", "ON_NEWER_COMMIT", "PACE"),
+    ),
+    Task(
+        "CheckOutSource",
+        rights=(
+            RECORD,
+            Right(("s3:GetObject", "s3:GetObjectVersion"), (On.SOURCES,)),
+            Right(("s3:ListBucket",), (On.SOURCE_BUCKET,)),
+            KEEP_DOCUMENTS,
+            FIND,
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "SOURCE_BUCKET", "STAGES"),
+        timeout=300,
+        memory=1024,
+        scratch=2048,
+    ),
+    Task(
+        "BuildFunction",
+        rights=(
+            RECORD,
+            READ_DOCUMENTS,
+            Right(("s3:PutObject",), (On.BUILD_DOCUMENTS,)),
+            Right(("s3:GetObject", "s3:PutObject"), (On.ARTIFACTS,)),
+            FIND,
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "BUILD_RUNTIME", "BUILD_ARCHITECTURE"),
+        timeout=900,
+        memory=3008,
+        scratch=4096,
+        toolchain=True,
+    ),
+    Task(
+        "TestFunction",
+        rights=(
+            RECORD,
+            KEEP_DOCUMENTS,
+            FIND,
+            Right(("lambda:InvokeFunction",), (On.SANDBOX,)),
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "SANDBOX_FUNCTION"),
+        timeout=900,
+    ),
+    Task(
+        "TestSandbox",
+        rights=(),
+        variables=(),
+        # Under TestFunction's own timeout, so that it lives to say that the tests never ended.
+        timeout=870,
+        memory=2048,
+        scratch=2048,
+        toolchain=True,
+        sandbox=True,
+    ),
+    Task(
+        "PlanRelease",
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=600,
+        memory=1024,
+    ),
+    Task(
+        "EnterStage",
+        rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+    ),
+    Task(
+        "AwaitApproval",
+        rights=(RECORD, PUBLISH),
+        variables=("LEDGER_TABLE", "EVENT_BUS", "PACE"),
+    ),
+    Task(
+        "ProvisionStage",
+        rights=(
+            RECORD,
+            KEEP_DOCUMENTS,
+            Right(("s3:GetObject",), (On.ARTIFACTS, On.PACKAGES)),
+            FIND,
+            ENTER_STAGES,
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=300,
+        memory=1024,
+        scratch=2048,
+    ),
+    Task(
+        "PublishVersions",
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=300,
+    ),
+    Task(
+        "SmokeTest",
+        rights=(RECORD, READ_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=900,
+    ),
+    Task(
+        "ShiftTraffic",
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        timeout=300,
+    ),
+    Task(
+        "JudgeCanary",
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        timeout=300,
+    ),
+    Task(
+        "LeaveStage",
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=300,
+        memory=1024,
+    ),
+    Task(
+        "CompleteRelease",
+        rights=(HISTORY, READ_DOCUMENTS, FIND, PUBLISH),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+    ),
+    Task(
+        "RestoreTraffic",
+        rights=(HISTORY, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        timeout=300,
+        memory=1024,
+    ),
+    Task(
+        "UndoRelease",
+        rights=(
+            RECORD,
+            KEEP_DOCUMENTS,
+            FIND,
+            ENTER_STAGES,
+            Right(("states:DescribeExecution", "states:StopExecution"), (On.RELEASE_EXECUTIONS,)),
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
+        timeout=300,
+        memory=1024,
+    ),
+    Task(
+        "VerifyRecovery",
+        rights=(
+            HISTORY,
+            READ_DOCUMENTS,
+            FIND,
+            PUBLISH,
+            ENTER_STAGES,
+            Right(("states:DescribeExecution",), (On.EXECUTIONS,)),
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        timeout=300,
+    ),
+    Task(
+        "DiagnoseRollback",
+        rights=(
+            HISTORY,
+            READ_DOCUMENTS,
+            FIND,
+            ENTER_STAGES,
+            Right(("states:DescribeExecution", "states:StopExecution"), (On.EXECUTIONS,)),
+        ),
+        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "RELEASE_MACHINE", "STAGES", "PACE"),
+        timeout=120,
+    ),
+)
+
+# The tasks that work in stages: the roles that a stage's deploy role trusts.
+DEPLOYERS: Final = tuple(task.function for task in TASKS if ENTER_STAGES in task.rights)

@@ -1,0 +1,217 @@
+"""The pipeline's own configuration and the names of what it consists of.
+
+Infrastructure and the operator's commands share this module, so that neither has to guess a name that the
+other made. It holds values only: reading `cdk.json` and drawing resources is the business of others.
+Names are fixed: a pipeline is one per account, and roles in other accounts trust it by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from tidegate.domain.identity import Frozen, StageName
+
+NAME: Final = "tidegate"
+PIPELINE_STACK: Final = NAME
+EVENT_BUS: Final = NAME
+EVENT_SOURCE: Final = NAME
+TOPIC: Final = f"{NAME}-releases"
+LEDGER_TABLE: Final = f"{NAME}-ledger"
+RELEASE_MACHINE: Final = f"{NAME}-release"
+ROLLBACK_MACHINE: Final = f"{NAME}-rollback"
+UNDELIVERED_QUEUE: Final = f"{NAME}-undelivered-events"
+REFUSED_QUEUE: Final = f"{NAME}-refused-events"
+ALARM_PREFIX: Final = f"{NAME}/"
+# The events of a release that people are told about; each carries a sentence in `detail.message`.
+NOTIFIED_EVENTS: Final = (
+    "Release Started",
+    "Stage Entered",
+    "Approval Requested",
+    "Traffic Shifted",
+    "Verdict Reached",
+    "Release Rolled Back",
+    "Release Rejected",
+    "Release Completed",
+    "Operator Needed",
+)
+# What a stage's CloudFormation may make: the services that templates of Lambda functions are made of.
+SERVICES: Final = (
+    "apigateway",
+    "application-autoscaling",
+    "appsync",
+    "cloudwatch",
+    "cognito-idp",
+    "dynamodb",
+    "events",
+    "firehose",
+    "kinesis",
+    "kms",
+    "lambda",
+    "logs",
+    "pipes",
+    "s3",
+    "scheduler",
+    "schemas",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "states",
+    "xray",
+)
+BUCKET_NAME_LIMIT: Final = 63
+LONGEST_REGION: Final = len("ap-northeast-1")
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^([0-9]{12})?$")]
+Region = Annotated[str, StringConstraints(pattern=r"^([a-z]{2}(-[a-z]+)+-[0-9])?$")]
+Runtime = Annotated[str, StringConstraints(pattern=r"^python3\.[0-9]{2}$")]
+ServicePrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Architecture = Literal["arm64", "x86_64"]
+# The retention times that CloudWatch Logs knows, in days (PutRetentionPolicy), up to ten years.
+Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 3653]
+
+
+class Stage(Frozen):
+    """An account and a region that releases go to, in the order of the configuration.
+
+    An empty account or region is the pipeline's own. With `bounded_roles`, CloudFormation may make and change
+    only roles that carry the stage's boundary policy: templates must then name it.
+    """
+
+    name: StageName
+    account: AccountId = ""
+    region: Region = ""
+    production: bool = False
+    bounded_roles: bool = False
+
+    @property
+    def stack(self) -> str:
+        """The name of the stage stack."""
+        return f"{NAME}-stage-{self.name}"
+
+    @property
+    def deploy_role(self) -> str:
+        """The name of the role that tasks assume to work in the stage."""
+        return f"{NAME}-deploy-{self.name}"
+
+    @property
+    def cloudformation_role(self) -> str:
+        """The name of the role that CloudFormation works with in the stage."""
+        return f"{NAME}-cloudformation-{self.name}"
+
+    @property
+    def boundary(self) -> str:
+        """The name of the policy that bounds the CloudFormation role."""
+        return f"{NAME}-boundary-{self.name}"
+
+    @property
+    def forward_rule(self) -> str:
+        """The name of the rule (and of its role) that forwards the stage's alarms to the pipeline."""
+        return f"{NAME}-forward-{self.name}"
+
+    def bucket(self, account: str, region: str) -> str:
+        """The name of the stage's own artifact bucket."""
+        return f"{NAME}-artifacts-{self.name}-{account}-{region}"
+
+
+class Layers(Frozen):
+    """The folders of the functions' layers, as `python -m infra.layers` makes them; relative to the app."""
+
+    dependencies: str = "build/layers/dependencies"
+    toolchain: str = "build/layers/toolchain"
+
+
+class BuildOverride(Frozen):
+    """Build every function for this runtime and architecture, whatever its template says (local cloud)."""
+
+    runtime: Runtime
+    architecture: Architecture
+
+
+class Pipeline(Frozen):
+    """The configuration of one pipeline: `tidegate` in the context of `cdk.json`."""
+
+    account: AccountId = ""
+    region: Region = ""
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    branches: tuple[str, ...] = Field(default=("main",), min_length=1)
+    pace: float = Field(default=1.0, gt=0, le=1)
+    on_newer_commit: Literal["wait", "supersede"] = "supersede"
+    notify: tuple[Address, ...] = ()
+    log_retention_days: Retention = 90
+    runtime: Runtime = "python3.13"
+    architecture: Architecture = "arm64"
+    layers: Layers = Layers()
+    build_override: BuildOverride | None = None
+    services: tuple[ServicePrefix, ...] = SERVICES
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for problem in (*self._stage_problems(), *self._place_problems(), *self._branch_problems()):
+            raise ValueError(problem)
+        return self
+
+    def _stage_problems(self) -> list[str]:
+        twice = [name for name, count in Counter(stage.name for stage in self.stages).items() if count > 1]
+        problems = [f"stages: {name} is named twice" for name in twice]
+        for stage in self.stages:
+            length = len(stage.bucket("0" * 12, stage.region or "r" * LONGEST_REGION))
+            if length > BUCKET_NAME_LIMIT:
+                excess = length - BUCKET_NAME_LIMIT
+                problems.append(
+                    f"stages: the name {stage.name} is {excess} too long for the stage's bucket name"
+                )
+        return problems
+
+    def _place_problems(self) -> list[str]:
+        """A stage elsewhere is reached from, and reports to, a pipeline whose place must be known."""
+        return [
+            f"stages: {stage.name} names its {key}, so the pipeline's own {key} must be named too"
+            for stage in self.stages
+            for key, there, here in (
+                ("account", stage.account, self.account),
+                ("region", stage.region, self.region),
+            )
+            if there and not here
+        ]
+
+    def _branch_problems(self) -> list[str]:
+        return [f"branches: {name!r} is no branch's name" for name in self.branches if not _is_branch(name)]
+
+
+def _is_branch(name: str) -> bool:
+    return re.fullmatch(r"[^\s,~^:?*\[\\]+", name) is not None
+
+
+def function_name(state: str) -> str:
+    """The name of a state's function: `ShiftTraffic` is `tidegate-shift-traffic`."""
+    return f"{NAME}-{_split(state, '-')}"
+
+
+def folder_name(state: str) -> str:
+    """The folder of a state's function under `functions/`: `ShiftTraffic` is `shift_traffic`."""
+    return _split(state, "_")
+
+
+def handler(state: str) -> str:
+    """The handler string of a state's function."""
+    return f"functions.{folder_name(state)}.handler.handler"
+
+
+def artifact_bucket(account: str, region: str) -> str:
+    """The pipeline's bucket of artifacts and of the releases' documents."""
+    return f"{NAME}-artifacts-{account}-{region}"
+
+
+def source_bucket(account: str, region: str) -> str:
+    """The bucket that `tidegate push` writes bundles to."""
+    return f"{NAME}-source-{account}-{region}"
+
+
+def _split(state: str, separator: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", separator, state).lower()
