@@ -1,0 +1,89 @@
+"""The translated template made fit for rollouts: CloudFormation owns the resources, Tidegate the aliases.
+
+The map of the stages: freeze aliases, take out CodeDeploy, repoint triggers, double permissions, renew API
+deployments. Pure and deterministic: other code under the same functions changes their Code only, and
+normalizing twice is normalizing once. May not weigh whether a release is wise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidegate.domain.identity import Frozen
+
+from .aliases import RolledFunction, freeze
+from .codedeploy import drop_codedeploy
+from .deployments import rename_deployments
+from .intrinsics import copy, rename
+from .limits import check_limits
+from .notices import Notice
+from .permissions import double_permissions, double_statements
+from .repointing import Repointing
+from .template import logical_ids, properties_of
+from .urls import place_urls, qualify_invoke_configs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .preparation import Prepared
+
+
+class Normalized(Frozen):
+    """The template to apply, the functions that are rolled out, and what the plan has to say."""
+
+    template: dict[str, Any]
+    functions: tuple[RolledFunction, ...]
+    notices: tuple[Notice, ...]
+
+
+def normalize(
+    cloudformation: Mapping[str, Any], prepared: Prepared, deployed: Mapping[str, Any] | None = None
+) -> Normalized:
+    """Normalize a translated (or plain) template.
+
+    deployed: the template that the stack has now, None for a new stack; an alias there keeps its version
+    resource, a URL or permission on the bare function stays there. Raises UnsupportedTemplate for what cannot
+    be rolled out, InvalidTemplate for what is larger than CloudFormation takes.
+    """
+    data: dict[str, Any] = copy(dict(cloudformation))
+    standing = (deployed or {}).get("Resources") or {}
+    resources = data["Resources"]
+    frozen = freeze(resources, prepared, standing)
+    notices = [*frozen.notices, *drop_codedeploy(data)]
+    rename_resources(data, frozen.renamed)
+    resources = data["Resources"]
+    before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == _REST_API}
+    repointing = Repointing(frozen.functions)
+    repointing.repoint(resources)
+    for name, output in (data.get("Outputs") or {}).items():
+        repointing.note(f"Outputs.{name}", ("Value",), output, resources)
+    notices += [*place_urls(resources, frozen.functions, standing), *repointing.notices]
+    qualify_invoke_configs(resources, frozen.functions)
+    double_permissions(resources, frozen.functions, standing)
+    double_statements(resources, frozen.functions)
+    repointed = frozenset(key for key, item in before.items() if properties_of(resources[key]) != item)
+    rename_resources(data, rename_deployments(resources, repointed))
+    check_limits(data)
+    return Normalized(template=data, functions=frozen.functions, notices=tuple(dict.fromkeys(notices)))
+
+
+_REST_API = "AWS::ApiGateway::RestApi"
+
+
+def rename_resources(data: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Give resources other logical ids, with every reference and DependsOn; in place, order kept.
+
+    A name that no longer stands in the template is renamed in the references only.
+    """
+    if not names:
+        return
+    renamed = {names.get(key, key): _with_waits(item, names) for key, item in data["Resources"].items()}
+    for section, value in list(data.items()):
+        data[section] = rename(renamed if section == "Resources" else value, names)
+
+
+def _with_waits(resource: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    waits = logical_ids(resource.get("DependsOn"))
+    if not any(name in names for name in waits):
+        return resource
+    return {**resource, "DependsOn": list(dict.fromkeys(names.get(name, name) for name in waits))}
