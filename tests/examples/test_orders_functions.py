@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,14 +133,17 @@ def test_fails_later_raises_only_with_the_flag(open_service: Callable[[str], Any
     assert before["statusCode"] == 200
 
 
-@pytest.mark.parametrize("name", ["create-order", "get-order"])
-def test_smoke_events_are_answered(name: str, open_service: Callable[[str], Any], repository: Any) -> None:
-    events = repository.folder("first") / "events"
-    with open_service("first") as service:
-        create = json.loads((events / "create-order.json").read_text())
-        created = service.invoke("CreateOrder", create)
-        if name == "create-order":
-            assert created["statusCode"] == 201
-        else:
-            found = service.invoke("GetOrder", json.loads((events / "get-order.json").read_text()))
-            assert found["statusCode"] == 200
+@pytest.mark.parametrize("key", ["first", "needs-approval"])
+def test_smoke_events_are_answered(key: str, open_service: Callable[[str], Any], repository: Any) -> None:
+    folder = repository.folder(key)
+    smoke = yaml.safe_load((folder / "tidegate.yaml").read_text())["smoke"]
+    with open_service(key) as service:
+        answers = {
+            function: [service.invoke(function, json.loads((folder / name).read_text())) for name in names]
+            for function, names in sorted(smoke["staging"].items())
+        }
+
+    assert [answer["statusCode"] for answer in answers["CreateOrder"]] == [201]
+    assert [answer["statusCode"] for answer in answers["GetOrder"]] == [200]
+    assert answers["NotifyCustomer"] == [None]
+    assert set(smoke["production"]) == {"GetOrder"}

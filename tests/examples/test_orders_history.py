@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tidegate.domain.config import Approval, ServiceConfig
+
 KEYS = ("first", "good", "returns-500", "fails-later", "config-only", "needs-approval")
 
 
@@ -81,13 +83,17 @@ def test_config_only_changes_one_variable_of_one_function(repository: Any) -> No
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_approval_is_as_the_manifest_says(key: str, repository: Any) -> None:
-    config = yaml.safe_load((repository.folder(key) / "tidegate.yaml").read_text())
-    required = config["stages"]["production"]["approval"] == "required"
-    assert required == repository.commits[key].step.approval
-    for stage in config["smoke"].values():
-        for files in stage.values():
-            assert all((repository.folder(key) / name).is_file() for name in files)
+def test_the_configuration_is_as_the_manifest_says(key: str, repository: Any) -> None:
+    text = (repository.folder(key) / "tidegate.yaml").read_text()
+    config = ServiceConfig.model_validate(yaml.safe_load(text))
+
+    production = config.stage("production", production=True)
+    assert (production.approval is Approval.REQUIRED) == repository.commits[key].step.approval
+    assert production.steps == (10, 50)
+    for name in [name for stage in config.smoke.values() for files in stage.values() for name in files]:
+        assert (repository.folder(key) / name).is_file()
+    for name in config.tests.requirements or ():
+        assert (repository.folder(key) / name).is_file()
 
 
 @pytest.mark.parametrize("key", KEYS)
