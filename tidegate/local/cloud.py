@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from tidegate.local.compute.blueprint import network_environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 LOG: Final = logging.getLogger(__name__)
 ACCOUNT_ID: Final = "123456789012"
@@ -41,6 +44,8 @@ EXTENSIONS: Final = (
 class LocalCloud:
     """A running local cloud; a context manager. `home` is the folder for its working files.
 
+    `network_environment` is what every process that the cloud starts gets of this machine's network set-up
+    (proxies, certificate bundles, package index settings); change it before `start` to give more or less.
     `pace` is the factor on Wait states and Retry intervals of state machines; time limits are not paced.
     """
 
@@ -48,6 +53,7 @@ class LocalCloud:
         self.home = home
         self.pace = pace
         self.extensions = extensions
+        self.network_environment = network_environment(os.environ, str(Path.home()))
         self.endpoint_url = ""
         self._server: ThreadedMotoServer | None = None
         self._patches: list[tuple[Any, str, Any]] = []
@@ -64,6 +70,7 @@ class LocalCloud:
     def start(self, port: int = 0) -> None:
         """Start the server on a free port of the loopback interface (or `port`), and the extensions."""
         self.home.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request otherwise
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         self._server.start()
         host, bound = self._server.get_host_and_port()
