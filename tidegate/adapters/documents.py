@@ -68,13 +68,16 @@ class Documents:
 
     def exists(self, key: str) -> bool:
         """Whether an object stands under the key."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """The size of the object under the key in bytes, or None."""
         try:
-            self.client.head_object(Bucket=self.bucket, Key=key)
+            return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
         except ClientError as error:
             if error.response["Error"]["Code"] in ABSENT:
-                return False
+                return None
             raise
-        return True
 
     def write_once(self, key: str, file: Path) -> bool:
         """Upload a file unless the key is taken (S3 conditional write); False where it was.
@@ -90,6 +93,10 @@ class Documents:
             raise
         return True
 
+    def upload(self, key: str, file: Path) -> None:
+        """Copy a file into an object."""
+        self.client.upload_file(str(file), self.bucket, key)
+
     def download(self, key: str, file: Path) -> None:
         """Copy an object into a file."""
         self.client.download_file(self.bucket, key, str(file))
@@ -98,6 +105,11 @@ class Documents:
         """Copy an object of another bucket under the same key, unless it is here already."""
         if not self.exists(key):
             self.client.copy({"Bucket": source.bucket, "Key": key}, self.bucket, key)
+
+    def url(self, key: str) -> str:
+        """The plain address of an object, as CloudFormation takes a template."""
+        region = self.client.meta.region_name
+        return f"https://{self.bucket}.s3.{region}.amazonaws.com/{key}"
 
     def presign(self, method: str, key: str, seconds: int) -> str:
         """A URL that allows one method (`get_object` or `put_object`) on one key for some seconds."""

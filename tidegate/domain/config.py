@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from tidegate.domain.identity import Frozen, ServiceName, StageName
 
@@ -28,7 +28,12 @@ def parse_duration(value: object) -> object:
     return int(match[1]) * UNITS[match[2]]
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0)]
+DURATION_SCHEMA: Final = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\s*\d+[smhd]\s*$"}]
+}
+Duration = Annotated[
+    int, BeforeValidator(parse_duration), Field(ge=0), WithJsonSchema(DURATION_SCHEMA, mode="validation")
+]
 Percent = Annotated[int, Field(ge=1, le=99)]
 
 
@@ -98,12 +103,16 @@ class TestsConfig(Frozen):
 
     __test__ = False  # pytest would collect it by its name
 
-    command: str | None = Field(None, description="default: `pytest -q tests` where a tests folder exists")
+    command: str | None = Field(
+        None,
+        min_length=1,
+        description="default: `pytest -q tests/unit`, or `pytest -q tests`, where there are tests",
+    )
     requirements: tuple[str, ...] | None = Field(
         None,
-        description="requirement files to install first; default: tests/requirements.txt where it exists",
+        description="requirement files to install first; default: the tests', the root's, the functions'",
     )
-    timeout: Duration = Field(600, le=840, description="after this the tests count as failed")
+    timeout: Duration = Field(600, ge=1, le=840, description="after this the tests count as failed")
 
 
 class ServiceConfig(Frozen):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tidegate.domain.artifacts import Method
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.identity import Commit, Frozen
 
@@ -18,7 +19,8 @@ class FunctionSnapshot(Frozen):
 
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
-    the template says, different only under the local override.
+    the template says, different only under the local override. `requirements` are the files that `method`
+    python installs. `has_layers`: a layer may hold the handler.
     """
 
     logical_id: str
@@ -28,6 +30,10 @@ class FunctionSnapshot(Frozen):
     declared_runtime: str
     architecture: str
     artifact: str
+    method: Method = Method.PYTHON
+    requirements: tuple[str, ...] = ()
+    has_layers: bool = False
+    line: int = Field(0, description="of the function in the template")
 
 
 class PackageSnapshot(Frozen):
@@ -49,6 +55,16 @@ class Deployment(Frozen):
     capabilities: tuple[str, ...] = ()
 
 
+class TestsSnapshot(Frozen):
+    """How the service's own tests are run; `requirements` are files relative to the source's root."""
+
+    __test__ = False  # pytest would collect it by its name
+
+    command: str
+    requirements: tuple[str, ...]
+    timeout: int = Field(description="seconds")
+
+
 class Snapshot(Frozen):
     """Everything that a release needs to know of its commit's source."""
 
@@ -61,6 +77,7 @@ class Snapshot(Frozen):
     packages: tuple[PackageSnapshot, ...]
     to_build: tuple[str, ...] = Field(description="content keys without an artifact yet, each once, sorted")
     has_tests: bool
+    tests: TestsSnapshot | None = Field(None, description="absent where there are none")
     notes: tuple[str, ...] = Field((), description="what the operator should know, such as an override")
 
     def function_of(self, artifact: str) -> FunctionSnapshot:

@@ -1,0 +1,1 @@
+"""BuildFunction: from a snapshot to an artifact."""

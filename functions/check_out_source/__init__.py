@@ -1,0 +1,1 @@
+"""CheckOutSource: from a bundle to a snapshot."""

@@ -1,0 +1,168 @@
+"""Reads tidegate.yaml: every error names its line and what to do about it.
+
+The file is written by whoever pushes a commit: its size, its depth and what its aliases expand to are
+limited, and a key that stands twice is refused, since one of the two would be lost.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from pydantic import ValidationError
+
+from tidegate.domain.config import ServiceConfig
+from tidegate.domain.errors import InvalidConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_core import ErrorDetails
+
+MAX_TEXT: Final = 256_000
+MAX_DEPTH: Final = 30
+MAX_NODES: Final = 10_000
+SHOWN: Final = 3
+PLAIN: Final = {
+    "string_type": "must be text; write the value in quotes",
+    "tuple_type": "must be a list",
+    "dict_type": "must hold names and values",
+    "model_type": "must hold names and values",
+}
+
+
+def read_config(text: str, file: str = "tidegate.yaml") -> ServiceConfig:
+    """The configuration, or InvalidConfiguration with file, line and hint; empty is all defaults."""
+    data, root = read_yaml(text, file)
+    if root is None:
+        return ServiceConfig()
+    try:
+        return ServiceConfig.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, root, file) from None
+
+
+def json_schema() -> str:
+    """The configuration's JSON Schema (2020-12), for editors."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **ServiceConfig.model_json_schema()}
+    return json.dumps({**schema, "title": "tidegate.yaml"}, indent=2) + "\n"
+
+
+def read_yaml(text: str, file: str) -> tuple[Any, yaml.Node | None]:
+    """One YAML document as plain data and as nodes with their lines; InvalidConfiguration otherwise."""
+    if len(text) > MAX_TEXT:
+        raise InvalidConfiguration(f"the file is larger than {MAX_TEXT:,} characters", file=file)
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None, None
+        for count, _ in enumerate(_check_nodes(root, file, 0)):
+            if count > MAX_NODES:
+                raise InvalidConfiguration(f"the file holds more than {MAX_NODES:,} values", file=file)
+        return loader.construct_document(root), root
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise InvalidConfiguration(
+            f"not valid YAML: {error.problem or error.context}", file=file, line=line
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidConfiguration(
+            f"not valid YAML: {' '.join(str(error).split())}", file=file, line=1
+        ) from None
+    finally:
+        loader.dispose()
+
+
+def _check_nodes(node: yaml.Node, file: str, depth: int) -> Iterator[None]:
+    """Visit each value as often as it is used, so that what an alias expands to is counted."""
+    if depth > MAX_DEPTH:
+        raise InvalidConfiguration(f"nested deeper than {MAX_DEPTH}", file=file, line=_line(node))
+    yield
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _check_nodes(item, file, depth + 1)
+    elif isinstance(node, yaml.MappingNode):
+        _check_keys(node, file)
+        for key, value in node.value:
+            yield from _check_nodes(key, file, depth + 1)
+            yield from _check_nodes(value, file, depth + 1)
+
+
+def _check_keys(node: yaml.MappingNode, file: str) -> None:
+    first: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise InvalidConfiguration("a key must be plain text", file=file, line=_line(key))
+        if key.value in first:
+            message = f"{key.value} stands twice; it stood in line {first[key.value]} already"
+            raise InvalidConfiguration(message, file=file, line=_line(key))
+        first[key.value] = _line(key)
+
+
+def _explain(error: ValidationError, root: yaml.Node, file: str) -> InvalidConfiguration:
+    told = [_tell(problem, root) for problem in error.errors()]
+    first, *others = sorted(told)
+    more = "".join(f"; line {line}: {text}" for line, text in others[: SHOWN - 1])
+    left = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return InvalidConfiguration(f"{first[1]}{more}{left}", file=file, line=first[0])
+
+
+def _tell(problem: ErrorDetails, root: yaml.Node) -> tuple[int, str]:
+    place = [part for part in problem["loc"] if part != "[key]"]
+    name = ".".join(str(part) for part in place) or "the file"
+    line = _find_line(root, place)
+    if problem["type"] == "extra_forbidden":
+        return line, f"{name} is unknown; {_suggest(place)}"
+    if problem["type"] in PLAIN:
+        return line, f"{name} {PLAIN[problem['type']]}"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = (
+        f" (it is {given!r})" if isinstance(given, (str, int, float)) and repr(given) not in message else ""
+    )
+    return line, f"{name}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _suggest(place: Sequence[int | str]) -> str:
+    known = _keys_at(place[:-1])
+    close = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def _keys_at(place: Sequence[int | str]) -> list[str]:
+    """The keys that the model knows at a place."""
+    schema: dict[str, Any] = ServiceConfig.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in place:
+        node = node.get("properties", {}).get(part) or node.get("additionalProperties") or _of_pattern(node)
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return sorted(node.get("properties", {}))
+
+
+def _of_pattern(node: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(iter(node.get("patternProperties", {}).values()), {})
+    return found
+
+
+def _find_line(root: yaml.Node, place: Sequence[int | str]) -> int:
+    """The line of the deepest node on the way to a place; for a key of a mapping, the key's own."""
+    node, line = root, _line(root)
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                return line
+            line, node = _line(pair[0]), pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = _line(node)
+    return line
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

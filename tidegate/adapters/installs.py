@@ -1,0 +1,103 @@
+"""Installs wheels with uv. Nothing is built from source: that would run foreign code with the task's rights.
+
+uv's own reason is passed on in one line. A registry that does not answer is a fault of its own kind, since
+trying again can help there and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tidegate.adapters.programs import find_uv, inherited, run
+from tidegate.domain.errors import BuildFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SECONDS: Final = 600
+NETWORK: Final = re.compile(
+    r"error sending request|tcp connect error|dns error|connection (reset|closed|refused)|operation timed out"
+    r"|request failed after|status (code )?(429|5\d\d)|\((429|5\d\d) [A-Z][a-z]|network was disabled",
+    re.IGNORECASE,
+)
+NOISE: Final = re.compile(
+    r"^(Using |Resolved |Prepared |Downloading |Downloaded |Installed |Creating |warning: )"
+)
+CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
+LONGEST: Final = 600
+
+
+class RegistryUnreachable(ConnectionError):
+    """The package registry did not answer; another attempt may succeed."""
+
+
+def install(
+    requirements: Sequence[Path],
+    target: Path,
+    *,
+    root: Path,
+    python: str,
+    platform: str | None,
+) -> None:
+    """Install requirement files into the folder `target`, for a Python version and a platform.
+
+    `root` is the source's root, which messages name files relative to. BuildFailed says why it failed.
+    """
+    flags = [
+        "--target",
+        str(target),
+        "--python-version",
+        python,
+        "--link-mode",
+        "copy",
+        "--no-compile-bytecode",
+    ]
+    if platform is not None:
+        flags += ["--python-platform", platform]
+    _pip_install(requirements, flags, root)
+
+
+def install_into(
+    environment: Path, requirements: Sequence[Path], extra: Sequence[str], *, root: Path
+) -> None:
+    """Install requirement files, and `extra` requirements, into a virtual environment."""
+    _pip_install(requirements, ["--python", str(environment / "bin" / "python"), *extra], root)
+
+
+def make_environment(environment: Path) -> None:
+    """Make a virtual environment of the running interpreter."""
+    command = [find_uv(), "venv", "--quiet", "--no-project", "--python", sys.executable, str(environment)]
+    outcome = run(command, folder=environment.parent, environment=inherited(), seconds=SECONDS)
+    if outcome.code:
+        message = f"no virtual environment could be made: {readable(outcome.output.decode(errors='replace'))}"
+        raise RuntimeError(message)
+
+
+def readable(output: str) -> str:
+    """Uv's reason in one line, without credentials, drawings and progress."""
+    lines = (re.sub(r"^[\s│╰├─▶×]+", "", line).strip() for line in output.splitlines())  # noqa: RUF001
+    kept = [
+        line.removeprefix("error: ").removeprefix("cause: ")
+        for line in lines
+        if line and not NOISE.match(line)
+    ]
+    return CREDENTIALS.sub("//***@", ": ".join(kept))[:LONGEST]
+
+
+def _pip_install(requirements: Sequence[Path], flags: Sequence[str], root: Path) -> None:
+    listed = [word for path in requirements for word in ("--requirement", str(path))]
+    python = [] if "--python" in flags else ["--python", sys.executable]
+    command = [find_uv(), "pip", "install", "--no-progress", "--color", "never", "--only-binary", ":all:"]
+    environment = inherited(UV_NO_CONFIG="1")
+    outcome = run([*command, *python, *listed, *flags], folder=root, environment=environment, seconds=SECONDS)
+    if outcome.timed_out:
+        raise RegistryUnreachable(f"the installation did not end within {SECONDS} seconds")
+    if outcome.code:
+        reason = readable(outcome.output.decode(errors="replace"))
+        if NETWORK.search(reason):
+            raise RegistryUnreachable(reason)
+        files = ", ".join(path.relative_to(root).as_posix() for path in requirements)
+        raise BuildFailed(reason or f"uv ended with {outcome.code}", file=files)

@@ -1,0 +1,103 @@
+"""A commit's configuration, template and samconfig, read together; where a template's paths lead.
+
+What the CLI checks before a push and what CheckOutSource refuses come from here, so that both say the same.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from tidegate.adapters.configuration import read_config
+from tidegate.adapters.samconfig import read_samconfig
+from tidegate.adapters.templates import parse
+from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements
+from tidegate.domain.config import ServiceConfig
+from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate
+from tidegate.domain.snapshots import Deployment
+from tidegate.domain.sources import CONFIG_FILE, SAMCONFIGS, TEMPLATES, find_templates, resolve
+from tidegate.domain.templates.refusals import refuse_unsupported
+
+if TYPE_CHECKING:
+    from tidegate.adapters.checkouts import Checkout
+    from tidegate.domain.templates.template import Template
+
+
+class Override(NamedTuple):
+    """What is built for whatever the template says; None where the template decides."""
+
+    runtime: str | None = None
+    architecture: str | None = None
+
+
+class Project(NamedTuple):
+    """A checkout with its configuration and template read."""
+
+    checkout: Checkout
+    config: ServiceConfig
+    template: Template
+    deployments: dict[str, Deployment]
+    override: Override
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters that builds read: those of samconfig's default environment."""
+        return self.deployments.get("default", Deployment()).parameters
+
+    def place(self, path: str, line: int) -> str:
+        """A path that the template names, relative to the source's root."""
+        found = resolve(posixpath.dirname(self.template.file) or ".", path)
+        if found is None:
+            raise InvalidTemplate(f"{path} is not in the source", file=self.template.file, line=line)
+        if found not in self.checkout.files and not self.checkout.within(found):
+            raise InvalidTemplate(f"{path} does not exist", file=self.template.file, line=line)
+        for link in self.checkout.links_within(found):
+            raise InvalidSource(f"{link} is a link; code that is deployed may hold none")
+        return found
+
+    def requirements(self, folder: str) -> dict[str, str]:
+        """The texts of a code folder's requirements, and of what they include, by path; its own first."""
+        checkout = self.checkout
+        path = posixpath.normpath(posixpath.join(folder, REQUIREMENTS))
+        if path not in checkout.files:
+            return {}
+        return collect_requirements(
+            path, lambda name: checkout.read_text(name) if name in checkout.files else None
+        )
+
+
+def open_project(checkout: Checkout, override: Override) -> Project:
+    """Read configuration, template and samconfig; each error names its file, and its line if it has one."""
+    config = ServiceConfig()
+    if CONFIG_FILE in checkout.files:
+        config = read_config(checkout.read_text(CONFIG_FILE), CONFIG_FILE)
+    path = find_template(checkout, config)
+    template = parse(checkout.read_text(path), path)
+    folder = posixpath.dirname(path)
+    places = [posixpath.join(place, name) for place in dict.fromkeys((folder, "")) for name in SAMCONFIGS]
+    samconfig = next((place for place in places if place in checkout.files), None)
+    deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
+    project = Project(checkout, config, template, deployments, override)
+    manifest = path.removesuffix(".template.json") + ".assets.json"
+    refuse_unsupported(template, project.parameters, asset_manifest=manifest in checkout.files)
+    return project
+
+
+def find_template(checkout: Checkout, config: ServiceConfig) -> str:
+    """The template's path: the configured one, else the first usual one."""
+    if config.template is not None:
+        path = posixpath.normpath(config.template)
+        if path not in checkout.files:
+            raise InvalidConfiguration(f"template: {path} does not exist", file=CONFIG_FILE)
+        return path
+    found = find_templates(checkout.files)
+    if not found:
+        usual = ", ".join(TEMPLATES)
+        raise InvalidTemplate(
+            f"no template; name it in {CONFIG_FILE} (`template: path`), or use one of {usual}"
+        )
+    if len(found) > 1 and found[0] not in TEMPLATES:
+        raise InvalidTemplate(
+            f"several templates: name one in {CONFIG_FILE} (`template:`): {', '.join(found)}"
+        )
+    return found[0]

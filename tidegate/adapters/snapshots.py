@@ -1,0 +1,155 @@
+"""Takes the snapshot of a commit: what later tasks read instead of its source.
+
+Reads the service's configuration and template out of the checkout, finds what has to be built by its content
+key, and stores the source and the other files that the template refers to. Every key here comes from content,
+so that a second run of the task writes what the first one wrote.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from tidegate.adapters.packages import store_packages
+from tidegate.adapters.projects import Override, Project, open_project
+from tidegate.domain.artifacts import (
+    Method,
+    content_key,
+    python_version,
+    record_key,
+)
+from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
+from tidegate.domain.snapshots import FunctionSnapshot, Snapshot, TestsSnapshot
+from tidegate.domain.sources import (
+    CONFIG_FILE,
+    find_test_folder,
+    find_test_requirements,
+    tree_hash,
+)
+from tidegate.domain.templates.functions import ASSET_PATH, FunctionSource, read_functions
+from tidegate.domain.templates.packages import read_packages
+from tidegate.domain.templates.sam_globals import function_properties
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tidegate.adapters.checkouts import Checkout
+    from tidegate.adapters.documents import Documents
+    from tidegate.domain.config import ServiceConfig
+    from tidegate.domain.identity import Commit
+
+LOOKUPS_AT_ONCE: Final = 10  # as many as botocore keeps connections
+
+
+def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, override: Override) -> Snapshot:
+    """Read a checkout into a snapshot; stores the packages, and looks up which artifacts exist."""
+    project = open_project(checkout, override)
+    _check_service(project.config, commit)
+    _check_smoke(project)
+    functions = tuple(
+        _read_function(project, source)
+        for source in read_functions(project.template, project.parameters)
+        if source.code_uri is not None
+    )
+    tests = find_tests(project, functions)
+    return Snapshot(
+        commit=commit,
+        template=project.template.file,
+        template_text=checkout.read_text(project.template.file),
+        config=project.config,
+        deployments=project.deployments,
+        functions=functions,
+        packages=store_packages(project, read_packages(project.template, project.parameters), documents),
+        to_build=find_missing(documents, {function.artifact for function in functions}),
+        has_tests=tests is not None,
+        tests=tests,
+        notes=tuple(_notes(checkout, functions)),
+    )
+
+
+def find_missing(documents: Documents, keys: set[str]) -> tuple[str, ...]:
+    """Those artifacts that have no record yet, sorted."""
+    ordered = sorted(keys)
+    with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as pool:
+        exist = list(pool.map(lambda key: documents.exists(record_key(key)), ordered))
+    return tuple(key for key, exists in zip(ordered, exist, strict=True) if not exists)
+
+
+def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> TestsSnapshot | None:
+    """How the service's tests are run; None where there are none."""
+    config, files = project.config.tests, project.checkout.files
+    folder = find_test_folder(files)
+    command = config.command or (f"pytest -q {folder}" if folder else None)
+    if command is None:
+        return None
+    for path in config.requirements or ():
+        if path not in files:
+            raise InvalidConfiguration(f"tests.requirements: {path} does not exist", file=CONFIG_FILE)
+    default = find_test_requirements(files, (function.code_uri for function in functions))
+    requirements = default if config.requirements is None else config.requirements
+    return TestsSnapshot(command=command, requirements=requirements, timeout=config.timeout)
+
+
+def _read_function(project: Project, source: FunctionSource) -> FunctionSnapshot:
+    template, checkout = project.template, project.checkout
+    code = project.place(source.code_uri or ".", source.line)
+    method = _choose_method(project, source, code)
+    runtime, architecture = source.runtime or "", source.architecture
+    if method is Method.PYTHON:
+        python_version(runtime)
+        runtime, architecture = (
+            project.override.runtime or runtime,
+            project.override.architecture or architecture,
+        )
+    requirements = project.requirements(code) if method is Method.PYTHON else {}
+    tree = tree_hash(checkout.within(code), code)
+    if not source.handler:
+        raise InvalidTemplate(f"{source.logical_id} has no Handler", file=template.file, line=source.line)
+    return FunctionSnapshot(
+        logical_id=source.logical_id,
+        code_uri=code,
+        handler=source.handler,
+        runtime=runtime,
+        declared_runtime=source.runtime or "",
+        architecture=architecture,
+        artifact=content_key(method, runtime, architecture, requirements, tree),
+        method=method,
+        requirements=tuple(list(requirements)[:1]),
+        has_layers=bool(function_properties(template, source.logical_id).get("Layers")),
+        line=source.line,
+    )
+
+
+def _choose_method(project: Project, source: FunctionSource, code: str) -> Method:
+    metadata: Mapping[str, object] = project.template.resources[source.logical_id].get("Metadata") or {}
+    if code.endswith((".zip", ".jar")) and code in project.checkout.files:
+        return Method.ARCHIVE
+    return Method.PLAIN if source.skip_build or ASSET_PATH in metadata else Method.PYTHON
+
+
+def _check_smoke(project: Project) -> None:
+    for stage, events in project.config.smoke.items():
+        for path in (
+            path for paths in events.values() for path in paths if path not in project.checkout.files
+        ):
+            raise InvalidConfiguration(f"smoke.{stage}: {path} does not exist", file=CONFIG_FILE)
+
+
+def _check_service(config: ServiceConfig, commit: Commit) -> None:
+    if config.service not in {None, commit.service}:
+        message = f"service: the name is {config.service}, but the commit was pushed as {commit.service}"
+        raise InvalidConfiguration(message, file=CONFIG_FILE)
+
+
+def _notes(checkout: Checkout, functions: tuple[FunctionSnapshot, ...]) -> list[str]:
+    changed = sorted({(one.declared_runtime, one.runtime, one.architecture) for one in functions})
+    notes = [
+        f"built for {runtime} on {architecture} instead of {declared}, by the local override"
+        for declared, runtime, architecture in changed
+        if declared != runtime
+    ]
+    if checkout.links:
+        notes.append(f"symbolic links are left out of the source: {', '.join(sorted(checkout.links)[:5])}")
+    if checkout.pointers:
+        notes.append(f"Git LFS files are in the source as pointers only: {', '.join(checkout.pointers[:5])}")
+    return notes

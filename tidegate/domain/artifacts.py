@@ -1,0 +1,120 @@
+"""What goes into an artifact, and the key that says so; pure, so that a key can be known before a build.
+
+Equal keys mean equal content, and nothing is built twice. Requirements that are not pinned are resolved when
+the artifact is first built, and stay as they were for as long as nothing else in the key changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from tidegate.domain.errors import BuildFailed, UnsupportedTemplate
+from tidegate.domain.sources import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+# Raised whenever the same inputs would give other bytes than before.
+BUILDER: Final = "1"
+MAX_UNZIPPED: Final = 250 * 1024 * 1024
+MAX_INCLUDES: Final = 50
+NATIVE: Final = "native"
+REQUIREMENTS: Final = "requirements.txt"
+# Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34 (AWS Lambda Developer Guide, "Lambda runtimes").
+AMAZON_LINUX_2: Final = ("python3.8", "python3.9", "python3.10", "python3.11")
+MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
+# Written by the installer and different from one machine to the next, or only of use to uninstall.
+INSTALLER_FILES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+SOURCE_ONLY: Final = re.compile(r"^(-e|--editable|git\+|hg\+|svn\+|bzr\+)|@\s*(git|hg|svn|bzr)\+")
+INCLUDE: Final = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
+
+
+class Method(StrEnum):
+    """How an artifact is made: Python with its requirements, a zip as it stands, or files as they stand."""
+
+    PYTHON = "python"
+    ARCHIVE = "archive"
+    PLAIN = "plain"
+
+
+def archive_key(key: str) -> str:
+    """Where an artifact's zip lies."""
+    return f"artifacts/{key}.zip"
+
+
+def record_key(key: str) -> str:
+    """Where an artifact's record lies; it is written last."""
+    return f"artifacts/{key}.json"
+
+
+def content_key(
+    method: Method, runtime: str, architecture: str, requirements: Mapping[str, str], tree: str
+) -> str:
+    """SHA-256 (hex) of all that can change an artifact's bytes; `requirements` are texts by path."""
+    inputs = [BUILDER, method, runtime, architecture, sorted(requirements.items()), tree]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def python_version(runtime: str) -> str:
+    """`3.13` of `python3.13`; UnsupportedTemplate for anything else."""
+    match = re.fullmatch(r"python(3\.\d{1,2})", runtime)
+    if match is None:
+        raise UnsupportedTemplate(f"only Python functions are built so far, not {runtime}")
+    return match[1]
+
+
+def platform(runtime: str, architecture: str) -> str | None:
+    """The platform tag that wheels must fit; None for the machine at hand."""
+    if architecture == NATIVE:
+        return None
+    glibc = "manylinux2014" if runtime in AMAZON_LINUX_2 else "manylinux_2_34"
+    return f"{MACHINES[architecture]}-{glibc}"
+
+
+def collect_requirements(path: str, read: Callable[[str], str | None]) -> dict[str, str]:
+    """The text of a requirements file and of all that it includes, by path.
+
+    `read` gives a file's text, or None. BuildFailed where an include is missing or leaves the source, and
+    where a requirement would have to be built from source: builds run no foreign code.
+    """
+    texts: dict[str, str] = {}
+    waiting = [path]
+    while waiting:
+        name = waiting.pop()
+        text = read(name)
+        if text is None:
+            raise BuildFailed(f"{name} is included but does not exist", file=path)
+        texts[name] = text
+        found = list(_includes(name, text))
+        waiting += [include for include in found if include not in texts]
+        if len(texts) > MAX_INCLUDES:
+            raise BuildFailed(f"more than {MAX_INCLUDES} files are included", file=path)
+    return texts
+
+
+def _includes(name: str, text: str) -> Iterable[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if SOURCE_ONLY.search(line.strip()):
+            raise BuildFailed(
+                f"{line.strip()!r} would have to be built from source; name a released version with a wheel",
+                file=name,
+                line=number,
+            )
+        match = INCLUDE.match(line.strip())
+        if match:
+            target = resolve(posixpath.dirname(name) or ".", match[1])
+            if target is None or "://" in match[1]:
+                raise BuildFailed(f"{match[1]} is not in the source", file=name, line=number)
+            yield target
+
+
+def installed(paths: Iterable[str]) -> tuple[str, ...]:
+    """The distributions whose metadata is among an artifact's paths: name==version, sorted."""
+    names = {path.split("/")[0] for path in paths if path.split("/")[0].endswith(".dist-info")}
+    pairs = (name.removesuffix(".dist-info").rpartition("-") for name in names)
+    return tuple(sorted(f"{name.lower().replace('_', '-')}=={version}" for name, _, version in pairs))

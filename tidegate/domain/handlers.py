@@ -1,0 +1,62 @@
+"""Whether a function's handler can exist in its code, judged by reading the code and never by running it."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+
+def find_fault(handler: str, paths: Collection[str], read: Callable[[str], bytes]) -> tuple[str, int] | None:
+    """What is wrong with a handler, and in which line of its module; None where nothing speaks against it.
+
+    `paths` are those of the artifact, and `read` gives one's bytes. Syntax is that of the Python at hand.
+    """
+    module, _, name = handler.rpartition(".")
+    if not module or not name:
+        return f"the handler {handler!r} is not written module.function", 0
+    place = find_module(module, paths)
+    if place is None:
+        return f"the handler {handler!r} has no module {module.replace('.', '/')}.py in the code", 0
+    return _find_name(name, place, read(place)) if place.endswith(".py") else None
+
+
+def _find_name(name: str, place: str, text: bytes) -> tuple[str, int] | None:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return f"{place} does not parse: {error.msg}", error.lineno or 0
+    except (ValueError, RecursionError) as error:
+        return f"{place} does not parse: {error}", 0
+    if {name, "*", "__getattr__"}.isdisjoint(_names(tree.body)):
+        return f"{place} defines no {name}, which the handler names", 1
+    return None
+
+
+def find_module(module: str, paths: Collection[str]) -> str | None:
+    """The path of a module, as a source file, a package, or something compiled."""
+    base = module.replace(".", "/")
+    usual = (f"{base}.py", f"{base}/__init__.py", f"{base}.pyc", f"{base}.so")
+    found = next((path for path in usual if path in paths), None)
+    return found or next((path for path in paths if path.startswith(f"{base}.cpython-")), None)
+
+
+def _names(body: list[ast.stmt]) -> Iterator[str]:
+    """The names that a module's statements bind, those in its branches too."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
+        else:
+            yield from (
+                node.id
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            )
+            yield from _names([node for node in ast.walk(statement) if isinstance(node, _DEFINING)])
+
+
+_DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)

@@ -1,0 +1,112 @@
+"""What a commit's source may be: limits, which paths are safe, and where the usual things lie in it.
+
+Whoever pushes a commit writes these bytes, so nothing here trusts them. Paths are relative to the source's
+root, with `/` between their parts; `.` is the root itself. Sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Final
+
+from tidegate.domain.errors import InvalidSource
+from tidegate.domain.identity import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_BUNDLE: Final = 100_000_000
+MAX_UNPACKED: Final = 500_000_000
+# All objects of a bundle together; one that carries a long history may hold more than its commit's files.
+MAX_INFLATED: Final = 1_000_000_000
+MAX_FILE: Final = 250_000_000
+MAX_FILES: Final = 20_000
+MAX_PATH: Final = 1024
+CONFIG_FILE: Final = "tidegate.yaml"
+TEMPLATES: Final = ("template.yaml", "template.yml", "template.json", "sam.yaml", "sam.yml")
+CDK_TEMPLATES: Final = "cdk.out/*.template.json"
+SAMCONFIGS: Final = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
+UNIT_TESTS: Final = "tests/unit"
+TEST_FOLDERS: Final = (UNIT_TESTS, "tests")
+TEST_FILES: Final = ("test_*.py", "*_test.py")
+TEST_REQUIREMENTS: Final = ("tests/requirements.txt", "requirements-dev.txt", "dev-requirements.txt")
+# Never part of an artifact: they differ between checkouts of the same commit, or are tools' own.
+LEFT_OUT: Final = frozenset({".git", ".aws-sam", "__pycache__"})
+
+
+class SourceFile(Frozen):
+    """A file of the source; `sha256` is of its bytes, hexadecimal."""
+
+    path: str
+    executable: bool
+    size: int
+    sha256: str
+
+
+def check_name(name: bytes, parent: str) -> str:
+    """The name of a tree's entry as text; InvalidSource where it could lead out of its folder."""
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidSource(f"the name {name!r} in {parent or 'the root'} is not UTF-8") from None
+    path = posixpath.join(parent, text)
+    if text in {"", ".", ".."} or text.lower() == ".git" or re.search(r"[/\\\x00-\x1f\x7f]", text):
+        raise InvalidSource(f"the path {path!r} is not safe to unpack")
+    if len(path) > MAX_PATH:
+        raise InvalidSource(f"the path {path[:80]}… is longer than {MAX_PATH} characters")
+    return path
+
+
+def check_link(path: str, target: str) -> None:
+    """Refuse a symbolic link that points outside the source."""
+    end = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if posixpath.isabs(target) or end == ".." or end.startswith("../"):
+        raise InvalidSource(f"the link {path} -> {target} leaves the source")
+
+
+def resolve(base: str, path: str) -> str | None:
+    """`path` relative to the folder `base`, as a path of the source; None where it leads out of it."""
+    end = posixpath.normpath(posixpath.join(base, path))
+    return None if posixpath.isabs(path) or end == ".." or end.startswith("../") else end
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder, or is it."""
+    return folder in {".", path} or path.startswith(f"{folder}/")
+
+
+def is_left_out(path: str) -> bool:
+    """Whether a path, relative to a code folder, is never part of an artifact."""
+    return not LEFT_OUT.isdisjoint(path.split("/"))
+
+
+def tree_hash(files: Iterable[SourceFile], folder: str) -> str:
+    """SHA-256 over the files of a folder: their paths in it, whether they are executable, and their bytes."""
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        path = posixpath.relpath(file.path, folder)
+        digest.update(f"{path}\0{int(file.executable)}\0{file.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def find_templates(paths: Iterable[str]) -> tuple[str, ...]:
+    """The template's usual places that exist, the likeliest first."""
+    found = set(paths)
+    usual = [name for name in TEMPLATES if name in found]
+    return (*usual, *sorted(path for path in found if fnmatch(path, CDK_TEMPLATES)))
+
+
+def find_test_folder(paths: Iterable[str]) -> str | None:
+    """The folder whose tests pytest would collect; None where there are none."""
+    tests = [path for path in paths if any(fnmatch(posixpath.basename(path), kind) for kind in TEST_FILES)]
+    return next((folder for folder in TEST_FOLDERS if any(is_within(path, folder) for path in tests)), None)
+
+
+def find_test_requirements(paths: Mapping[str, object], code_folders: Iterable[str]) -> tuple[str, ...]:
+    """What the tests need by default: the test requirements, the root's, and those of each code folder."""
+    beside = [posixpath.normpath(f"{folder}/requirements.txt") for folder in code_folders]
+    usual = (*TEST_REQUIREMENTS, "tests/unit/requirements.txt", "requirements.txt", *sorted(beside))
+    return tuple(dict.fromkeys(path for path in usual if path in paths))
