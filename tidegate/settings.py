@@ -105,11 +105,6 @@ class Settings:
         return frozenset(filter(None, self._get("BRANCHES").split(",")))
 
     @property
-    def supersede(self) -> bool:
-        """Whether a waiting release gives way to a newer commit, instead of being released in its turn."""
-        return self._environment.get(PREFIX + "ON_NEWER_COMMIT", "supersede") == "supersede"
-
-    @property
     def build_runtime(self) -> str | None:
         """The runtime to build for, whatever the template says; set in the local cloud only."""
         return self._environment.get(PREFIX + "BUILD_RUNTIME")

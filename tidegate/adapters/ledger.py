@@ -81,6 +81,12 @@ class Ledger:
         """Replace a small named document of a service (`healthy#<stage>`, `approval#…`, `queue`)."""
         self._put(f"service#{service}", key, body)
 
+    def reserve(self, service: str, key: str, body: str) -> str:
+        """Put a small named document unless there is one; gives the one that stands there now."""
+        if self._put_new(f"service#{service}", key, body):
+            return body
+        return self._get(f"service#{service}", key) or body
+
     def document(self, service: str, key: str) -> str | None:
         """A small named document of a service, or None."""
         return self._get(f"service#{service}", key)

@@ -81,3 +81,11 @@ class ForeignChange(TidegateError):
 
 class RestoreFailed(TidegateError):
     """An alias could not be put back; an operator is needed."""
+
+
+class ChangeSetsPending(TidegateError):
+    """CloudFormation still computes change sets; the state machine retries until it has."""
+
+
+class VersionsPending(TidegateError):
+    """A published version is not active yet; the state machine retries until it is."""

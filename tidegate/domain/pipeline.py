@@ -63,6 +63,8 @@ SERVICES: Final = (
     "states",
     "xray",
 )
+# The prefixes of the artifact bucket that are copied into the stages' own buckets.
+COPIED: Final = ("artifacts", "packages")
 BUCKET_NAME_LIMIT: Final = 63
 LONGEST_REGION: Final = len("ap-northeast-1")
 
@@ -149,6 +151,11 @@ class Pipeline(Frozen):
     layers: Layers = Layers()
     build_override: BuildOverride | None = None
     services: tuple[ServicePrefix, ...] = SERVICES
+
+    @property
+    def elsewhere(self) -> tuple[Stage, ...]:
+        """The stages in other accounts than the pipeline's."""
+        return tuple(stage for stage in self.stages if stage.account not in {"", self.account})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,0 +1,1 @@
+"""The task await_approval."""

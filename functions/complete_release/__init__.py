@@ -1,0 +1,1 @@
+"""The task complete_release."""

@@ -1,0 +1,86 @@
+"""Whether a trigger asks for a rollback: of which release, and is that release to blame?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.diagnose_rollback.blame import find_blame
+from tidegate.domain.identity import Frozen
+from tidegate.domain.ledger import Claim, ClaimState, Outcome
+from tidegate.domain.rollouts import is_within_bake
+from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, Trigger, Unrelated
+
+if TYPE_CHECKING:
+    from tidegate.task import Tools
+
+ROLLBACK_EXECUTION = ":execution:tidegate-rollback:"
+
+
+class Diagnosis(Frozen):
+    """The claim to take over, with the error's name and the reason; no claim where nothing is to be done."""
+
+    reason: str
+    error: str = ""
+    claim: Claim | None = None
+
+
+def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
+    """What to do about a trigger."""
+    if isinstance(trigger, Unrelated):
+        return Diagnosis(reason=trigger.reason)
+    claim = tools.ledger.read_claim(trigger.service)
+    if claim is None:
+        return Diagnosis(reason=f"{trigger.service} has never been released")
+    if claim.holder == execution and claim.state is ClaimState.HELD:
+        return Diagnosis(
+            reason="going on with the rollback that this execution began", claim=claim, error="Retried"
+        )
+    if _is_rolling_back(claim, tools):
+        return Diagnosis(reason=f"{claim.holder} is rolling {trigger.service} back already")
+    match trigger:
+        case ExecutionEnded():
+            found = _diagnose_execution(trigger, claim)
+        case OperatorAsked():
+            found = _diagnose_operator(trigger, claim, tools)
+        case AlarmFired():
+            found = _diagnose_alarm(trigger, claim, tools)
+    return found
+
+
+def _is_rolling_back(claim: Claim, tools: Tools) -> bool:
+    if claim.state is not ClaimState.HELD or ROLLBACK_EXECUTION not in claim.holder:
+        return False
+    return tools.machines.describe_execution(executionArn=claim.holder)["status"] == "RUNNING"
+
+
+def _diagnose_execution(trigger: ExecutionEnded, claim: Claim) -> Diagnosis:
+    """A release that repaired itself has freed its claim, or has lost it to a rollback."""
+    if claim.holder != trigger.execution or claim.state is not ClaimState.HELD:
+        return Diagnosis(reason=f"{trigger.execution} ended as {trigger.status} and holds nothing")
+    reason = f"the release's execution ended as {trigger.status} without repairing what it changed"
+    return Diagnosis(reason=reason, error=f"Execution{trigger.status.title().replace('_', '')}", claim=claim)
+
+
+def _diagnose_operator(trigger: OperatorAsked, claim: Claim, tools: Tools) -> Diagnosis:
+    outcome = tools.ledger.release(claim.release).outcome
+    if claim.state is ClaimState.FREE and outcome is not Outcome.PROMOTED:
+        return Diagnosis(reason=f"release {claim.release.id} is {outcome.value} already")
+    return Diagnosis(reason=f"an operator asked: {trigger.reason}", error="OperatorRequest", claim=claim)
+
+
+def _diagnose_alarm(trigger: AlarmFired, claim: Claim, tools: Tools) -> Diagnosis:
+    release = tools.ledger.release(claim.release)
+    if claim.state is ClaimState.FREE and release.outcome is not Outcome.PROMOTED:
+        return Diagnosis(reason=f"release {claim.release.id} is {release.outcome.value} already")
+    blame = find_blame(trigger, claim.release, tools)
+    if blame.shift is None:
+        return Diagnosis(reason=f"{trigger.stage} has had no shift by release {claim.release.id}")
+    if release.closed_at and not is_within_bake(release.closed_at, blame.bake, tools.now()):
+        return Diagnosis(reason=f"release {claim.release.id} completed longer ago than its bake window")
+    if not blame.guilty:
+        note = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}: {blame.reason}; no rollback"
+        key = f"{trigger.function}#{tools.now().isoformat()}"
+        tools.record(claim.release, "DiagnoseRollback", note, stage=trigger.stage, key=key)
+        return Diagnosis(reason=note)
+    reason = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}: {blame.reason}"
+    return Diagnosis(reason=reason, error="AlarmFired", claim=claim)

@@ -1,0 +1,1 @@
+"""The task enter_stage."""

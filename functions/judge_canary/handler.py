@@ -1,0 +1,44 @@
+"""JudgeCanary: one look at the new version beside the stable one, over the same minutes."""
+
+from __future__ import annotations
+
+from functions.judge_canary.evidence import look
+from tidegate.adapters.plans import find_rollout, read_plan
+from tidegate.domain.errors import CanaryFailed, InsufficientEvidence
+from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.domain.judge import Status
+from tidegate.domain.rollouts import SHORTEST_LOOK, Move, NextMove, Rollout, Shift, move_on, pace
+from tidegate.task import Tools, task
+
+
+class Request(Frozen):
+    """The shift to judge, as ShiftTraffic made it."""
+
+    release: ReleaseRef
+    stage: str
+    shift: Shift
+
+
+def handle(request: Request, tools: Tools) -> NextMove:
+    """The next move; a verdict to roll back leaves as CanaryFailed, silence as InsufficientEvidence."""
+    release, stage, shift = request.release, request.stage, request.shift
+    tools.ledger.check_epoch(release)
+    config = pace(read_plan(tools.documents, release).stage(stage).config, tools.settings.pace)
+    rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
+    now = tools.now()
+    verdict = look(request.release, rollout, shift, config, now, tools)
+    if verdict is not None and verdict.status is Status.ROLLBACK:
+        tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
+        raise CanaryFailed(verdict.reason)
+    move = move_on(config, shift, verdict, now, shortest=SHORTEST_LOOK * tools.settings.pace)
+    if move is None:
+        message = (
+            f"{verdict.reason if verdict else ''}; the longest hold of {config.longest_hold:g} s has passed"
+        )
+        raise InsufficientEvidence(message)
+    if move.next is Move.SHIFT:
+        tools.bus.publish("Verdict Reached", release, f"{release.service}: {move.reason}", stage=stage)
+    return move
+
+
+handler = task(Request, handle)

@@ -1,0 +1,1 @@
+"""The task leave_stage."""

@@ -1,0 +1,1 @@
+"""The task open_release."""

@@ -1,0 +1,83 @@
+"""Who may release a service now: one release at a time, and of those that wait the newest.
+
+A claim whose execution ended without freeing it is not taken over here: the rollback machine repairs it, and
+until it has, the release waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.domain.ledger import Claim, ClaimState, Outcome, Release
+
+if TYPE_CHECKING:
+    from tidegate.task import Tools
+
+QUEUE: Final = "queue"
+WAIT_SECONDS: Final = 20
+
+
+class Standing(Frozen):
+    """Why a release is not opened now."""
+
+    status: Literal["waiting", "duplicate", "refused"]
+    wait_seconds: int = 1
+    error: str = ""
+    reason: str = ""
+
+
+def take_turn(release: Release, tools: Tools) -> Standing | None:
+    """Refuse a release that was opened before or that a newer one has overtaken; None where it may go on.
+
+    An older commit is never released after a newer one, since that would take the newer one back.
+    """
+    ref = release.ref
+    opened_by = tools.ledger.reserve(ref.service, f"opened#{ref.id}", ref.execution)
+    if opened_by != ref.execution:
+        return Standing(status="duplicate", reason=f"{ref.id} was released by {opened_by}")
+    newest = find_newest(ref, tools)
+    if newest.opened_at <= ref.opened_at:
+        return None
+    tools.ledger.open_release(release)
+    reason = f"superseded by the newer release {newest.id}"
+    tools.ledger.close_release(ref, Outcome.SUPERSEDED, reason, tools.now())
+    tools.record(ref, "OpenRelease", reason, key="superseded")
+    return Standing(status="refused", error="Superseded", reason=reason)
+
+
+def find_newest(ref: ReleaseRef, tools: Tools) -> ReleaseRef:
+    """The newest release that ever wanted the service: this one, where it is newer than all before."""
+    body = tools.ledger.document(ref.service, QUEUE)
+    newest = ReleaseRef.model_validate_json(body) if body else None
+    if newest is None or newest.opened_at < ref.opened_at:
+        tools.ledger.put_document(ref.service, QUEUE, ref.model_dump_json())
+        return ref
+    return newest
+
+
+def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
+    """Take the claim if it is free, or keep it if this execution has it already."""
+    found = tools.ledger.read_claim(ref.service)
+    if found is not None and found.holder == ref.execution:
+        return found
+    if found is not None and found.state is ClaimState.OPERATOR:
+        reason = f"release {found.release.id} needs an operator first: tidegate rollback {ref.service}"
+        return Standing(status="refused", error="NeedsOperator", reason=reason)
+    if found is not None and found.state is ClaimState.HELD:
+        return _wait(tools, f"release {found.release.id} is under way")
+    epoch = found.epoch + 1 if found else 1
+    claim = Claim(
+        service=ref.service,
+        epoch=epoch,
+        state=ClaimState.HELD,
+        holder=ref.execution,
+        release=ref.model_copy(update={"epoch": epoch}),
+    )
+    if tools.ledger.write_claim(claim, over=found):
+        return claim
+    return _wait(tools, "another release was quicker")
+
+
+def _wait(tools: Tools, reason: str) -> Standing:
+    return Standing(status="waiting", wait_seconds=tools.settings.paced(WAIT_SECONDS), reason=reason)

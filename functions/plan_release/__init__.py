@@ -1,0 +1,1 @@
+"""The task plan_release."""

@@ -1,0 +1,1 @@
+"""The task provision_stage."""

@@ -1,0 +1,49 @@
+"""ProvisionStage: execute the planned change set, then arm the alarms; one step at a time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from functions.provision_stage.guards import arm
+from functions.provision_stage.stack import apply
+from tidegate.adapters.plans import read_plan
+from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.task import Tools, task
+
+LOOK_SECONDS = 10
+
+
+class Request(Frozen):
+    """The release and the stage."""
+
+    release: ReleaseRef
+    stage: str
+
+
+class Response(Frozen):
+    """`provisioning` until CloudFormation has ended; then `provisioned`."""
+
+    status: Literal["provisioning", "provisioned"]
+    wait_seconds: int
+
+
+def handle(request: Request, tools: Tools) -> Response:
+    """Bring the stack to the plan and guard the aliases that will shift."""
+    release, stage = request.release, request.stage
+    tools.ledger.check_epoch(release)
+    plan = read_plan(tools.documents, release).stage(stage)
+    wait = tools.settings.paced(LOOK_SECONDS)
+    if plan.change_set and not apply(release, plan, tools):
+        return Response(status="provisioning", wait_seconds=wait)
+    if plan.canaried and not arm(release, plan, tools):
+        return Response(status="provisioning", wait_seconds=wait)
+    what = (
+        f"stack {plan.stack_name} is as planned"
+        if plan.change_set
+        else f"stack {plan.stack_name} is unchanged"
+    )
+    tools.record(release, "ProvisionStage", what, stage=stage, evidence={"changes": len(plan.changes)})
+    return Response(status="provisioned", wait_seconds=wait)
+
+
+handler = task(Request, handle)

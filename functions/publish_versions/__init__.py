@@ -1,0 +1,1 @@
+"""The task publish_versions."""

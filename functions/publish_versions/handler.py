@@ -1,0 +1,45 @@
+"""PublishVersions: a version of every function that changed, published once and awaited until active."""
+
+from __future__ import annotations
+
+from functions.publish_versions.versions import publish_version
+from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
+from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.domain.rollouts import Rollout, first_weight
+from tidegate.task import Tools, task
+
+
+class Request(Frozen):
+    """The release and the stage."""
+
+    release: ReleaseRef
+    stage: str
+
+
+class Response(Frozen):
+    """How many functions shift, and the weight that they begin with."""
+
+    rolling: int
+    first_weight: int
+
+
+def handle(request: Request, tools: Tools) -> Response:
+    """Publish what the plan canaries; a rollout that stands already is what a retry goes on with."""
+    release, stage = request.release, request.stage
+    plan = read_plan(tools.documents, release).stage(stage)
+    rollout = find_rollout(tools.documents, release, stage)
+    if rollout is None:
+        tools.ledger.check_epoch(release)
+        client = tools.stage(stage).functions
+        found = (publish_version(client, function, release) for function in plan.canaried)
+        rollout = Rollout(
+            stage=stage, functions=tuple(function for function in found if function is not None)
+        )
+        write_rollout(tools.documents, release, rollout)
+    moves = {f.logical_id: {"stable": f.stable, "canary": f.canary} for f in rollout.functions}
+    what = f"published new versions: {', '.join(moves) or 'none, nothing to shift'}"
+    tools.record(release, "PublishVersions", what, stage=stage, evidence={"versions": moves})
+    return Response(rolling=len(moves), first_weight=first_weight(plan.config))
+
+
+handler = task(Request, handle)

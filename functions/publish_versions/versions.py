@@ -1,0 +1,51 @@
+"""One function's new version: published from $LATEST if that is still what the stack update left there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.aliases import find_alias, publish, read_version
+from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
+from tidegate.domain.rollouts import RollingFunction
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import FunctionPlan
+
+
+def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> RollingFunction | None:
+    """The function's move from stable to canary; None where nothing that a version holds has changed.
+
+    Raises VersionsPending until the version is active, SmokeFailed where it never will be, and ForeignChange
+    where the alias has two versions already: somebody else's rollout.
+    """
+    name = plan.function_name
+    alias = find_alias(client, name, plan.alias)
+    if alias is None or alias.pointing.weights:
+        found = "is gone" if alias is None else f"splits its traffic already: {alias.pointing}"
+        message = f"alias {name}:{plan.alias} {found}; repair it and retry the release"
+        raise ForeignChange(message)
+    latest = read_version(client, name, "$LATEST")
+    if latest.update == "InProgress":
+        message = f"{name} is still being updated"
+        raise VersionsPending(message)
+    version = publish(client, name, latest.sha256, f"Tidegate: release {ref.id}")
+    if version == alias.pointing.version:
+        return None
+    state = read_version(client, name, version)
+    if state.state == "Pending":
+        message = f"version {version} of {name} is not active yet"
+        raise VersionsPending(message)
+    if state.state != "Active":
+        message = f"version {version} of {name} is {state.state}: {state.reason}"
+        raise SmokeFailed(message)
+    return RollingFunction(
+        logical_id=plan.logical_id,
+        name=name,
+        alias=plan.alias,
+        stable=alias.pointing.version,
+        canary=version,
+        log_group=state.log_group,
+    )

@@ -1,0 +1,1 @@
+"""The task restore_traffic."""

@@ -1,0 +1,1 @@
+"""The task shift_traffic."""

@@ -1,0 +1,1 @@
+"""The task smoke_test."""

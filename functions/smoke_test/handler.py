@@ -1,0 +1,48 @@
+"""SmokeTest: the new versions invoked at 0 % traffic, with events that the service declares safe for it."""
+
+from __future__ import annotations
+
+from functions.smoke_test.probes import choose_probes, invoke
+from tidegate.adapters.plans import find_rollout, read_plan, read_snapshot
+from tidegate.domain.errors import SmokeFailed
+from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.domain.rollouts import Rollout
+from tidegate.task import Tools, task
+
+
+class Request(Frozen):
+    """The release and the stage."""
+
+    release: ReleaseRef
+    stage: str
+
+
+class Response(Frozen):
+    """How many invocations were made."""
+
+    invocations: int
+
+
+def handle(request: Request, tools: Tools) -> Response:
+    """Every probe must succeed; a production function without a declared event is not invoked."""
+    release, stage = request.release, request.stage
+    tools.ledger.check_epoch(release)
+    plan = read_plan(tools.documents, release).stage(stage)
+    rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
+    probes = choose_probes(plan, rollout, read_snapshot(tools.documents, release), release, tools)
+    for probe in probes:
+        failure = invoke(tools.stage(stage).functions, probe)
+        if failure:
+            message = f"{probe.function} version {probe.qualifier} with {probe.name}: {failure}"
+            raise SmokeFailed(message)
+    what = (
+        f"{len(probes)} smoke invocations passed"
+        if probes
+        else "no event is declared safe: nothing was invoked"
+    )
+    events = [f"{probe.function}: {probe.name}" for probe in probes]
+    tools.record(release, "SmokeTest", what, stage=stage, evidence={"events": events})
+    return Response(invocations=len(probes))
+
+
+handler = task(Request, handle)

@@ -1,0 +1,1 @@
+"""The task undo_release."""

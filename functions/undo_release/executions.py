@@ -1,0 +1,20 @@
+"""The release's own execution, stopped once its traffic is restored by somebody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidegate.domain.ledger import Claim
+    from tidegate.task import Tools
+
+
+def stop_release(claim: Claim, tools: Tools) -> None:
+    """Stop the execution if a rollback works for it; an execution that undoes itself goes on."""
+    execution = claim.release.execution
+    if claim.holder == execution:
+        return
+    status = tools.machines.describe_execution(executionArn=execution)["status"]
+    if status == "RUNNING":
+        cause = f"a rollback took the claim: {claim.holder}"
+        tools.machines.stop_execution(executionArn=execution, error="RolledBack", cause=cause)

@@ -1,0 +1,1 @@
+"""The task verify_recovery."""

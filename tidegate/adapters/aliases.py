@@ -1,0 +1,137 @@
+"""Lambda aliases and versions of one stage: read, publish, and the one way to write where an alias points.
+
+A write is fenced: the alias is read, the claim's epoch is checked by a consistent read, and UpdateAlias
+carries the revision that was read. The description names the epoch, so that even a write which changes nothing else
+changes the revision and fences off a writer that read before.
+Source: AWS Lambda API Reference, UpdateAlias.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from tidegate.domain.errors import ForeignChange
+from tidegate.domain.identity import Frozen
+from tidegate.domain.rollouts import Pointing, RollingFunction, is_foreign
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from tidegate.adapters.ledger import Ledger
+    from tidegate.domain.identity import ReleaseRef
+
+ATTEMPTS: Final = 5
+MOVED: Final = "PreconditionFailedException"
+
+
+class AliasState(Frozen):
+    """An alias as it is now."""
+
+    pointing: Pointing
+    revision: str
+    description: str
+
+
+class VersionState(Frozen):
+    """A version (or $LATEST) as it is now. `sha256` is base64, as Lambda gives it."""
+
+    version: str
+    state: str
+    reason: str
+    update: str
+    sha256: str
+    log_group: str
+
+
+def parse_alias(arn: str) -> tuple[str, str]:
+    """(function, alias) of an alias's ARN."""
+    *_, function, alias = arn.split(":")
+    return function, alias
+
+
+def find_alias(client: LambdaClient, function: str, alias: str) -> AliasState | None:
+    """The alias, or None where the function or the alias does not exist."""
+    try:
+        answer = client.get_alias(FunctionName=function, Name=alias)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+    weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return AliasState(
+        pointing=Pointing(version=answer["FunctionVersion"], weights=dict(weights)),
+        revision=answer["RevisionId"],
+        description=answer.get("Description", ""),
+    )
+
+
+def read_version(client: LambdaClient, function: str, qualifier: str) -> VersionState:
+    """A version's state; `qualifier` may be an alias or $LATEST."""
+    answer = client.get_function_configuration(FunctionName=function, Qualifier=qualifier)
+    return VersionState(
+        version=answer["Version"],
+        state=answer.get("State", "Active"),
+        reason=answer.get("StateReason", ""),
+        update=answer.get("LastUpdateStatus", "Successful"),
+        sha256=answer["CodeSha256"],
+        log_group=answer.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{answer['FunctionName']}",
+    )
+
+
+def publish(client: LambdaClient, function: str, sha256: str, description: str) -> str:
+    """Publish $LATEST if it still holds that code; gives the version, an old one where nothing changed."""
+    answer = client.publish_version(FunctionName=function, CodeSha256=sha256, Description=description)
+    return answer["Version"]
+
+
+class AliasWriter:
+    """Writes aliases of one stage for one release, as long as that release holds the claim."""
+
+    def __init__(self, client: LambdaClient, ledger: Ledger, ref: ReleaseRef) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._ref = ref
+
+    @property
+    def _mark(self) -> str:
+        return f"Tidegate: release {self._ref.id}, epoch {self._ref.epoch}"
+
+    def point(self, function: RollingFunction, target: Pointing, *, force: bool = False) -> bool:
+        """Point the alias at `target`; False where it did so already under this epoch.
+
+        Raises ClaimLost where the claim is another's, and ForeignChange where the alias names a version that
+        is not of this rollout, or keeps moving. `force` (a rollback) overrules a foreign version.
+        """
+        for _ in range(ATTEMPTS):
+            state = find_alias(self._client, function.name, function.alias)
+            if state is None:
+                message = f"alias {function.name}:{function.alias} is gone; somebody else deleted it"
+                raise ForeignChange(message)
+            if not force and is_foreign(function, state.pointing):
+                message = f"somebody else moved {function.name}:{function.alias} to {state.pointing}"
+                raise ForeignChange(message)
+            self._ledger.check_epoch(self._ref)
+            if state.pointing == target and state.description == self._mark:
+                return False
+            if self._write(function, target, state.revision):
+                return True
+        message = f"{function.name}:{function.alias} was moved by somebody else {ATTEMPTS} times in a row"
+        raise ForeignChange(message)
+
+    def _write(self, function: RollingFunction, target: Pointing, revision: str) -> bool:
+        try:
+            self._client.update_alias(
+                FunctionName=function.name,
+                Name=function.alias,
+                FunctionVersion=target.version,
+                RoutingConfig={"AdditionalVersionWeights": target.weights},
+                Description=self._mark,
+                RevisionId=revision,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == MOVED:
+                return False
+            raise
+        return True

@@ -1,0 +1,51 @@
+"""A change set driven to its end, one look at a time: the state machine waits between two looks.
+
+Used for the planned change of a stage and for its undoing. Every look reads the stack's own state, so that a
+run which died at any point is gone on with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.stacks import execute, explain_failure, find_change_set, find_stack
+from tidegate.domain.errors import ChangeSetFailed, StackNeedsOperator
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+    from tidegate.adapters.stacks import StackState
+
+
+def advance(client: CloudFormationClient, stack: str, change_set: str) -> bool:
+    """Execute the change set, or look how its execution stands; True once the stack is as asked.
+
+    Raises ChangeSetFailed where CloudFormation rolled it back or somebody else changed the stack first, and
+    StackNeedsOperator where a person must end it.
+    """
+    state = check_operable(client, stack)
+    if state is None:
+        message = f"stack {stack} is gone; somebody else deleted it"
+        raise ChangeSetFailed(message)
+    if state.is_busy:
+        return False
+    found = find_change_set(client, stack, change_set)
+    if found is not None and found.execution == "AVAILABLE":
+        execute(client, stack, change_set)
+        return False
+    if found is not None and found.execution == "OBSOLETE":
+        message = f"stack {stack} was changed by somebody else after the plan; retry the release"
+        raise ChangeSetFailed(message)
+    if state.is_healthy:
+        return True
+    message = f"stack {stack} is {state.status}: {explain_failure(client, stack)}"
+    raise ChangeSetFailed(message)
+
+
+def check_operable(client: CloudFormationClient, stack: str) -> StackState | None:
+    """The stack as it is, or None; StackNeedsOperator where only a person can go on."""
+    state = find_stack(client, stack)
+    if state is not None and state.needs_operator:
+        message = f"stack {stack} is {state.status}: {state.reason or explain_failure(client, stack)}"
+        raise StackNeedsOperator(message)
+    return state

@@ -1,0 +1,245 @@
+"""CloudFormation stacks and change sets of one stage. No call here waits: the state machine comes back.
+
+Statuses: AWS CloudFormation User Guide, "Stack status codes" and "Change set status codes".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+from pydantic import Field
+
+from tidegate.domain.errors import ChangeSetFailed
+from tidegate.domain.guards import FUNCTIONS_PER_STACK, guard_name
+from tidegate.domain.identity import Frozen
+from tidegate.domain.templates.changes import ChangedResource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
+MASKED: Final = "****"
+
+
+class StackState(Frozen):
+    """A stack as it is now."""
+
+    name: str
+    status: str
+    reason: str = ""
+    parameters: dict[str, str] = Field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation runs; REVIEW_IN_PROGRESS is a state of rest in spite of its name."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def is_carcass(self) -> bool:
+        """Whether it never came up and must be deleted before the next attempt."""
+        return self.status in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "ROLLBACK_FAILED", "CREATE_FAILED"}
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether only a person can end this state."""
+        return self.status in {"UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the last operation did what was asked."""
+        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+
+
+class ChangeSet(Frozen):
+    """A change set: whether it is computed, and what it would change."""
+
+    status: str
+    execution: str
+    reason: str = ""
+    changes: tuple[ChangedResource, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether CloudFormation still computes it."""
+        return self.status in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to change: CloudFormation calls that a failure, Tidegate a success."""
+        return self.status == "FAILED" and any(text in self.reason for text in NO_CHANGES)
+
+
+def find_stack(client: CloudFormationClient, name: str) -> StackState | None:
+    """The stack of that name, or None."""
+    try:
+        stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    return StackState(
+        name=name,
+        status=stack["StackStatus"],
+        reason=stack.get("StackStatusReason", ""),
+        parameters={item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])},
+        capabilities=tuple(stack.get("Capabilities", [])),
+        tags={item["Key"]: item["Value"] for item in stack.get("Tags", [])},
+    )
+
+
+def read_template(client: CloudFormationClient, name: str) -> str:
+    """The template that the stack was last given, as JSON text or as it was written."""
+    body: Any = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def list_resources(client: CloudFormationClient, name: str) -> dict[str, str]:
+    """Physical ids by logical id, all pages."""
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+    return {
+        item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
+        for page in pages
+        for item in page["StackResourceSummaries"]
+    }
+
+
+def find_change_set(client: CloudFormationClient, stack: str, name: str) -> ChangeSet | None:
+    """The change set with all its changes, or None."""
+    changes: list[ChangedResource] = []
+    token: dict[str, Any] = {}
+    while True:
+        try:
+            page = client.describe_change_set(StackName=stack, ChangeSetName=name, **token)
+        except ClientError as error:
+            missing = error.response["Error"]["Code"] in {"ChangeSetNotFound", "ChangeSetNotFoundException"}
+            if missing or "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+        changes += [_change(item["ResourceChange"]) for item in page.get("Changes", [])]
+        if "NextToken" not in page:
+            return ChangeSet(
+                status=page["Status"],
+                execution=page.get("ExecutionStatus", ""),
+                reason=page.get("StatusReason", ""),
+                changes=tuple(changes),
+            )
+        token = {"NextToken": page["NextToken"]}
+
+
+def _change(change: Mapping[str, Any]) -> ChangedResource:
+    targets = [detail["Target"] for detail in change.get("Details", []) if "Target" in detail]
+    names = {target.get("Name") or target.get("Attribute", "") for target in targets}
+    return ChangedResource(
+        action=change["Action"],
+        logical_id=change["LogicalResourceId"],
+        type=change["ResourceType"],
+        replacement=change.get("Replacement") in {"True", "Conditional"},
+        properties=tuple(sorted(filter(None, names))),
+    )
+
+
+def create_change_set(  # noqa: PLR0913
+    client: CloudFormationClient,
+    stack: str,
+    name: str,
+    *,
+    template_url: str,
+    parameters: Mapping[str, str],
+    capabilities: Iterable[str],
+    role: str,
+    exists: bool,
+) -> None:
+    """Ask for a change set. A masked (NoEcho) parameter keeps its previous value."""
+    try:
+        client.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType="UPDATE" if exists else "CREATE",
+            TemplateURL=template_url,
+            Parameters=[_parameter(key, value) for key, value in sorted(parameters.items())],
+            Capabilities=sorted(capabilities),  # type: ignore[arg-type]
+            RoleARN=role,
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "AlreadyExistsException":
+            return
+        if code in {"ValidationError", "InsufficientCapabilitiesException", "LimitExceededException"}:
+            message = (
+                f"CloudFormation refuses the change set of {stack}: {error.response['Error']['Message']}"
+            )
+            raise ChangeSetFailed(message) from error
+        raise
+
+
+def _parameter(key: str, value: str) -> Any:  # noqa: ANN401
+    if value == MASKED:
+        return {"ParameterKey": key, "UsePreviousValue": True}
+    return {"ParameterKey": key, "ParameterValue": value}
+
+
+def execute(client: CloudFormationClient, stack: str, change_set: str) -> None:
+    """Start the execution of a change set; one that runs or ran already is left alone."""
+    try:
+        client.execute_change_set(StackName=stack, ChangeSetName=change_set)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {
+            "InvalidChangeSetStatus",
+            "InvalidChangeSetStatusException",
+        }:
+            raise
+
+
+def create(
+    client: CloudFormationClient, stack: str, template: str, role: str, tags: Mapping[str, str]
+) -> None:
+    """Start the creation of a stack; one that somebody created in the meantime is left alone."""
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    try:
+        client.create_stack(
+            StackName=stack,
+            TemplateBody=template,
+            RoleARN=role,
+            Tags=pairs,  # type: ignore[arg-type]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+
+
+def delete(client: CloudFormationClient, stack: str, role: str) -> None:
+    """Start the deletion of a stack; a missing one is no error."""
+    client.delete_stack(StackName=stack, RoleARN=role)
+
+
+def delete_guards(client: CloudFormationClient, service: str, stage: str, functions: int, role: str) -> None:
+    """Start the deletion of the side stacks that guard so many functions."""
+    for index in range(math.ceil(functions / FUNCTIONS_PER_STACK)):
+        delete(client, guard_name(service, stage, index), role)
+
+
+def delete_change_set(client: CloudFormationClient, stack: str, name: str) -> None:
+    """Delete a change set; a missing one is no error."""
+    client.delete_change_set(StackName=stack, ChangeSetName=name)
+
+
+def explain_failure(client: CloudFormationClient, stack: str) -> str:
+    """The first resource that failed in the stack's last operation, and why."""
+    first = ""
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
+        for event in page["StackEvents"]:
+            status = event.get("ResourceStatus", "")
+            reason = event.get("ResourceStatusReason", "")
+            if status.endswith("_FAILED") and "cancelled" not in reason:
+                first = f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+            started = status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
+            if started and event["LogicalResourceId"] == stack:
+                return first or "no resource says why"
+    return first or "no resource says why"

@@ -1,0 +1,144 @@
+"""The deployment plan: written before anything is touched, so that it can be read, stored and compared.
+
+`Plan` lies at releases/<service>/<release>/plan.json, and for people as plan.md beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from tidegate.domain.config import AlarmConfig, Approval, StageConfig
+from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.templates.changes import ChangedResource
+
+SHOWN: Final = 50  # rows of a table in the readable plan; the document has all
+
+
+class FunctionPlan(Frozen):
+    """What the release does to one function in one stage.
+
+    `canaried` functions shift by weight; the others are new or replaced and take their traffic at once.
+    `function_name`, `alias` and `rollback_target`, the version that the alias points at now, are those of a
+    canaried function; CloudFormation names the others when it makes them.
+    """
+
+    logical_id: str
+    alias_logical_id: str
+    artifact: str | None
+    previous_artifact: str | None
+    canaried: bool
+    function_name: str = ""
+    alias: str = ""
+    rollback_target: str = ""
+
+
+class StagePlan(Frozen):
+    """What the release does in one stage. `change_set` is None where the stack does not change."""
+
+    stage: str
+    account: str
+    region: str
+    production: bool
+    stack_name: str
+    creates_stack: bool
+    change_set: str | None
+    changes: tuple[ChangedResource, ...]
+    functions: tuple[FunctionPlan, ...] = Field(description="those that change; all where the stack is new")
+    config: StageConfig
+    at_once: tuple[str, ...] = Field(description="what a canary cannot hold back, a sentence each")
+
+    @property
+    def canaried(self) -> tuple[FunctionPlan, ...]:
+        """The functions whose traffic is shifted."""
+        return tuple(function for function in self.functions if function.canaried)
+
+    @property
+    def strategy(self) -> str:
+        """The strategy in words."""
+        steps = [f"{step} %" for step in self.config.steps or ()]
+        bake = f", then {self.config.bake} s of bake" if self.config.bake else ""
+        return " → ".join([*steps, "100 %"]) + f" every {self.config.interval} s{bake}"
+
+
+class Plan(Frozen):
+    """The whole plan of a release."""
+
+    service: str
+    release_id: str
+    commit: Commit
+    stages: tuple[StagePlan, ...]
+    notes: tuple[str, ...] = ()
+
+    def stage(self, name: str) -> StagePlan:
+        """The plan of one stage."""
+        return next(stage for stage in self.stages if stage.stage == name)
+
+
+def render(plan: Plan) -> str:
+    """The plan as Markdown."""
+    head = [
+        f"# Release {plan.release_id} of {plan.service}",
+        "",
+        f"Commit `{plan.commit.id}` on `{plan.commit.branch}`.",
+    ]
+    notes = ["", *(f"- {note}" for note in plan.notes)] if plan.notes else []
+    return (
+        "\n".join([*head, *notes, *(line for stage in plan.stages for line in _render_stage(stage))]) + "\n"
+    )
+
+
+def _render_stage(plan: StagePlan) -> list[str]:
+    verb = "is created" if plan.creates_stack else "is updated" if plan.change_set else "does not change"
+    approval = " A person must approve first." if plan.config.approval is Approval.REQUIRED else ""
+    return [
+        "",
+        f"## {plan.stage} ({plan.account}, {plan.region})",
+        "",
+        f"Stack `{plan.stack_name}` {verb}: {_count(plan.changes)}.{approval}",
+        "",
+        f"Strategy: {plan.strategy}. Monitors: {_monitors(plan.config.alarms)}.",
+        *_render_functions(plan.functions),
+        *_render_changes(plan.changes),
+        *(["", "Takes effect at once:", "", *(f"- {text}" for text in plan.at_once)] if plan.at_once else []),
+    ]
+
+
+def _monitors(alarms: AlarmConfig) -> str:
+    p99 = f", p99 from {alarms.p99} s on" if alarms.p99 is not None else ""
+    return f"the judge; alarms on an error rate from {alarms.error_rate:g} % on, {alarms.throttles} throttles{p99}"
+
+
+def _count(changes: tuple[ChangedResource, ...]) -> str:
+    actions = [change.action for change in changes]
+    return ", ".join(f"{actions.count(action)} {action.lower()}" for action in ("Add", "Modify", "Remove"))
+
+
+def _render_functions(functions: tuple[FunctionPlan, ...]) -> list[str]:
+    if not functions:
+        return ["", "No function changes."]
+    rows = [
+        f"| {function.logical_id} | {_short(function.previous_artifact)} | {_short(function.artifact)} | "
+        f"{'canary' if function.canaried else 'at once'} | {function.rollback_target or '-'} |"
+        for function in functions[:SHOWN]
+    ]
+    more = [f"| … {len(functions) - SHOWN} more | | | | |"] if len(functions) > SHOWN else []
+    table = "| function | old artifact | new artifact | traffic | rollback target |"
+    return ["", table, "|---|---|---|---|---|", *rows, *more]
+
+
+def _short(artifact: str | None) -> str:
+    return f"`{artifact[:12]}`" if artifact else "-"
+
+
+def _render_changes(changes: tuple[ChangedResource, ...]) -> list[str]:
+    rows = [
+        f"| {change.action}{' (replaced)' if change.replacement else ''} | {change.logical_id} | {change.type} | "
+        f"{', '.join(change.properties)} |"
+        for change in changes[:SHOWN]
+    ]
+    more = [f"| … {len(changes) - SHOWN} more | | | |"] if len(changes) > SHOWN else []
+    return (
+        ["", "| change | resource | type | properties |", "|---|---|---|---|", *rows, *more] if rows else []
+    )
