@@ -1,7 +1,8 @@
 """One attempt of a Task, Map or Parallel state: its thread, its time limit, its result, its failure's name.
 
 Replaces the engine's own attempt, which cannot be interrupted, shows Output the variables that Assign has
-just set, and gives a retry the task token of the attempt before. What a state does inside an attempt stays moto's.
+just set, and gives a retry the task token of the attempt before. What a state does inside
+an attempt stays moto's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """State machine definitions: what AWS refuses at creation, and the parsed program of what it accepts.
 
 moto's parser takes a `Next` to nowhere, states that cannot be reached and JSONata with syntax errors; they
-are refused here before it is asked. Parsing is slow, so that a program is kept per definition; it holds no state.
+are refused here before it is asked. Parsing is slow, so that a program is kept per
+definition; it holds no state.
 Source: https://states-language.net/spec.html
 """
 

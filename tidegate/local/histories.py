@@ -1,4 +1,4 @@
-"""The calls that show executions: DescribeExecution, ListExecutions, GetExecutionHistory; StopExecution's answer.
+"""The calls that show executions: DescribeExecution, ListExecutions, GetExecutionHistory, and others.
 
 moto's own answers leave out stop dates of timed-out executions, paging, and error and cause of a stop.
 Source: https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
