@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     own = [
-        name for name in EXTENSIONS if name.rpartition(".")[2] in {"jsonata", "machines", "events", "alarms"}
+        name
+        for name in EXTENSIONS
+        if name.rpartition(".")[2] in {"functions", "mappings", "jsonata", "machines", "events", "alarms"}
     ]
     present = [name for name in own if importlib.util.find_spec(name)]
     with LocalCloud(tmp_path_factory.mktemp("cloud"), pace=0.02, extensions=present) as running:

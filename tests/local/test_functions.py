@@ -58,15 +58,8 @@ def archive(**files: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    home = tmp_path_factory.mktemp("cloud")
-    with LocalCloud(home, extensions=("tidegate.local.functions",)) as running:
-        running.client("iam").create_role(RoleName="runner", AssumeRolePolicyDocument="{}")
-        yield running
-
-
-@pytest.fixture(scope="module")
 def api(cloud):
+    cloud.client("iam").create_role(RoleName="runner", AssumeRolePolicyDocument="{}")
     return cloud.client("lambda")
 
 
