@@ -1,0 +1,105 @@
+"""Resource types that moto itself can make from a template: whatever is not registered here with an API of its own.
+
+moto's models know no create-only properties, so a type without an update is replaced, and one with an update is
+trusted with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+from moto.cloudformation.parsing import get_model_map
+from moto.core.exceptions import ServiceException
+from werkzeug.exceptions import HTTPException
+
+from tidegate.local.resources.kinds import Kind, Naming, Request, copied
+from tidegate.local.stack_errors import ResourceFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def find(name: str) -> Kind | None:
+    """The kind for a type that moto has a model of."""
+    model = get_model_map().get(name)
+    return EmulatedKind(name, model) if model else None
+
+
+class EmulatedKind(Kind):
+    """One of moto's CloudFormation models."""
+
+    def __init__(self, name: str, model: Any) -> None:  # noqa: ANN401
+        self.type = name  # type: ignore[misc]
+        self.cls = model
+        named = model.cloudformation_name_type()
+        self.naming = Naming(named, 32 if "LoadBalancing" in name else 64) if named else None  # type: ignore[misc]
+
+    @property
+    def _updates(self) -> bool:
+        return not hasattr(self.cls.update_from_cloudformation_json, "__isabstractmethod__")
+
+    def replaced_by(self, changed: set[str]) -> set[str]:
+        """All of them where moto has no update."""
+        return set() if self._updates else changed
+
+    def create(self, request: Request) -> None:
+        """Let moto's model make it."""
+        known = {"LogicalId": request.logical_id, "StackId": request.stack_id, "ResourceType": self.type}
+        model = _try(
+            lambda: self.cls.create_from_cloudformation_json(
+                request.name, self._write(request.properties), request.account, request.region, **known
+            )
+        )
+        self._take(request, model)
+
+    def update(self, request: Request) -> None:
+        """Let moto's model update it."""
+        model = _try(
+            lambda: self.cls.update_from_cloudformation_json(
+                original_resource=request.model,
+                new_resource_name=request.name,
+                cloudformation_json=self._write(request.properties),
+                account_id=request.account,
+                region_name=request.region,
+            )
+        )
+        self._take(request, model)
+
+    def delete(self, request: Request) -> None:
+        """Let moto's model delete it, by whichever of its two ways it has."""
+        properties = self._write(request.properties)
+        if not hasattr(self.cls.delete_from_cloudformation_json, "__isabstractmethod__"):
+            names = (request.physical_id, properties, request.account, request.region)
+            _try(lambda: self.cls.delete_from_cloudformation_json(*names))
+        elif hasattr(request.model, "delete"):
+            _try(lambda: request.model.delete(request.account, request.region))
+        else:
+            raise ResourceFailure(f"{self.type}: deletion is not available in the local cloud")
+
+    def attribute(self, request: Request, name: str) -> Any:  # noqa: ANN401
+        """What the model answers to GetAtt."""
+        try:
+            return request.model.get_cfn_attribute(name)
+        except (UnformattedGetAttTemplateException, NotImplementedError, AttributeError) as error:
+            raise KeyError(name) from error
+
+    def _write(self, properties: dict[str, Any]) -> dict[str, Any]:
+        return {"Type": self.type, "Properties": copied(properties)}
+
+    def _take(self, request: Request, model: Any) -> None:  # noqa: ANN401
+        if model is None:
+            raise ResourceFailure(f"{self.type} could not be made by the local cloud")
+        model.cf_resource_type = self.type
+        model.logical_resource_id = request.logical_id
+        request.model = model
+        request.settle(str(model.physical_resource_id))
+
+
+def _try(act: Callable[[], Any]) -> Any:  # noqa: ANN401
+    try:
+        return act()
+    except (ServiceException, HTTPException) as error:
+        raise ResourceFailure(str(getattr(error, "message", "") or error)) from error
+    except (KeyError, TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise ResourceFailure(f"{type(error).__name__}: {error}") from error
