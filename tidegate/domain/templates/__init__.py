@@ -7,6 +7,7 @@ read text, call the translator or know AWS clients.
 
 from __future__ import annotations
 
+from .adoption import adopt
 from .aliases import RolledFunction
 from .changes import ChangedResource, changed_functions, diff_notices
 from .definitions import unqualify_definition
@@ -32,6 +33,7 @@ __all__ = [
     "RolledFunction",
     "S3Object",
     "Template",
+    "adopt",
     "changed_functions",
     "diff_notices",
     "normalize",

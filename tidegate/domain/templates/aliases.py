@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tidegate.domain.errors import UnsupportedTemplate
 from tidegate.domain.identity import Frozen
 
-from .intrinsics import GET_ATT, JOIN, REF, SUB, call, direct_reference
+from .intrinsics import GET_ATT, JOIN, REF, SUB, call, copy, direct_reference
 from .notices import Notice, NoticeKind
 from .preparation import ALIAS_NAME, DeploymentPreference, Prepared
 from .rolled import custom_resource_functions, edge_functions
@@ -167,23 +167,18 @@ def _freeze_one(
     for version in declared.versions.get(function.logical_id, []):
         if version != function.anchor_logical_id:
             del resources[version]
-    condition = {
-        key: resources[function.logical_id][key]
-        for key in ("Condition",)
-        if key in resources[function.logical_id]
-    }
+    declared_by = resources[function.logical_id]
+    condition = {"Condition": declared_by["Condition"]} if "Condition" in declared_by else {}
     resources[function.anchor_logical_id] = (
-        deployed[adopted]
-        if adopted
-        else {
-            "Type": VERSION,
-            **_RETAIN,
-            **condition,
-            "Properties": {"FunctionName": {REF: function.logical_id}},
-        }
+        copy(deployed[adopted]) if adopted else _anchor(function, condition)
     )
     resources[function.alias_logical_id] = _frozen_alias(function, old, condition)
     return function
+
+
+def _anchor(function: RolledFunction, condition: Mapping[str, Any]) -> dict[str, Any]:
+    properties = {"FunctionName": {REF: function.logical_id}}
+    return {"Type": VERSION, **_RETAIN, **condition, "Properties": properties}
 
 
 def _frozen_alias(

@@ -19,7 +19,7 @@ MAX_BYTES: Final = 1_000_000
 
 
 def check_limits(template: Mapping[str, Any]) -> None:
-    """Raise InvalidTemplate, with the figures, for a template that CloudFormation would refuse as too large."""
+    """Raise InvalidTemplate, with the figures, for a template too large for CloudFormation."""
     count = len(template["Resources"])
     if count > MAX_RESOURCES:
         raise InvalidTemplate(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.domain.identity import Frozen
 
+from .adoption import adoption_notices
 from .aliases import RolledFunction, freeze
 from .codedeploy import drop_codedeploy
 from .deployments import rename_deployments
@@ -41,15 +42,16 @@ def normalize(
 ) -> Normalized:
     """Normalize a translated (or plain) template.
 
-    deployed: the template that the stack has now, None for a new stack; an alias there keeps its version
-    resource, a URL or permission on the bare function stays there. Raises UnsupportedTemplate for what cannot
+    deployed: the processed template that the stack has now, None for a new stack; an alias there keeps its
+    version resource, a URL or permission on the bare function stays there. Raises UnsupportedTemplate for what cannot
     be rolled out, InvalidTemplate for what is larger than CloudFormation takes.
     """
     data: dict[str, Any] = copy(dict(cloudformation))
     standing = (deployed or {}).get("Resources") or {}
-    resources = data["Resources"]
+    # The translator's order depends on hashes, of code keys too.
+    resources = data["Resources"] = dict(sorted(data["Resources"].items()))
     frozen = freeze(resources, prepared, standing)
-    notices = [*frozen.notices, *drop_codedeploy(data)]
+    notices = [*frozen.notices, *adoption_notices(frozen.functions, standing), *drop_codedeploy(data)]
     rename_resources(data, frozen.renamed)
     resources = data["Resources"]
     before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == _REST_API}
@@ -63,6 +65,7 @@ def normalize(
     double_statements(resources, frozen.functions)
     repointed = frozenset(key for key, item in before.items() if properties_of(resources[key]) != item)
     rename_resources(data, rename_deployments(resources, repointed))
+    data["Resources"] = dict(sorted(data["Resources"].items()))
     check_limits(data)
     return Normalized(template=data, functions=frozen.functions, notices=tuple(dict.fromkeys(notices)))
 

@@ -28,8 +28,8 @@ def double_permissions(
 ) -> None:
     """Give every permission on a bare rolled function a twin on the alias; what waits for one waits for both.
 
-    A permission that the deployed stack has on the bare function, and that the translation moved to the alias,
-    is put back and gets the twin.
+    A permission that the deployed stack has on the bare function, and that the translation moved to the
+    alias, is put back and gets the twin.
     """
     by_id = {function.logical_id: function for function in functions}
     by_alias = {function.alias_logical_id: function for function in functions}

@@ -15,7 +15,7 @@ from .targets import NAMES_ONLY, QUIET, split
 from .template import LAMBDA_FUNCTION, properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .aliases import RolledFunction
 
@@ -55,31 +55,30 @@ class Repointing:
 
     def note(self, logical_id: str, path: Path, value: object, resources: Mapping[str, Any]) -> None:
         """Say of each mention in a value that is not a target that it goes around the canary."""
-        mentioned = {item.logical_id for item in references(value) if item.logical_id in self._functions}
-        mentioned |= {
-            self._anchors[item.logical_id].logical_id
-            for item in references(value)
-            if item.logical_id in self._anchors
-        }
-        mentioned |= self._hard_coded(value)
-        for name in sorted(mentioned - {logical_id}):
-            where = (
-                f"{logical_id} ({resources[logical_id]['Type']})" if logical_id in resources else logical_id
-            )
-            place = ".".join(path) or "its value"
-            text = f"{where} names {name} in {place}: what invokes it there goes around the canary"
-            self.notices.append(Notice(logical_id=logical_id, kind=NoticeKind.AROUND, text=text))
+        where = f"{logical_id} ({resources[logical_id]['Type']})" if logical_id in resources else logical_id
+        for place, name in self._mentions(value, path):
+            if name != logical_id:
+                spot = ".".join(place)
+                text = f"{where} names {name} in {spot}: what invokes it there goes around the canary"
+                self.notices.append(Notice(logical_id=logical_id, kind=NoticeKind.AROUND, text=text))
 
-    def _hard_coded(self, value: object) -> set[str]:
+    def _mentions(self, value: object, path: Path) -> Iterator[tuple[Path, str]]:
+        for item in references(value, path):
+            if item.logical_id in self._functions and item.attribute in {"", "Arn"}:
+                yield item.path, item.logical_id
+            elif item.logical_id in self._anchors:
+                yield item.path, self._anchors[item.logical_id].logical_id
+        yield from self._hard_coded(value, path)
+
+    def _hard_coded(self, value: object, path: Path) -> Iterator[tuple[Path, str]]:
+        """The ARNs in plain text that end in the literal name of a function."""
         if isinstance(value, str):
-            found = ((match[1], match[2]) for match in _HARD_CODED.finditer(value))
-            return {
-                self._names[name].logical_id
-                for name, qualifier in found
-                if name in self._names and not qualifier
-            }
-        items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return {name for item in items for name in self._hard_coded(item)}
+            for match in _HARD_CODED.finditer(value):
+                if match[1] in self._names and not match[2]:
+                    yield path, self._names[match[1]].logical_id
+        elif isinstance(value, (dict, list)):
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from self._hard_coded(item, (*path, str(key)))
 
     def _change(self, value: Any, *, names_only: bool) -> Any:  # noqa: ANN401
         name, argument = call(value)

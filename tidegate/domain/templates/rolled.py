@@ -8,30 +8,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .intrinsics import references
+from .intrinsics import Reference, references
 from .template import properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def custom_resource_functions(data: Mapping[str, Any]) -> frozenset[str]:
     """The logical ids that a ServiceToken names."""
-    return frozenset(
-        reference.logical_id
-        for resource in data["Resources"].values()
-        if isinstance(resource, dict) and "ServiceToken" in properties_of(resource)
-        for reference in references(properties_of(resource)["ServiceToken"])
-        if reference.logical_id in data["Resources"]
-    )
+    tokens = (properties.get("ServiceToken") for _, properties in _resources(data))
+    return frozenset(name for token in tokens for name in _owners(references(token), data))
 
 
 def edge_functions(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The logical ids (of functions or versions) that a CloudFront distribution associates."""
-    return tuple(
-        reference.logical_id
-        for resource in data["Resources"].values()
-        if isinstance(resource, dict) and resource.get("Type") == "AWS::CloudFront::Distribution"
-        for reference in references(properties_of(resource))
-        if "LambdaFunctionAssociations" in reference.path and reference.logical_id in data["Resources"]
+    found = (
+        item
+        for kind, properties in _resources(data)
+        if kind == "AWS::CloudFront::Distribution"
+        for item in references(properties)
+        if "LambdaFunctionAssociations" in item.path
     )
+    return tuple(_owners(found, data))
+
+
+def _resources(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    items = (item for item in data["Resources"].values() if isinstance(item, dict))
+    return ((str(item.get("Type")), properties_of(item)) for item in items)
+
+
+def _owners(found: Iterable[Reference], data: Mapping[str, Any]) -> Iterator[str]:
+    """The resources of the template among what is named; SAM writes a function's version as `F.Version`."""
+    names = (item.logical_id.partition(".")[0] for item in found)
+    return (name for name in names if name in data["Resources"])

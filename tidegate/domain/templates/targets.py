@@ -41,6 +41,8 @@ TARGETS: Mapping[str, tuple[Path, ...]] = {
     "AWS::Config::ConfigRule": _paths("Source.SourceIdentifier"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": _paths("Targets.*.Id"),
     "AWS::Events::Rule": _paths("Targets.*.Arn"),
+    "AWS::BedrockAgentCore::GatewayTarget": _paths("TargetConfiguration.Mcp.Lambda.LambdaArn"),
+    "AWS::IoT::Authorizer": _paths("AuthorizerFunctionArn"),
     "AWS::IoT::TopicRule": _paths(
         "TopicRulePayload.Actions.*.Lambda.FunctionArn", "TopicRulePayload.ErrorAction.Lambda.FunctionArn"
     ),
@@ -68,6 +70,9 @@ TARGETS: Mapping[str, tuple[Path, ...]] = {
         "Definition.**", "DefinitionString.**", "DefinitionSubstitutions.*"
     ),
     "AWS::Transfer::Server": _paths("IdentityProviderDetails.Function"),
+    "AWS::Transfer::Workflow": _paths(
+        "Steps.*.CustomStepDetails.Target", "OnExceptionSteps.*.CustomStepDetails.Target"
+    ),
     "AWS::VpcLattice::TargetGroup": _paths("Targets.*.Id"),
 }
 NAMES_ONLY = frozenset({"DefinitionSubstitutions"})
