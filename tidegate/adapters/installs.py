@@ -46,25 +46,27 @@ def install(
 
     `root` is the source's root, which messages name files relative to. BuildFailed says why it failed.
     """
-    flags = [
-        "--target",
-        str(target),
-        "--python-version",
-        python,
-        "--link-mode",
-        "copy",
-        "--no-compile-bytecode",
-    ]
+    flags = ["--target", str(target), "--python", sys.executable, "--python-version", python]
+    flags += ["--only-binary", ":all:", "--link-mode", "copy", "--no-compile-bytecode"]
     if platform is not None:
         flags += ["--python-platform", platform]
-    _pip_install(requirements, flags, root)
+    _pip_install(requirements, flags, root, target.parent, SECONDS)
 
 
 def install_into(
-    environment: Path, requirements: Sequence[Path], extra: Sequence[str], *, root: Path
+    environment: Path, requirements: Sequence[Path], extra: Sequence[str], *, root: Path, seconds: float
 ) -> None:
-    """Install requirement files, and `extra` requirements, into a virtual environment."""
-    _pip_install(requirements, ["--python", str(environment / "bin" / "python"), *extra], root)
+    """Install requirement files, and `extra` requirements, into a virtual environment.
+
+    Packages may be built from source: for the sandbox alone, where all code is foreign anyway.
+    """
+    _pip_install(
+        requirements,
+        ["--python", str(environment / "bin" / "python"), *extra],
+        root,
+        environment.parent,
+        seconds,
+    )
 
 
 def make_environment(environment: Path) -> None:
@@ -87,14 +89,15 @@ def readable(output: str) -> str:
     return CREDENTIALS.sub("//***@", ": ".join(kept))[:LONGEST]
 
 
-def _pip_install(requirements: Sequence[Path], flags: Sequence[str], root: Path) -> None:
+def _pip_install(
+    requirements: Sequence[Path], flags: Sequence[str], root: Path, place: Path, seconds: float
+) -> None:
     listed = [word for path in requirements for word in ("--requirement", str(path))]
-    python = [] if "--python" in flags else ["--python", sys.executable]
-    command = [find_uv(), "pip", "install", "--no-progress", "--color", "never", "--only-binary", ":all:"]
-    environment = inherited(UV_NO_CONFIG="1")
-    outcome = run([*command, *python, *listed, *flags], folder=root, environment=environment, seconds=SECONDS)
+    command = [find_uv(), "pip", "install", "--no-progress", "--color", "never", *listed, *flags]
+    # Not run in the source: uv settings that lie there could allow what is refused here.
+    outcome = run(command, folder=place, environment=inherited(), seconds=max(seconds, 1))
     if outcome.timed_out:
-        raise RegistryUnreachable(f"the installation did not end within {SECONDS} seconds")
+        raise RegistryUnreachable(f"the installation did not end within {seconds:.0f} seconds")
     if outcome.code:
         reason = readable(outcome.output.decode(errors="replace"))
         if NETWORK.search(reason):

@@ -1,11 +1,12 @@
 """Makes the bundle that `tidegate push` uploads: one commit with all of its files and no history.
 
-Uses the operator's git, so that credentials, alternates and the like are git's own business. A bundle made of a
-shallow copy holds everything it needs; one made with prerequisites could not be read alone.
+Uses the operator's git, so that credentials, alternates and the like are git's own business. A bundle made
+of a shallow copy holds everything it needs; one made with prerequisites could not be read alone.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -49,6 +50,8 @@ def _git(folder: Path, *arguments: str, failed: str) -> str:
         done = subprocess.run(  # noqa: S603 (no shell)
             ["git", *arguments],  # noqa: S607 (the operator's own git)
             cwd=folder,
+            # In a hook git's own variables would point every command at the hook's repository.
+            env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
             capture_output=True,
             text=True,
             check=False,

@@ -40,11 +40,8 @@ class Counts(Frozen):
     def text(self) -> str:
         """Such as `1 failed, 4 passed`; empty where nothing was counted."""
         failed = self.failures + self.errors
-        parts = [
-            (failed, "failed"),
-            (self.tests - failed - self.skipped, "passed"),
-            (self.skipped, "skipped"),
-        ]
+        passed = self.tests - failed - self.skipped
+        parts = ((failed, "failed"), (passed, "passed"), (self.skipped, "skipped"))
         return ", ".join(f"{count} {name}" for count, name in parts if count)
 
 

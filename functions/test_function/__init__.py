@@ -1,0 +1,1 @@
+"""TestFunction: the service's own tests."""

@@ -1,0 +1,1 @@
+"""The sandbox that a service's own tests run in."""

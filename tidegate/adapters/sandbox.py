@@ -1,0 +1,176 @@
+"""Runs a service's own tests, in a place that has no rights; makes no AWS call and imports no AWS client.
+
+Source and results go by presigned URLs. The command gets an environment of its own without credentials, in a
+process group that is killed when it is over. What the tests leave in their folder is removed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import urllib.request
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from tidegate.adapters.archives import unpack
+from tidegate.adapters.installs import install_into, make_environment
+from tidegate.adapters.programs import Outcome, foreign, run
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.sources import MAX_UNPACKED
+from tidegate.domain.testing import Counts, Failed, SandboxRequest, SandboxResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_OUTPUT: Final = 1_000_000
+MAX_REPORT: Final = 10_000_000
+HALF: Final = MAX_OUTPUT // 2
+TAIL: Final = 4_000
+SHOWN: Final = 20
+NETWORK_SECONDS: Final = 60
+# Left for the results after the tests have been killed.
+RESERVE: Final = 20
+COLLECTION: Final = "collection failure"
+REGION: Final = "us-east-1"
+
+
+def run_tests(request: SandboxRequest, seconds: float) -> SandboxResult:
+    """Run the tests within `seconds`, whatever their own timeout; store their output and report."""
+    deadline = time.monotonic() + seconds - RESERVE
+    with TemporaryDirectory(prefix="tidegate-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        source = folder / "source"
+        download(request.source_url, folder / "source.zip")
+        unpack(folder / "source.zip", source)
+        try:
+            prepare(folder, source, request, deadline)
+        except BuildFailed as error:
+            upload(request.output_url, str(error).encode())
+            return SandboxResult(exit_code=1, not_installed=str(error))
+        allowed = max(1.0, min(request.timeout, deadline - time.monotonic()))
+        outcome = run(
+            ["/bin/sh", "-c", request.command],
+            folder=source,
+            environment=environment_of(folder, source),
+            seconds=allowed,
+            limit=MAX_OUTPUT,
+        )
+        return keep(outcome, folder / "report.xml", request)
+
+
+def prepare(folder: Path, source: Path, request: SandboxRequest, deadline: float) -> None:
+    """Make the tests' virtual environment, with pytest where the command is pytest's."""
+    make_environment(folder / "environment")
+    (folder / "home").mkdir()
+    (folder / "tmp").mkdir()
+    requirements: Sequence[Path] = [source / path for path in request.requirements]
+    extra = ["pytest"] if re.search(r"\bpytest\b", request.command) else []
+    if requirements or extra:
+        install_into(
+            folder / "environment",
+            requirements,
+            extra,
+            root=source,
+            seconds=deadline - time.monotonic(),
+        )
+
+
+def environment_of(folder: Path, source: Path) -> dict[str, str]:
+    """What the command sees: its own interpreter, home and region, and no credentials."""
+    python = folder / "environment"
+    return foreign(
+        PATH=f"{python / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        VIRTUAL_ENV=str(python),
+        PYTHONPATH=str(source),
+        PYTHONDONTWRITEBYTECODE="1",
+        PYTHONUNBUFFERED="1",
+        PYTEST_ADDOPTS=f"--junitxml={folder / 'report.xml'} -p no:cacheprovider",
+        HOME=str(folder / "home"),
+        TMPDIR=str(folder / "tmp"),
+        AWS_REGION=REGION,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE="/dev/null",
+        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+    )
+
+
+def keep(outcome: Outcome, report: Path, request: SandboxRequest) -> SandboxResult:
+    """Store the output (its head and tail) and the report, and answer what they say."""
+    output = outcome.output
+    if len(output) > MAX_OUTPUT:
+        output = output[:HALF] + b"\n[... output left out ...]\n" + output[-HALF:]
+    upload(request.output_url, output)
+    counts: Counts | None = None
+    failed: tuple[Failed, ...] = ()
+    if report.is_file() and not report.is_symlink() and report.stat().st_size <= MAX_REPORT:
+        body = report.read_bytes()
+        upload(request.report_url, body)
+        counts, failed = read_report(body)
+    return SandboxResult(
+        exit_code=outcome.code,
+        timed_out=outcome.timed_out,
+        too_much_output=outcome.too_much,
+        output_tail=output[-TAIL:].decode(errors="replace"),
+        failed=failed,
+        counts=counts,
+    )
+
+
+def read_report(body: bytes) -> tuple[Counts | None, tuple[Failed, ...]]:
+    """Counts and failed tests of a JUnit report; nothing where it is none."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 (expat limits entity expansion; nothing here has rights)
+        suites = [root] if root.tag == "testsuite" else list(root.iter("testsuite"))
+        names = ("tests", "failures", "errors", "skipped")
+        counts = Counts(**{name: sum(int(suite.get(name, 0)) for suite in suites) for name in names})
+    except (ET.ParseError, ValueError):
+        return None, ()
+    found = [_read_case(case) for case in root.iter("testcase")]
+    return counts, tuple(case for case in found if case is not None)[:SHOWN]
+
+
+def _read_case(case: ET.Element) -> Failed | None:
+    for kind in ("failure", "error"):
+        mark = case.find(kind)
+        if mark is not None:
+            told = mark.get("message") or ""
+            reason = (told if told != COLLECTION else _last_line(mark.text or "")).strip().splitlines()
+            name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+            return Failed(name=name[:300], reason=reason[0][:300] if reason else "")
+    return None
+
+
+def _last_line(text: str) -> str:
+    """The line of a traceback that says what went wrong; pytest marks it with an E."""
+    lines = [line for line in text.splitlines() if line.startswith("E ")]
+    return lines[-1].removeprefix("E ") if lines else COLLECTION
+
+
+def download(url: str, file: Path) -> None:
+    """Copy what a URL holds into a file."""
+    with urllib.request.urlopen(_request(url, "GET"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+        length = int(answer.headers.get("Content-Length") or 0)
+        if length > MAX_UNPACKED:
+            message = f"the source has {length:,} bytes"
+            raise ValueError(message)
+        with file.open("wb") as body:
+            shutil.copyfileobj(answer, body)
+
+
+def upload(url: str, body: bytes) -> None:
+    """Write bytes to a URL that was presigned for it."""
+    request = _request(url, "PUT", body)
+    with urllib.request.urlopen(request, timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+        answer.read()
+
+
+def _request(url: str, method: str, body: bytes | None = None) -> urllib.request.Request:
+    if not url.startswith(("https://", "http://")):
+        message = "the sandbox reads and writes by http and https alone"
+        raise ValueError(message)
+    # urllib's own content type would not be the one that was signed.
+    return urllib.request.Request(url, data=body, method=method, headers={"Content-Type": ""})  # noqa: S310
