@@ -16,7 +16,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tidegate.local import functions
-from tidegate.local.cloud import LocalCloud
 
 ROLE = "arn:aws:iam::123456789012:role/runner"
 CODE = """
@@ -40,7 +39,7 @@ def handler(event, context):
         logging.getLogger().error("logged\\nin two lines")
     if do == "large":
         return "x" * 7_000_000
-    return {"count": COUNT, "pid": os.getpid(), "version": context.function_version, "tenant": context.tenant_id,
+    return {"count": COUNT, "pid": os.getpid(), "tenant": context.tenant_id,
             "mark": os.environ.get("MARK"), "arn": context.invoked_function_arn}
 
 def environment(event, context):
@@ -192,7 +191,7 @@ def test_what_is_refused_before_it_runs(make, api, name):
 
 def test_runtimes_that_cannot_run_are_named(make, api, name):
     make(Runtime="nodejs22.x")
-    with pytest.raises(ClientError, match="nodejs22.x"):
+    with pytest.raises(ClientError, match=r"nodejs22\.x"):
         api.invoke(FunctionName=name)
 
 
@@ -387,8 +386,7 @@ def test_events_are_retried_and_then_handed_on(cloud, make, api, name):
     queues = {
         kind: sqs.create_queue(QueueName=f"{name[:40]}-{kind}")["QueueUrl"] for kind in ("dead", "failed")
     }
-    arns = {kind: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            for kind, url in queues.items()}  # fmt: skip
+    arns = {kind: f"arn:aws:sqs:us-east-1:123456789012:{name[:40]}-{kind}" for kind in queues}
     make(DeadLetterConfig={"TargetArn": arns["dead"]})
     api.put_function_event_invoke_config(
         FunctionName=name,
@@ -411,7 +409,7 @@ def test_events_are_retried_and_then_handed_on(cloud, make, api, name):
     assert metric(cloud, name, "AsyncEventsDropped") == [1]
 
 
-def test_topics_and_buckets_leave_events_with_functions(cloud, make, api, name):
+def test_topics_and_buckets_leave_events_with_functions(cloud, make, name):
     arn = make("import json\ndef handler(e, c): print('GOT', json.dumps(e))")["FunctionArn"]
     sns, s3 = cloud.client("sns"), cloud.client("s3")
     topic = sns.create_topic(Name=name)["TopicArn"]
@@ -438,7 +436,7 @@ def test_functions_and_layers_of_a_template_run(cloud, api):
     function = {
         "Type": "AWS::Lambda::Function",
         "Properties": {
-            "FunctionName": "templated", "Role": ROLE, "Runtime": "python3.13", "Handler": "index.handler", "Timeout": 9,
+            "FunctionName": "templated", "Role": ROLE, "Runtime": "python3.13", "Handler": "index.handler",
             "Code": {"ZipFile": "import os\ndef handler(e, c): return os.environ['MARK']"},
             "Environment": {"Variables": {"MARK": "one"}},
         },
@@ -467,7 +465,7 @@ def test_absent_actions_are_named(make, api, name):
         )
 
 
-def test_idle_sandboxes_end_and_few_are_kept(cloud, make, api, name, monkeypatch):
+def test_idle_sandboxes_end_and_few_are_kept(make, api, name, monkeypatch):
     make()
     pool = functions.compute().pool
     monkeypatch.setattr(pool, "cap", 2)

@@ -167,7 +167,8 @@ def test_a_bad_record_of_a_stream_is_given_up_after_its_retries(cloud, function,
     stream = kinesis.describe_stream(StreamName=unique)["StreamDescription"]["StreamARN"]
     url, arn = make_queue(cloud, f"{unique}-failed")
     cloud.client("lambda").create_event_source_mapping(
-        EventSourceArn=stream, FunctionName=name, StartingPosition="LATEST", BatchSize=1, MaximumRetryAttempts=1,
+        EventSourceArn=stream, FunctionName=name, StartingPosition="LATEST", BatchSize=1,
+        MaximumRetryAttempts=1,
         DestinationConfig={"OnFailure": {"Destination": arn}},
     )  # fmt: skip
     for key in ("bad", "good"):

@@ -1,4 +1,4 @@
-"""The extension that makes Lambda functions real: each sandbox is a process that runs the function's own code.
+"""The extension that makes Lambda functions real: each sandbox is a process that runs the function's code.
 
 The parts are in `compute`; this module puts them together and gives other extensions `invoke`.
 Out of its reach: function URLs, Lambda's resource policies, runtimes other than Python, memory limits, and a
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """The parts of a running cloud that run functions; their attributes hold the limits that tests may lower."""
+    """The parts of a running cloud that run functions; their attributes hold limits that tests may lower."""
 
     pool: Pool
     invoker: Invoker
@@ -99,7 +99,7 @@ def invoke(
 ) -> Answer:
     """Invoke a function from inside the cloud, as Invoke does; an ARN's own region and account win.
 
-    A qualified ARN or `name:qualifier` is taken. Raises moto's LambdaClientError with the code that Lambda has.
+    A qualified ARN or `name:qualifier` is taken. Raises moto's LambdaClientError with Lambda's code.
     """
     parts = function_arn_or_name.split(":")
     if parts[0] == "arn":

@@ -1,7 +1,7 @@
 """The extension that makes event source mappings poll: queues, DynamoDB streams and Kinesis streams.
 
-moto calls the function from inside the call that sends a message; here each mapping has a poller of its own, and
-what it would do otherwise than Lambda is refused when the mapping is made.
+moto calls the function from inside the call that sends a message; here each mapping has a poller of its
+own, and what it would do otherwise than Lambda is refused when the mapping is made.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def function_arn(backend: models.LambdaBackend, text: str) -> str:
 
 
 def create(self: models.LambdaBackend, spec: dict[str, Any]) -> models.EventSourceMapping:
-    """Make a mapping and start its poller. Raises Lambda's errors, and one for each thing that is absent here."""
+    """Make a mapping and start its poller. Raises Lambda's errors, and one for what is absent here."""
     for name in ("EventSourceArn", "FunctionName"):
         if not spec.get(name):
             raise InvalidParameterValueException(
@@ -155,7 +155,7 @@ def update(self: models.LambdaBackend, uuid: str, spec: dict[str, Any]) -> model
     if mapping is not None and spec.get("FunctionName"):
         mapping.function_arn = function_arn(self, spec["FunctionName"])
         mapping.function_name = spec["FunctionName"]
-    return mapping  # type: ignore[no-any-return]
+    return mapping
 
 
 def list_matching(
@@ -189,7 +189,7 @@ def delete_message(self: Any, receipt_handle: str) -> None:  # noqa: ANN401
         ORIGINAL["delete_message"](self, receipt_handle)
 
 
-def receive_message(  # noqa: PLR0913, PLR0917
+def receive_message(
     self: queues.SQSBackend,
     queue_name: str,
     count: int,

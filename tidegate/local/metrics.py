@@ -1,7 +1,7 @@
-"""CloudWatch's metrics, counted right and fast: moto scans all datapoints for each query and knows no percentiles.
+"""CloudWatch's metrics, counted right and fast: moto scans all datapoints and knows no percentiles.
 
-The series follow moto's own list of datapoints, so whoever appends to it is heard. Metric math is not in here:
-expressions are left to whatever `moto.cloudwatch.models.parse_expression` is at the time.
+The series follow moto's own list of datapoints, so whoever appends to it is heard. Metric math is not in
+here: expressions are left to whatever `moto.cloudwatch.models.parse_expression` is at the time.
 Rules: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 """
 
@@ -282,12 +282,19 @@ def get_metric_statistics(  # noqa: PLR0913
         raise InvalidParameterValue("The local cloud has ExtendedStatistics in GetMetricData only.")
     key = key_of(namespace, metric_name, dimensions)
     rows: dict[float, dict[str, Any]] = {}
+    shown = unit or _unit(self, key)
     for stat in stats:
         for at, value in datapoints(
             self, key, stat, period=period, start=_seconds(start_time), end=_seconds(end_time), unit=unit
         ):
-            rows.setdefault(at, {"timestamp": _moment(at), "unit": unit or "None"})[_snake(stat)] = value
+            rows.setdefault(at, {"timestamp": _moment(at), "unit": shown})[_snake(stat)] = value
     return [rows[at] for at in sorted(rows)]
+
+
+def _unit(backend: models.CloudWatchBackend, key: Key) -> str:
+    with LOCK:
+        series = _book(backend).series.get(key)
+    return next((unit for unit in series.units if unit), "None") if series else "None"
 
 
 def _snake(stat: str) -> str:

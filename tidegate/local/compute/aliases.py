@@ -45,7 +45,7 @@ def install(cloud: LocalCloud) -> None:
 
 
 def resolve(backend: models.LambdaBackend, name_or_arn: str, qualifier: str | None = None) -> Target:
-    """Find what an invocation runs, by chance where an alias has weights; raises ResourceNotFoundException."""
+    """Find what an invocation runs, by chance if an alias has weights; raises ResourceNotFoundException."""
     name, wanted = split_name(name_or_arn, qualifier)
     storage = backend._lambdas
     function = storage.get_function_by_name_with_qualifier(name, wanted)
@@ -116,7 +116,7 @@ def _put(
             function_name=bare,
             function_version=str(function_version),
             description=description or "",
-            routing_config={"AdditionalVersionWeights": weights(routing_config)},  # type: ignore[arg-type]
+            routing_config={"AdditionalVersionWeights": weights(routing_config)},
         )
         return alias
 
@@ -152,7 +152,7 @@ def _update(
         routed = weights(alias.routing_config if routing_config is None else routing_config)
         check_routing(self, bare, primary, routed)
         alias.function_version = primary
-        alias.routing_config = {"AdditionalVersionWeights": routed}  # type: ignore[assignment]
+        alias.routing_config = {"AdditionalVersionWeights": routed}
         if description is not None:
             alias.description = description
         alias.revision_id = str(uuid.uuid4())
@@ -179,7 +179,8 @@ def check_routing(storage: Any, name: str, primary: str, routed: dict[str, float
         )
     if version == primary:
         raise InvalidParameterValueException(
-            f"Invalid function version {version}. Function version {version} is already included in routing configuration."
+            f"Invalid function version {version}. "
+            f"Function version {version} is already included in routing configuration."
         )
     if not version.isdecimal():
         raise ValidationException(
@@ -190,5 +191,6 @@ def check_routing(storage: Any, name: str, primary: str, routed: dict[str, float
     other = storage.get_function_by_name_with_qualifier(name, version)
     if (stable.role, stable.dead_letter_config) != (other.role, other.dead_letter_config):
         raise InvalidParameterValueException(
-            f"Versions {primary} and {version} must have the same execution role and dead-letter queue configuration"
+            f"Versions {primary} and {version} must have the same execution role "
+            "and dead-letter queue configuration"
         )

@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, dict[str, Any], str | bytes]
 RUNNING: dict[str, Any] = {}
+OF_FUNCTIONS: Final = "|".join((
+    "provisioned-concurrency", "response-streaming-invocations", "runtime-management-config", "recursion-config",
+    "function-scaling-config", "urls",
+))  # fmt: skip
+OF_ACCOUNTS: Final = "account-settings|code-signing-configs|capacity-providers|durable-executions"
 ABSENT: Final = (
-    r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>provisioned-concurrency"
-    r"|response-streaming-invocations|runtime-management-config|recursion-config|function-scaling-config|urls).*$",
-    r"{0}/(?P<api_version>[^/]+)/(?P<what>account-settings|code-signing-configs|capacity-providers"
-    r"|durable-executions).*$",
+    rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS}).*$",
+    rf"{{0}}/(?P<api_version>[^/]+)/(?P<what>{OF_ACCOUNTS}).*$",
 )
 
 
-class AbsentActionException(LambdaClientError):
+class AbsentActionException(LambdaClientError):  # type: ignore[misc]
     """The local cloud does not have this action."""
 
     code = 501
@@ -75,7 +78,7 @@ def _name(self: Any, index: int) -> str:  # noqa: ANN401
 
 def _query(self: Any, name: str) -> str | None:  # noqa: ANN401
     values = self.querystring.get(name) or [None]
-    return values[0] if isinstance(values, list) else values
+    return str(values[0]) if values[0] is not None else None
 
 
 def _body(self: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def wanted(criteria: dict[str, Any] | None, record: dict[str, Any], part: str) -> bool:
-    """Tell whether a record passes one of the filters, or there is none; `part` is read as JSON where it is JSON."""
+    """Tell whether a record passes one of the filters, if any; its `part` is read as JSON where it is."""
     filters = (criteria or {}).get("Filters") or []
     if not filters:
         return True
@@ -45,4 +45,4 @@ def failed_items(outcome: Outcome | None, items: Sequence[str], *, partial: bool
     if not isinstance(answer, dict) or not answer.get("batchItemFailures"):
         return set() if not answer or isinstance(answer, dict) else everything
     named = {str(entry.get("itemIdentifier") or "") for entry in answer["batchItemFailures"]}
-    return named if named <= everything else everything
+    return min(named, everything)

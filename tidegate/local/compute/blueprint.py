@@ -1,6 +1,6 @@
 """What one version of a function needs to run: a fixed snapshot, and the environment of its processes.
 
-A blueprint is made from moto's record of the function and never changes; a changed function is another blueprint.
+A blueprint is made from moto's record of the function and never changes: a changed function is another one.
 Documented variables: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
 
@@ -45,7 +45,7 @@ class Logging:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """One version of one function, ready to be started; `key` is the identity of its code and configuration."""
+    """One version of one function, ready to start; `key` is the identity of its code and configuration."""
 
     key: str
     account_id: str
@@ -62,11 +62,10 @@ class Blueprint:
     task_root: Path
     layers_root: Path
     runtime_root: Path
-    per_tenant: bool = False
 
 
 def network_environment(environment: Mapping[str, str], home: str) -> dict[str, str]:
-    """Take from `environment` what a process needs to reach the network and package indexes from this machine.
+    """Take from `environment` what a process needs to reach the network and package indexes from here.
 
     `home` is where the configuration of package clients is looked for when nothing says otherwise.
     """
@@ -95,7 +94,7 @@ def process_environment(
     credentials: Credentials,
     network: Mapping[str, str],
 ) -> dict[str, str]:
-    """Make a process's whole environment: what may be overridden, the function's own variables, what is reserved."""
+    """Make a process's whole environment: defaults, the function's own variables, what is reserved."""
     return {
         **network,
         **_defaults(blueprint, scratch, endpoint_url),

@@ -1,4 +1,4 @@
-"""The first code of every sandbox's process: sets the import path that Lambda has, then hands over to awslambdaric.
+"""The first code of every sandbox's process: sets Lambda's import path, then hands over to awslambdaric.
 
 It runs as a script under `python -I -S`, so it may import the standard library alone: whatever it imported
 besides would be visible to the function, which on AWS would not have it.

@@ -36,7 +36,7 @@ class CodeStore:
         return self._unpacked("code", [archive])
 
     def layers(self, archives: Sequence[bytes]) -> Path:
-        """Unpack layers into one folder, later ones over earlier ones, as under /opt. Raises zipfile.BadZipFile."""
+        """Unpack layers into one folder, later ones over earlier ones. Raises zipfile.BadZipFile."""
         return self._unpacked("opt", archives)
 
     def _unpacked(self, kind: str, archives: Sequence[bytes]) -> Path:

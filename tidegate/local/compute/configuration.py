@@ -1,7 +1,8 @@
 """The configuration of functions as Lambda keeps it: every documented field, a revision for each change.
 
-moto drops many fields and lets an update change what versions share with $LATEST; here an update replaces values,
-never mutates them, and gives the function a new RevisionId and a new environment id (which ends its sandboxes).
+moto drops many fields and lets an update change what versions share with $LATEST; here an update replaces
+values, never mutates them, and gives the function a new RevisionId and a new environment id, which ends
+its sandboxes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.awslambda import models
-from moto.awslambda.exceptions import InvalidParameterValueException, PreconditionFailedException
+from moto.awslambda.exceptions import (
+    FunctionAlreadyExists,
+    InvalidParameterValueException,
+    PreconditionFailedException,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +54,7 @@ ORIGINAL: dict[str, Any] = {}
 
 
 def install(cloud: LocalCloud, on_change: Callable[[set[str]], None]) -> None:
-    """Replace moto's keeping of configurations; `on_change` gets the environment ids that an update made stale."""
+    """Replace moto's keeping of configurations; `on_change` gets the blueprints' keys that became stale."""
     function = models.LambdaFunction
     ORIGINAL["on_change"] = on_change
     for name, replacement in (
@@ -71,8 +76,8 @@ def environment_variables(variables: dict[str, Any]) -> dict[str, str]:
     reserved = sorted(RESERVED & variables.keys())
     if reserved:
         raise InvalidParameterValueException(
-            "Lambda was unable to configure your environment variables because the environment variables you have "
-            f"provided contains reserved keys that are currently not supported for modification. "
+            "Lambda was unable to configure your environment variables because the environment variables "
+            "you have provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     return {
@@ -96,8 +101,8 @@ def check_revision(found: str, wanted: str | None) -> None:
     """Refuse a call that names another revision than the current one."""
     if wanted and wanted != found:
         raise PreconditionFailedException(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API "
-            "to retrieve the latest Revision Id"
+            "The Revision Id provided does not match the latest Revision Id. "
+            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
         )
 
 
@@ -211,6 +216,8 @@ def _backend_create_function(self: models.LambdaBackend, spec: dict[str, Any]) -
     if not spec.get("FunctionName"):
         raise InvalidParameterValueException("Missing FunctionName")
     with LOCK:
+        if spec["FunctionName"] in self._lambdas._functions:
+            raise FunctionAlreadyExists(spec["FunctionName"])
         function = models.LambdaFunction(
             account_id=self.account_id, spec=spec, region=self.region_name, version=LATEST
         )

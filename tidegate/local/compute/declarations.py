@@ -1,7 +1,7 @@
-"""Functions and layers declared in CloudFormation, with all their properties (moto takes some and drops the rest).
+"""Functions and layers declared in CloudFormation, with all their properties; moto drops some.
 
-`Ref` of a layer version is its ARN. An update goes through the same calls as the API's, with defaults for what the
-new template no longer says.
+`Ref` of a layer version is its ARN. An update goes through the same calls as the API's, with defaults for
+what the new template no longer says.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def install(cloud: LocalCloud) -> None:
 
 def create_function(
     cls: type[Any],  # noqa: ARG001
+    /,
     resource_name: str,
     cloudformation_json: dict[str, Any],
     account_id: str,
@@ -60,6 +61,7 @@ def update_function(
 
 def create_layer(
     cls: type[Any],  # noqa: ARG001
+    /,
     resource_name: str,
     cloudformation_json: dict[str, Any],
     account_id: str,

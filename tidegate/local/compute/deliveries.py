@@ -1,4 +1,4 @@
-"""Asynchronous invocation: events are accepted at once, tried up to three times, and then handed on or dropped.
+"""Asynchronous invocation: events are accepted, tried up to three times, and then handed on or dropped.
 
 Lambda waits a minute and then two between tries; here the waits are short, the order of things is the same.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -56,7 +56,7 @@ class Rules:
 
 
 class Deliveries:
-    """Takes events and sees each to its end; `retry_seconds` are the waits before the second and third try."""
+    """Takes events and sees each to its end; `retry_seconds` are the waits before the next tries."""
 
     def __init__(
         self, invoker: Invoker, telemetry: Telemetry, send: Callable[[str, dict[str, Any]], None]

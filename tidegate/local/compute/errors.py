@@ -8,7 +8,7 @@ from __future__ import annotations
 from moto.awslambda.exceptions import LambdaClientError
 
 
-class TooManyRequestsException(LambdaClientError):
+class TooManyRequestsException(LambdaClientError):  # type: ignore[misc]
     """More invocations at once than the function or the account may have."""
 
     code = 429
@@ -17,7 +17,7 @@ class TooManyRequestsException(LambdaClientError):
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
 
 
-class RequestTooLargeException(LambdaClientError):
+class RequestTooLargeException(LambdaClientError):  # type: ignore[misc]
     """The payload is larger than an invocation's may be."""
 
     code = 413
@@ -29,7 +29,7 @@ class RequestTooLargeException(LambdaClientError):
         )
 
 
-class InvalidRequestContentException(LambdaClientError):
+class InvalidRequestContentException(LambdaClientError):  # type: ignore[misc]
     """The payload is not JSON."""
 
     code = 400
@@ -40,7 +40,7 @@ class InvalidRequestContentException(LambdaClientError):
         )
 
 
-class InvalidRuntimeException(LambdaClientError):
+class InvalidRuntimeException(LambdaClientError):  # type: ignore[misc]
     """The local cloud cannot run this kind of function."""
 
     code = 502
@@ -51,7 +51,7 @@ class InvalidRuntimeException(LambdaClientError):
         )
 
 
-class InvalidZipFileException(LambdaClientError):
+class InvalidZipFileException(LambdaClientError):  # type: ignore[misc]
     """The function's archive cannot be unpacked."""
 
     code = 502

@@ -1,6 +1,6 @@
 """Synchronous invocation: who may run, in which sandbox, and what is told of it.
 
-It is the one way to a process: the API, retries of asynchronous events and event source mappings all go through it.
+It is the one way to a process: the API, asynchronous events and event source mappings all go through it.
 """
 
 from __future__ import annotations
@@ -101,11 +101,13 @@ class Invoker:
         isolated = function.tenancy_config.get("TenantIsolationMode") == "PER_TENANT"
         if isolated and not tenant_id:
             raise InvalidParameterValueException(
-                "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again."
+                "The invoked function is enabled with tenancy configuration. "
+                "Add a valid tenant ID in your request and try again."
             )
         if tenant_id and not isolated:
             raise InvalidParameterValueException(
-                "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again."
+                "The invoked function is not enabled with tenancy configuration. "
+                "Remove the tenant ID from your request and try again."
             )
 
     def run(self, call: Call) -> tuple[Target, Outcome]:
@@ -122,7 +124,7 @@ class Invoker:
         subject = Subject(call.account_id, call.region, function.function_name, target.resource, executed)
         started = time.time()
         blueprint = self._blueprint(function)
-        with self._slot(subject, function, started):
+        with self._slot(subject, started):
             sandbox = self._pool.borrow(blueprint, call.tenant_id)
             try:
                 outcome = sandbox.invoke(
@@ -143,8 +145,8 @@ class Invoker:
         return outcome
 
     @contextmanager
-    def _slot(self, subject: Subject, function: Any, started: float) -> Iterator[None]:  # noqa: ANN401
-        """Hold one of the function's concurrent executions; raises TooManyRequestsException if none is left."""
+    def _slot(self, subject: Subject, started: float) -> Iterator[None]:
+        """Hold one of the function's executions; raises TooManyRequestsException if none is left."""
         with self._lock:
             running = self._running.setdefault((subject.account_id, subject.region), {})
             free = self._free(subject, running)
@@ -218,7 +220,6 @@ class Invoker:
             task_root=task_root,
             layers_root=layers_root,
             runtime_root=self._store.runtime,
-            per_tenant=bool(function.tenancy_config),
         )
 
 

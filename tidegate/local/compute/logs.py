@@ -1,4 +1,4 @@
-"""The log stream of one sandbox: what the process prints, and the platform's own lines around each invocation.
+"""The log stream of one sandbox: what the process prints, and the platform's lines around each invocation.
 
 Text lines and JSON records are worded as Lambda words them, because readers parse them:
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html and .../telemetry-schema-reference.html
@@ -89,7 +89,8 @@ class SandboxLog:
             "initReport",
             {"initializationType": "on-demand", "phase": "init", "status": "error", "errorType": error_type,
              "metrics": {"durationMs": round(duration, 3)}},
-            f"INIT_REPORT Init Duration: {duration:.2f} ms\tPhase: init\tStatus: error\tError Type: {error_type}\n",
+            f"INIT_REPORT Init Duration: {duration:.2f} ms\tPhase: init\tStatus: error\t"
+            f"Error Type: {error_type}\n",
             severe=True,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a process prints, cut into messages: lines of its standard output, frames of the runtime's log channel.
+"""What a process prints, cut into messages: lines of its output, frames of the runtime's log channel.
 
 awslambdaric writes log records as frames with a length and a time when it is given a descriptor for them,
 so a record with a traceback stays one message, as on AWS.
@@ -54,8 +54,8 @@ class Output:
             while selector.get_map():
                 selector.select()
                 self.drain()
-                for descriptor in [key for key in selector.get_map() if key not in self._open]:
-                    selector.unregister(descriptor)
+                for ended in [key for key in selector.get_map() if key not in self._open]:
+                    selector.unregister(ended)
         with self._lock:
             os.close(self._printed)
             os.close(self._framed)

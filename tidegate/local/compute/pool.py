@@ -1,6 +1,6 @@
 """The sandboxes that are alive: reused last in, first out, ended when idle for long, stale, or too many.
 
-A sandbox belongs to one blueprint and, for a function with tenant isolation, to one tenant; it is never lent across.
+A sandbox belongs to one blueprint and, with tenant isolation, to one tenant; it is never lent across.
 The cap bounds processes that idle: one that is needed now is started even if all others are busy.
 """
 
@@ -34,7 +34,7 @@ class Pool:
         self._closed = False
 
     def borrow(self, blueprint: Blueprint, tenant_id: str | None) -> Sandbox:
-        """Give an idle sandbox, the one used last, or a new one. Raises RuntimeError once the pool is closed."""
+        """Give an idle sandbox, the one used last, or a new one. Raises RuntimeError once closed."""
         with self._lock:
             sandbox = self._take(blueprint.key, tenant_id)
             surplus = [] if sandbox else self._overflow()
@@ -73,7 +73,7 @@ class Pool:
             sandbox.kill()
 
     def retire(self, keys: set[str]) -> None:
-        """End the sandboxes of blueprints that no longer stand for anything, busy ones after their invocation."""
+        """End the sandboxes of blueprints that are stale, busy ones after their invocation."""
         with self._lock:
             self._retired |= keys
             stale = [sandbox for sandbox in self._idle if sandbox.blueprint.key in keys]

@@ -1,6 +1,6 @@
 """Polling a queue for a function: batches are received, run, and deleted or left to become visible again.
 
-Several batches may be under way at once, as with Lambda's pollers; redrive to a dead-letter queue is the queue's own.
+Several batches may be under way at once, as with Lambda's pollers; redrive is the queue's own affair.
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
@@ -32,7 +32,7 @@ THROTTLE_SECONDS: Final = 0.2
 
 
 class QueueSource:
-    """The poller of one mapping; `going` tells whether it should go on, `pace` scales visibility after a failure."""
+    """The poller of one mapping while `going` says so; `pace` scales the visibility timeout after a failure."""
 
     def __init__(self, mapping: Any, invoker: Invoker, going: Callable[[], bool], pace: float) -> None:  # noqa: ANN401
         self._mapping = mapping

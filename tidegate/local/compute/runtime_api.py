@@ -154,10 +154,14 @@ def _headers(event: Event) -> dict[str, str]:
         "Lambda-Runtime-Aws-Request-Id": event.request_id,
         "Lambda-Runtime-Deadline-Ms": str(event.deadline_ms),
         "Lambda-Runtime-Invoked-Function-Arn": event.function_arn,
-        "Lambda-Runtime-Trace-Id": f"Root=1-{event.deadline_ms // 1000:08x}-{event.request_id.replace('-', '')[:24]}",
+        "Lambda-Runtime-Trace-Id": _trace_id(event),
     }
     if event.tenant_id is not None:
         headers["Lambda-Runtime-Aws-Tenant-Id"] = event.tenant_id
     if event.client_context is not None:
         headers["Lambda-Runtime-Client-Context"] = event.client_context
     return headers
+
+
+def _trace_id(event: Event) -> str:
+    return f"Root=1-{event.deadline_ms // 1000:08x}-{event.request_id.replace('-', '')[:24]}"

@@ -6,6 +6,7 @@ answer that Lambda gives for it. Which sandbox serves which invocation is the po
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -89,6 +90,7 @@ class Sandbox:
         self.idle_since = 0.0
         self._fresh = True
         self._killed = False
+        self._peak = 0
         self._folder = host.home / "sandboxes" / uuid.uuid4().hex
         self.log = SandboxLog(blueprint)
         self._api = RuntimeApi()
@@ -132,6 +134,7 @@ class Sandbox:
 
     def _watch(self) -> None:
         code = self._process.wait()
+        self._end_group()
         self._output.drain(rest=True)
         self._api.signals.put(Signal(Kind.EXIT, body=_exit_reason(code).encode()))
 
@@ -141,10 +144,7 @@ class Sandbox:
         self._fresh = False
         self.log.start(invocation.request_id)
         begun = time.monotonic()
-        if init_signal is None:
-            answer = self._run(invocation)
-        else:
-            answer = init_signal
+        answer = self._run(invocation) if init_signal is None else init_signal
         duration = (time.monotonic() - begun) * 1000
         if answer is not None and answer.kind in {Kind.INIT_ERROR, Kind.EXIT}:
             self.kill()
@@ -181,6 +181,7 @@ class Sandbox:
             try:
                 told = self._api.signals.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
+                self._peak = peak_memory(self._process.pid)
                 self.kill()
                 return None
             if told.kind is Kind.EXIT or told.request_id == invocation.request_id:
@@ -196,14 +197,8 @@ class Sandbox:
             status, payload = STATUS_BY_KIND[answer.kind], self._payload(invocation.request_id, answer)
             if len(payload) > RESPONSE_LIMIT:
                 status, payload = "error", _too_large(len(payload))
-        report = Report(
-            invocation.request_id,
-            status,
-            duration,
-            init,
-            self.blueprint.memory_size,
-            peak_memory(self._process.pid),
-        )
+        self._peak = max(self._peak, peak_memory(self._process.pid) if self.alive else 0)
+        report = Report(invocation.request_id, status, duration, init, self.blueprint.memory_size, self._peak)
         self.log.report(report)
         return Outcome(payload, status, duration, init, self.log.tail())
 
@@ -220,13 +215,15 @@ class Sandbox:
         self.log.write(f"{message}\n\n")
         return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": message}).encode()
 
+    def _end_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # nothing of it may be left
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
         """End the process and all that it started, and remove its folder."""
         self._killed = True
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has ended by itself
+        if self._process.poll() is None:  # once it is reaped its number may be another's
+            self._end_group()
         self._process.wait()
         self._api.close()
         self._output.drain(rest=True)
@@ -256,7 +253,8 @@ def _error_type(told: Signal) -> str:
 
 
 def _too_large(size: int) -> bytes:
-    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+    limit = f"maximum allowed payload size ({RESPONSE_LIMIT} bytes)"
+    message = f"Response payload size ({size} bytes) exceeded {limit}."
     return json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}).encode()
 
 

@@ -1,4 +1,4 @@
-"""Polling the shards of a DynamoDB or Kinesis stream: in order, a failed batch again and again until it is given up.
+"""Polling the shards of a DynamoDB or Kinesis stream: in order, a failed batch again until it is given up.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
@@ -29,7 +29,7 @@ RETRY_SECONDS: Final = 0.3
 
 
 class StreamSource:
-    """The poller of one mapping; `give_up` gets the destination's ARN and a record of what was not processed."""
+    """The poller of one mapping; `give_up` gets a destination's ARN and a record of what failed."""
 
     def __init__(
         self,

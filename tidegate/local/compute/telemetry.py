@@ -1,4 +1,4 @@
-"""What Lambda tells CloudWatch of each invocation, in namespace AWS/Lambda, put into moto's backend in batches.
+"""What Lambda tells CloudWatch of each invocation, in namespace AWS/Lambda, put there in batches.
 
 Counts are summed per second before they are put; durations stay single values, because percentiles need them.
 The time of a datapoint is the start of its invocation.

@@ -27,7 +27,7 @@ NAME: Final = re.compile(
 HOOKS: dict[str, Any] = {}
 
 
-class ResourceConflictException(LambdaClientError):
+class ResourceConflictException(LambdaClientError):  # type: ignore[misc]
     """The resource is in use."""
 
     code = 409
@@ -86,7 +86,7 @@ def _publish(
     code_sha256: str | None = None,
     revision_id: str | None = None,
 ) -> Any:  # noqa: ANN401
-    """Publish $LATEST, or give the latest version if nothing has changed since; the guards are PublishVersion's."""
+    """Publish $LATEST, or give the latest version if nothing has changed since."""
     with LOCK:
         storage = self._lambdas
         function = storage.get_function_by_name_or_arn_forbid_qualifier(function_name)
