@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
     from aws_cdk import aws_stepfunctions as sfn
 
-    from tidegate.domain.pipeline import Pipeline, Stage
+    from tidegate.domain.pipeline import Stage
 
 UNHAPPY: Final = ["FAILED", "TIMED_OUT", "ABORTED"]
 EXECUTION_CHANGE: Final = "Step Functions Execution Status Change"
@@ -47,14 +47,12 @@ class Destinations:
 class Bus(Construct):
     """Tidegate's own event bus; stages elsewhere may put their alarms on it, by one rule each."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, pipeline: Pipeline) -> None:
+    def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.EVENT_BUS)
-        for stage in pipeline.stages:
-            if stage.account and stage.account != pipeline.account:
-                self._admit(stage, stage.region or pipeline.region)
 
-    def _admit(self, stage: Stage, region: str) -> None:
+    def admit(self, stage: Stage, region: str) -> None:
+        """Let the forwarding rule of a stage in another account put its events here."""
         rule = f"arn:{Aws.PARTITION}:events:{region}:{stage.account}:rule/{stage.forward_rule}"
         statement = {
             "Sid": stage.forward_rule,

@@ -118,15 +118,14 @@ class Functions(Construct):
         return role.without_policy_updates()
 
     def _watch(self, scope: Construct, task: Task) -> dict[str, Any]:
-        """Logs, traces and the dead-letter queue. The sandbox has no right to write logs or traces."""
-        if task.sandbox:
-            return {"tenancy_config": lambda_.TenancyConfig.PER_TENANT}
-        group = log_group(scope, f"/aws/lambda/{task.function}", self._pipeline.log_retention_days)
+        """Logs, traces, dead-letter queue. The sandbox has no right to write: its log group stays empty."""
         watched: dict[str, Any] = {
-            "log_group": group,
+            "log_group": log_group(scope, f"/aws/lambda/{task.function}", self._pipeline.log_retention_days),
             "logging_format": lambda_.LoggingFormat.JSON,
-            "tracing": lambda_.Tracing.ACTIVE,
         }
+        if task.sandbox:
+            return {**watched, "tenancy_config": lambda_.TenancyConfig.PER_TENANT}
+        watched["tracing"] = lambda_.Tracing.ACTIVE
         return {**watched, "dead_letter_queue": self._refused} if task.asynchronous else watched
 
     def _environment(self, task: Task) -> dict[str, str]:
@@ -146,7 +145,6 @@ class Functions(Construct):
             "RELEASE_MACHINE": rights.machine_arn(names.RELEASE_MACHINE),
             "ROLLBACK_MACHINE": rights.machine_arn(names.ROLLBACK_MACHINE),
             "PACE": str(pipeline.pace),
-            "ON_NEWER_COMMIT": pipeline.on_newer_commit,
         }
         if pipeline.build_override:
             values["BUILD_RUNTIME"] = pipeline.build_override.runtime

@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+LOCKS: Final = {
+    "dependencies": ROOT / "requirements" / "runtime.txt",
+    "toolchain": ROOT / "requirements" / "toolchain.txt",
+}
+PROGRAMS: Final = {"dependencies": frozenset[str](), "toolchain": frozenset({"uv"})}
 RECORD: Final = "layer.json"
+# How a layer is laid out; to be raised with every change of that, so that layers are made anew.
+FORM: Final = "1"
 # What uv's --python-platform calls the two architectures of Lambda (Amazon Linux 2023, glibc 2.34).
 PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 MACHINES: Final = {"aarch64": "arm64", "arm64": "arm64", "amd64": "x86_64", "x86_64": "x86_64"}
@@ -38,14 +45,14 @@ class LayerMismatch(Exception):
 
 def make(name: str, out: Path, python_version: str, architecture: str) -> bool:
     """Make one layer in `out/<name>`; False where it stood there already. It appears whole or not at all."""
-    wanted = _record(name, python_version, architecture)
+    wanted = describe(name, python_version, architecture)
     target = out / name
     if read_record(target) == wanted:
         return False
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as scratch:
         folder = Path(scratch) / "layer"
-        MAKERS[name](folder, python_version, architecture)
+        _fill(name, folder / "python", python_version, architecture)
         (folder / RECORD).write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n")
         if target.exists():
             target.rename(Path(scratch) / "old")
@@ -64,44 +71,45 @@ def read_record(folder: Path) -> dict[str, str] | None:
 
 def require(folder: Path, name: str, python_version: str, architecture: str) -> str:
     """The layer's digest, where it was made from this checkout's lock for these; LayerMismatch otherwise."""
-    wanted = _record(name, python_version, architecture)
+    wanted = describe(name, python_version, architecture)
     found = read_record(folder)
     if found != wanted:
-        state = "is missing" if found is None else f"was made for {_describe(found)}"
+        state = "is missing" if found is None else f"was made for {_in_words(found)}"
         command = f"python -m infra.layers --python-version {python_version} --architecture {architecture}"
         raise LayerMismatch(
-            f"the layer {folder} {state}; wanted: {_describe(wanted)}. "
+            f"the layer {folder} {state}; wanted: {_in_words(wanted)}. "
             f"Make it with: {command} --out {folder.parent}"
         )
     return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
 
-def _describe(record: dict[str, str]) -> str:
+def _in_words(record: dict[str, str]) -> str:
     return f"Python {record['python']} on {record['architecture']} from the lock {record['lock'][:12]}"
 
 
-def _record(name: str, python_version: str, architecture: str) -> dict[str, str]:
+def describe(name: str, python_version: str, architecture: str) -> dict[str, str]:
+    """What a layer is made from; it stands in the layer's `layer.json`."""
     digest = hashlib.sha256(LOCKS[name].read_bytes()).hexdigest()
-    return {"layer": name, "python": python_version, "architecture": architecture, "lock": digest}
+    return {
+        "layer": name,
+        "form": FORM,
+        "python": python_version,
+        "architecture": architecture,
+        "lock": digest,
+    }
 
 
-def _make_dependencies(folder: Path, python_version: str, architecture: str) -> None:
-    packages = folder / "python"
-    _install("dependencies", packages, python_version, architecture)
-    shutil.rmtree(packages / "bin", ignore_errors=True)
+def _fill(name: str, packages: Path, python_version: str, architecture: str) -> None:
+    """Install the layer's packages; of their programs only those that functions call stay."""
+    _install(name, packages, python_version, architecture)
+    for program in packages.glob("bin/*"):
+        if program.name not in PROGRAMS[name]:
+            program.unlink()
     for record in packages.glob("*.dist-info/*"):
         if record.name in INSTALLER_FILES:
             record.unlink()
     if python_version == HERE:
         _compile(packages)
-
-
-def _make_toolchain(folder: Path, python_version: str, architecture: str) -> None:
-    packages = folder / "installed"
-    _install("toolchain", packages, python_version, architecture)
-    (folder / "bin").mkdir()
-    (packages / "bin" / "uv").rename(folder / "bin" / "uv")
-    shutil.rmtree(packages)
 
 
 def _install(name: str, target: Path, python_version: str, architecture: str) -> None:
@@ -112,7 +120,7 @@ def _install(name: str, target: Path, python_version: str, architecture: str) ->
         *("--link-mode", "copy"),
     ]
     # The interpreter at hand takes its own wheels: the local cloud may run where no Lambda wheel would.
-    if (python_version, architecture) != (HERE, _machine()):
+    if (python_version, architecture) != (HERE, machine()):
         command += ["--python-platform", PLATFORMS[architecture]]
     subprocess.run(command, check=True)  # noqa: S603 (our own arguments)
     (target / ".lock").unlink(missing_ok=True)
@@ -137,15 +145,9 @@ def _uv() -> str:
     return found
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The architecture of the machine at hand, as Lambda calls it."""
     return MACHINES.get(platform.machine().lower(), platform.machine())
-
-
-LOCKS: Final = {
-    "dependencies": ROOT / "requirements" / "runtime.txt",
-    "toolchain": ROOT / "requirements" / "toolchain.txt",
-}
-MAKERS: Final = {"dependencies": _make_dependencies, "toolchain": _make_toolchain}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -156,8 +158,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "layers")
     given = parser.parse_args(arguments)
     python_version = HERE if given.python_version == "here" else given.python_version
-    architecture = _machine() if given.architecture == "here" else given.architecture
-    for name in MAKERS:
+    architecture = machine() if given.architecture == "here" else given.architecture
+    for name in LOCKS:
         made = make(name, given.out.resolve(), python_version, architecture)
         folder = os.path.relpath(given.out / name)
         print(f"{folder}: {'made' if made else 'is up to date'}")  # noqa: T201 (a command)

@@ -35,14 +35,17 @@ class PipelineStack(Stack):
             description="Tidegate: continuous delivery for AWS Lambda",
         )
         storage = Storage(self, "Storage", account=Aws.ACCOUNT_ID, region=Aws.REGION)
+        bus = Bus(self, "Events")
+        for stage in pipeline.elsewhere:
+            storage.admit(stage)
+            bus.admit(stage, stage.region or pipeline.region)
         functions = Functions(self, "Functions", root=root, pipeline=pipeline, refused=storage.refused)
         release = self._machine("Release", names.RELEASE_MACHINE, root, functions, pipeline)
         rollback = self._machine("Rollback", names.ROLLBACK_MACHINE, root, functions, pipeline)
-        bus = Bus(self, "Events", pipeline=pipeline).bus
         topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
         intake = functions.drawn["Intake"].version
         to = Destinations(intake, rollback.machine, storage.undelivered, storage.sources.bucket_name)
-        Rules(self, "Rules", bus=bus, topic=topic, to=to)
+        Rules(self, "Rules", bus=bus.bus, topic=topic, to=to)
         alarms = Alarms(self, "Alarms", topic=topic)
         alarms.on_intake(functions.drawn["Intake"].function)
         alarms.on_machines(release.machine, rollback.machine)

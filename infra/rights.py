@@ -28,7 +28,6 @@ class On(Enum):
     BUS = auto()
     ARTIFACT_BUCKET = auto()
     RELEASE_DOCUMENTS = auto()
-    BUILD_DOCUMENTS = auto()
     ARTIFACTS = auto()
     PACKAGES = auto()
     SOURCES = auto()
@@ -94,7 +93,6 @@ def _data() -> dict[On, Resource]:
         On.LEDGER: Resource((arn("dynamodb", f"table/{names.LEDGER_TABLE}"),)),
         On.ARTIFACT_BUCKET: Resource((object_arn(artifacts),)),
         On.RELEASE_DOCUMENTS: Resource((object_arn(artifacts, "releases/*"),), _EVERY_OBJECT),
-        On.BUILD_DOCUMENTS: Resource((object_arn(artifacts, "releases/*/builds/*"),), _EVERY_OBJECT),
         On.ARTIFACTS: Resource((object_arn(artifacts, "artifacts/*"),), _EVERY_OBJECT),
         On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
         On.SOURCE_BUCKET: Resource((object_arn(sources),)),

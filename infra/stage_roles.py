@@ -196,19 +196,27 @@ class CloudFormationRole(Construct):
 class DeployRole(Construct):
     """The role that tasks assume to work in the stage: exactly those that do, by name.
 
-    The trust is in the account on the condition of these roles, so that it holds before they are made and
-    after they are made anew.
+    `pipeline` is the account and region of the pipeline. The trust is in its account on the condition of
+    these roles, so that it holds before they are made and after they are made anew.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, stage: Stage, account: str, passed: iam.IRole
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        pipeline: tuple[str, str],
+        passed: iam.IRole,
     ) -> None:
         super().__init__(scope, construct_id)
+        account = pipeline[0]
         callers = [role_arn(name, account) for name in DEPLOYERS]
         trust = iam.PrincipalWithConditions(
             iam.AccountPrincipal(account), {"ArnEquals": {"aws:PrincipalArn": callers}}
         )
         bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
+        originals = [object_arn(names.artifact_bucket(*pipeline), f"{kind}/*") for kind in names.COPIED]
         role = iam.Role(
             self,
             "Role",
@@ -222,13 +230,14 @@ class DeployRole(Construct):
                 "artifacts": _policy(
                     _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
                     _allow(("s3:ListBucket",), [object_arn(bucket)]),
+                    _allow(("s3:GetObject",), originals),
                 ),
             },
         )
         wild = [arn("cloudformation", "stack/*"), arn("lambda", "function:*"), arn("logs", "log-group:*")]
         accept_wildcards(role, wild, ANY_SERVICE)
         accept_wildcards(role, ["*"], NO_RESOURCES)
-        accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
+        accept_wildcards(role, [object_arn(bucket, "*"), *originals], "Artifacts are named by their content.")
 
 
 def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
@@ -241,21 +250,20 @@ def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
         _allow(
             (
                 "cloudformation:CreateChangeSet",
+                "cloudformation:CreateStack",
                 "cloudformation:DeleteChangeSet",
                 "cloudformation:DeleteStack",
                 "cloudformation:DescribeChangeSet",
                 "cloudformation:DescribeStackEvents",
-                "cloudformation:DescribeStackResource",
-                "cloudformation:DescribeStackResources",
                 "cloudformation:DescribeStacks",
                 "cloudformation:ExecuteChangeSet",
                 "cloudformation:GetTemplate",
                 "cloudformation:ListStackResources",
+                "cloudformation:TagResource",
             ),
             [arn("cloudformation", "stack/*")],
         ),
         _deny("TidegatesOwnStacks", ["cloudformation:*"], own),
-        _allow(("cloudformation:GetTemplateSummary", "cloudformation:ValidateTemplate"), ["*"]),
         _allow(("iam:PassRole",), [passed.role_arn], to_cloudformation),
     ]
 
@@ -268,9 +276,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
                 "lambda:GetAlias",
                 "lambda:GetFunction",
                 "lambda:GetFunctionConfiguration",
-                "lambda:GetPolicy",
                 "lambda:InvokeFunction",
-                "lambda:ListAliases",
                 "lambda:ListVersionsByFunction",
                 "lambda:PublishVersion",
                 "lambda:UpdateAlias",

@@ -35,14 +35,14 @@ class StageStack(Stack):
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
             description=f"Tidegate: the stage {stage.name}",
         )
-        account = pipeline.account or Aws.ACCOUNT_ID
+        account, region = pipeline.account or Aws.ACCOUNT_ID, pipeline.region or Aws.REGION
         boundary = Boundary(self, "Boundary", stage=stage).policy
         cloudformation = CloudFormationRole(
             self, "CloudFormation", stage=stage, services=pipeline.services, boundary=boundary
         )
-        DeployRole(self, "Deploy", stage=stage, account=account, passed=cloudformation.role)
+        DeployRole(self, "Deploy", stage=stage, pipeline=(account, region), passed=cloudformation.role)
         private_bucket(self, "Artifacts", stage.bucket(Aws.ACCOUNT_ID, Aws.REGION), [])
-        Forwarding(self, "Forwarding", stage=stage, bus=bus_arn(account, pipeline.region or Aws.REGION))
+        Forwarding(self, "Forwarding", stage=stage, bus=bus_arn(account, region))
 
 
 class Forwarding(Construct):

@@ -5,16 +5,20 @@ Buckets, the ledger and retained versions outlive the stack: they hold what a re
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.findings import accept
 from tidegate.domain import pipeline as names
+
+if TYPE_CHECKING:
+    from tidegate.domain.pipeline import Stage
 
 NO_ACCESS_LOGS: Final = (
     "Who wrote what stands in the ledger and in CloudTrail; the bucket of access logs would have none itself."
@@ -70,6 +74,18 @@ class Storage(Construct):
         self.ledger = self._table()
         self.undelivered = self._queue("Undelivered", names.UNDELIVERED_QUEUE)
         self.refused = self._queue("Refused", names.REFUSED_QUEUE)
+
+    def admit(self, stage: Stage) -> None:
+        """Let a stage in another account copy artifacts into its own bucket."""
+        copier = f"arn:{Aws.PARTITION}:iam::{stage.account}:role/{stage.deploy_role}"
+        self.artifacts.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetObject"],
+                principals=[iam.AccountPrincipal(stage.account)],
+                resources=[self.artifacts.arn_for_objects(f"{kind}/*") for kind in names.COPIED],
+                conditions={"ArnEquals": {"aws:PrincipalArn": copier}},
+            )
+        )
 
     def _source_bucket(self, name: str) -> s3.Bucket:
         bundles = s3.LifecycleRule(id="bundles", expiration=Duration.days(SOURCE_DAYS))

@@ -29,12 +29,15 @@ KEEP_DOCUMENTS: Final = Right(("s3:GetObject", "s3:PutObject"), (On.RELEASE_DOCU
 
 @dataclass(frozen=True)
 class Task:
-    """One function: `name` is its state's name, `variables` those of TIDEGATE_* that it is given."""
+    """One function: `name` is its state's name, `variables` those of TIDEGATE_* that it is given.
+
+    A function's timeout is shorter than its state's, so that no handler outlives the state that failed.
+    """
 
     name: str
     rights: tuple[Right, ...]
     variables: tuple[str, ...]
-    timeout: int = 60
+    timeout: int = 110
     memory: int = 512
     scratch: int = 512
     toolchain: bool = False
@@ -60,12 +63,13 @@ TASKS: Final = (
             Right(("sqs:SendMessage",), (On.REFUSED_EVENTS,)),
         ),
         variables=("BRANCHES", "RELEASE_MACHINE", "SOURCE_BUCKET"),
+        timeout=60,
         asynchronous=True,
     ),
     Task(
         "OpenRelease",
-        rights=(HISTORY, PUBLISH, Right(("states:DescribeExecution",), (On.EXECUTIONS,))),
-        variables=("LEDGER_TABLE", "EVENT_BUS", "STAGES", "ON_NEWER_COMMIT", "PACE"),
+        rights=(RECORD, PUBLISH),
+        variables=("EVENT_BUS", "LEDGER_TABLE", "PACE"),
     ),
     Task(
         "CheckOutSource",
@@ -73,25 +77,33 @@ TASKS: Final = (
             RECORD,
             Right(("s3:GetObject", "s3:GetObjectVersion"), (On.SOURCES,)),
             Right(("s3:ListBucket",), (On.SOURCE_BUCKET,)),
-            KEEP_DOCUMENTS,
+            Right(("s3:PutObject",), (On.RELEASE_DOCUMENTS,)),
+            Right(("s3:GetObject", "s3:PutObject"), (On.PACKAGES,)),
+            Right(("s3:GetObject",), (On.ARTIFACTS,)),
             FIND,
         ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "SOURCE_BUCKET", "STAGES"),
-        timeout=300,
-        memory=1024,
-        scratch=2048,
+        variables=(
+            "ARTIFACT_BUCKET",
+            "BUILD_ARCHITECTURE",
+            "BUILD_RUNTIME",
+            "LEDGER_TABLE",
+            "SOURCE_BUCKET",
+        ),
+        timeout=590,
+        memory=2048,
+        scratch=4096,
+        toolchain=True,
     ),
     Task(
         "BuildFunction",
         rights=(
             RECORD,
             READ_DOCUMENTS,
-            Right(("s3:PutObject",), (On.BUILD_DOCUMENTS,)),
             Right(("s3:GetObject", "s3:PutObject"), (On.ARTIFACTS,)),
             FIND,
         ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "BUILD_RUNTIME", "BUILD_ARCHITECTURE"),
-        timeout=900,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE"),
+        timeout=890,
         memory=3008,
         scratch=4096,
         toolchain=True,
@@ -104,8 +116,8 @@ TASKS: Final = (
             FIND,
             Right(("lambda:InvokeFunction",), (On.SANDBOX,)),
         ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "SANDBOX_FUNCTION"),
-        timeout=900,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "SANDBOX_FUNCTION"),
+        timeout=890,
     ),
     Task(
         "TestSandbox",
@@ -121,75 +133,66 @@ TASKS: Final = (
     Task(
         "PlanRelease",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=600,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=290,
         memory=1024,
     ),
     Task(
         "EnterStage",
         rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE"),
     ),
     Task(
         "AwaitApproval",
         rights=(RECORD, PUBLISH),
-        variables=("LEDGER_TABLE", "EVENT_BUS", "PACE"),
+        variables=("EVENT_BUS", "LEDGER_TABLE"),
     ),
     Task(
         "ProvisionStage",
-        rights=(
-            RECORD,
-            KEEP_DOCUMENTS,
-            Right(("s3:GetObject",), (On.ARTIFACTS, On.PACKAGES)),
-            FIND,
-            ENTER_STAGES,
-        ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=300,
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
+        timeout=290,
         memory=1024,
-        scratch=2048,
     ),
     Task(
         "PublishVersions",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=300,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=890,
     ),
     Task(
         "SmokeTest",
         rights=(RECORD, READ_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=900,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=890,
     ),
     Task(
         "ShiftTraffic",
-        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
-        timeout=300,
+        rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
+        timeout=290,
     ),
     Task(
         "JudgeCanary",
-        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
-        timeout=300,
+        rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
     ),
     Task(
         "LeaveStage",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=300,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
         memory=1024,
     ),
     Task(
         "CompleteRelease",
-        rights=(HISTORY, READ_DOCUMENTS, FIND, PUBLISH),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
+        rights=(RECORD, PUBLISH),
+        variables=("EVENT_BUS", "LEDGER_TABLE"),
     ),
     Task(
         "RestoreTraffic",
-        rights=(HISTORY, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
-        timeout=300,
+        rights=(RECORD, READ_DOCUMENTS, FIND, ENTER_STAGES),
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=290,
         memory=1024,
     ),
     Task(
@@ -201,22 +204,14 @@ TASKS: Final = (
             ENTER_STAGES,
             Right(("states:DescribeExecution", "states:StopExecution"), (On.RELEASE_EXECUTIONS,)),
         ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "STAGES", "PACE"),
-        timeout=300,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=290,
         memory=1024,
     ),
     Task(
         "VerifyRecovery",
-        rights=(
-            HISTORY,
-            READ_DOCUMENTS,
-            FIND,
-            PUBLISH,
-            ENTER_STAGES,
-            Right(("states:DescribeExecution",), (On.EXECUTIONS,)),
-        ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "EVENT_BUS", "STAGES", "PACE"),
-        timeout=300,
+        rights=(HISTORY, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
     ),
     Task(
         "DiagnoseRollback",
@@ -225,10 +220,9 @@ TASKS: Final = (
             READ_DOCUMENTS,
             FIND,
             ENTER_STAGES,
-            Right(("states:DescribeExecution", "states:StopExecution"), (On.EXECUTIONS,)),
+            Right(("states:DescribeExecution",), (On.EXECUTIONS,)),
         ),
-        variables=("LEDGER_TABLE", "ARTIFACT_BUCKET", "RELEASE_MACHINE", "STAGES", "PACE"),
-        timeout=120,
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
     ),
 )
 

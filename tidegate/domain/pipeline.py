@@ -143,7 +143,6 @@ class Pipeline(Frozen):
     stages: tuple[Stage, ...] = Field(min_length=1)
     branches: tuple[str, ...] = Field(default=("main",), min_length=1)
     pace: float = Field(default=1.0, gt=0, le=1)
-    on_newer_commit: Literal["wait", "supersede"] = "supersede"
     notify: tuple[Address, ...] = ()
     log_retention_days: Retention = 90
     runtime: Runtime = "python3.13"

@@ -1,0 +1,130 @@
+"""The stage stacks: who may come in, what can be done there, and how alarms come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.tasks import DEPLOYERS
+from tests.infra.test_templates import flat, listed, statements
+
+if TYPE_CHECKING:
+    from tests.infra.conftest import Assembly
+
+
+def role(assembly: Assembly, stack: str, name: str) -> dict[str, Any]:
+    roles = assembly.resources("AWS::IAM::Role", stack).values()
+    return next(role["Properties"] for role in roles if role["Properties"].get("RoleName") == name)
+
+
+def trust(properties: dict[str, Any]) -> dict[str, Any]:
+    (statement,) = properties["AssumeRolePolicyDocument"]["Statement"]
+    return dict(statement)
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_exactly_the_tasks_that_deploy_are_trusted(assembly: Assembly, stage: str) -> None:
+    trusted = trust(role(assembly, f"Stage-{stage}", f"tidegate-deploy-{stage}"))
+    callers = {flat(arn).split(":role/")[1] for arn in trusted["Condition"]["ArnEquals"]["aws:PrincipalArn"]}
+    assert callers == set(DEPLOYERS)
+
+
+def test_a_stage_elsewhere_trusts_the_account_of_the_pipeline(abroad: Assembly) -> None:
+    trusted = trust(role(abroad, "Stage-production", "tidegate-deploy-production"))
+    assert flat(trusted["Principal"]["AWS"]).endswith(":iam::111111111111:root")
+    callers = [flat(arn) for arn in trusted["Condition"]["ArnEquals"]["aws:PrincipalArn"]]
+    assert all("::111111111111:role/tidegate-" in caller for caller in callers)
+
+
+def test_a_stage_passes_only_its_own_role_and_only_to_cloudformation(assembly: Assembly) -> None:
+    deploy = role(assembly, "Stage-staging", "tidegate-deploy-staging")
+    passed = [s for s in statements({"Properties": deploy}) if "iam:PassRole" in listed(s["Action"])]
+    (statement,) = passed
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+    (resource,) = listed(statement["Resource"])
+    key = resource["Fn::GetAtt"][0]
+    own = assembly.template("Stage-staging")["Resources"][key]["Properties"]["RoleName"]
+    assert own == "tidegate-cloudformation-staging"
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_cloudformation_is_bounded(abroad: Assembly, stage: str) -> None:
+    stack = f"Stage-{stage}"
+    bounded = role(abroad, stack, f"tidegate-cloudformation-{stage}")
+    (boundary,) = abroad.resources("AWS::IAM::ManagedPolicy", stack)
+    assert bounded["PermissionsBoundary"] == {"Ref": boundary}
+    changes = [s for s in statements({"Properties": bounded}) if "iam:CreateRole" in listed(s["Action"])]
+    (statement,) = changes
+    assert ("Condition" in statement) == (stage == "production")
+
+
+def test_the_boundary_keeps_tidegate_and_the_account_out_of_reach(assembly: Assembly) -> None:
+    (boundary,) = assembly.resources("AWS::IAM::ManagedPolicy", "Stage-staging").values()
+    denied = {
+        statement["Sid"]: statement
+        for statement in boundary["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+    }
+    assert set(denied) == {
+        "TidegatesOwnRights",
+        "TidegatesOwnParts",
+        "TidegatesOwnObjects",
+        "PeopleAndFederation",
+        "TheAccountItself",
+    }
+    parts = [flat(arn) for arn in denied["TidegatesOwnParts"]["Resource"]]
+    assert any(part.endswith(":function:tidegate-*") for part in parts)
+    assert any(part.endswith(":table/tidegate-*") for part in parts)
+    # The side stacks that hold a service's alarms are CloudFormation's to make.
+    assert not any("guard" in part or part.endswith("stack/tidegate-*") for part in parts)
+
+
+def test_each_stage_forwards_its_own_alarms(assembly: Assembly) -> None:
+    for stage in ("staging", "production"):
+        (rule,) = assembly.resources("AWS::Events::Rule", f"Stage-{stage}").values()
+        properties = rule["Properties"]
+        assert properties["EventPattern"]["detail"] == {"alarmName": [{"wildcard": f"tidegate/*/{stage}/*"}]}
+        (target,) = properties["Targets"]
+        assert flat(target["Arn"]).endswith(":event-bus/tidegate")
+        assert target["RoleArn"]
+
+
+def test_a_stage_elsewhere_may_put_its_alarms_on_the_bus_and_copy_artifacts(abroad: Assembly) -> None:
+    (policy,) = abroad.resources("AWS::Events::EventBusPolicy").values()
+    statement = policy["Properties"]["Statement"]
+    rule = "arn:<AWS::Partition>:events:eu-central-1:222222222222:rule/tidegate-forward-production"
+    assert flat(statement["Condition"]["ArnEquals"]["aws:SourceArn"]) == rule
+    (forwarding,) = abroad.resources("AWS::Events::Rule", "Stage-production").values()
+    bus = flat(forwarding["Properties"]["Targets"][0]["Arn"])
+    assert bus == "arn:<AWS::Partition>:events:eu-west-1:111111111111:event-bus/tidegate"
+    policies = abroad.resources("AWS::S3::BucketPolicy").values()
+    copied = [
+        s
+        for policy in policies
+        for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if s["Effect"] == "Allow"
+    ]
+    (read,) = copied
+    assert read["Action"] == "s3:GetObject"
+    assert flat(read["Condition"]["ArnEquals"]["aws:PrincipalArn"]).endswith(
+        ":role/tidegate-deploy-production"
+    )
+
+
+def test_names_are_those_that_the_tasks_use(assembly: Assembly) -> None:
+    """tidegate.settings derives a stage's roles and bucket; the stage stack must make the same."""
+    from tidegate.settings import StageTarget
+
+    target = StageTarget(name="staging", account="123456789012", region="us-east-1")
+    roles = {
+        r["Properties"]["RoleName"] for r in assembly.resources("AWS::IAM::Role", "Stage-staging").values()
+    }
+    assert target.deploy_role.split("/")[1] in roles
+    assert target.cloudformation_role.split("/")[1] in roles
+    (bucket,) = assembly.resources("AWS::S3::Bucket", "Stage-staging").values()
+    assert (
+        flat(bucket["Properties"]["BucketName"])
+        == "tidegate-artifacts-staging-<AWS::AccountId>-<AWS::Region>"
+    )
+    assert target.bucket == "tidegate-artifacts-staging-123456789012-us-east-1"

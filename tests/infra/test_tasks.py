@@ -1,0 +1,182 @@
+"""The table of tasks: the literal surface of rights, and that it fits the handlers and the state machines."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from infra.rights import On
+from infra.tasks import DEPLOYERS, TASKS, Task
+from tests.infra.conftest import ROOT, Assembly
+from tidegate.domain import pipeline as names
+
+BY_NAME = {task.name: task for task in TASKS}
+OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem"}
+READ = {"s3:GetObject", "s3:ListBucket"}
+KEEP = READ | {"s3:PutObject"}
+# What each function may do, besides its own logs and traces.
+SURFACE: dict[str, set[str]] = {
+    "AwaitApproval": LEDGER | {"events:PutEvents"},
+    "BuildFunction": LEDGER | KEEP,
+    "CheckOutSource": LEDGER | KEEP | {"s3:GetObjectVersion"},
+    "CompleteRelease": LEDGER | {"events:PutEvents"},
+    "DiagnoseRollback": LEDGER | READ | {"dynamodb:Query", "states:DescribeExecution", "sts:AssumeRole"},
+    "EnterStage": LEDGER | READ | {"events:PutEvents"},
+    "Intake": {"sqs:SendMessage", "states:StartExecution"},
+    "JudgeCanary": LEDGER | READ | {"events:PutEvents", "sts:AssumeRole"},
+    "LeaveStage": LEDGER | KEEP | {"sts:AssumeRole"},
+    "OpenRelease": LEDGER | {"events:PutEvents"},
+    "PlanRelease": LEDGER | KEEP | {"sts:AssumeRole"},
+    "ProvisionStage": LEDGER | KEEP | {"sts:AssumeRole"},
+    "PublishVersions": LEDGER | KEEP | {"sts:AssumeRole"},
+    "RestoreTraffic": LEDGER | READ | {"sts:AssumeRole"},
+    "ShiftTraffic": LEDGER | READ | {"events:PutEvents", "sts:AssumeRole"},
+    "SmokeTest": LEDGER | READ | {"sts:AssumeRole"},
+    "TestFunction": LEDGER | KEEP | {"lambda:InvokeFunction"},
+    "TestSandbox": set(),
+    "UndoRelease": LEDGER | KEEP | {"states:DescribeExecution", "states:StopExecution", "sts:AssumeRole"},
+    "VerifyRecovery": LEDGER | READ | {"dynamodb:Query", "events:PutEvents", "sts:AssumeRole"},
+}
+# What a use of the tools in a handler's folder needs: variables, and one of the rights on a resource.
+NEEDS: dict[str, tuple[set[str], On | None]] = {
+    "bus": ({"EVENT_BUS"}, On.BUS),
+    "documents": ({"ARTIFACT_BUCKET"}, None),
+    "functions": (set(), On.SANDBOX),
+    "ledger": ({"LEDGER_TABLE"}, On.LEDGER),
+    "machines": (set(), None),
+    "now": (set(), None),
+    "record": ({"LEDGER_TABLE"}, On.LEDGER),
+    "settings": (set(), None),
+    "sources": ({"SOURCE_BUCKET"}, On.SOURCES),
+    "stage": ({"STAGES"}, On.DEPLOY_ROLES),
+}
+SETTINGS: dict[str, set[str]] = {
+    "branches": {"BRANCHES"},
+    "build_architecture": {"BUILD_ARCHITECTURE"},
+    "build_runtime": {"BUILD_RUNTIME"},
+    "metric_period": {"PACE"},
+    "pace": {"PACE"},
+    "paced": {"PACE"},
+    "release_machine": {"RELEASE_MACHINE"},
+    "rollback_machine": {"ROLLBACK_MACHINE"},
+    "sandbox_function": {"SANDBOX_FUNCTION"},
+    "source_bucket": {"SOURCE_BUCKET"},
+    "stage": {"STAGES"},
+    "stages": {"STAGES"},
+}
+
+
+def sources(task: Task) -> str:
+    """The text of a handler's folder, and of what it imports from the folders of others."""
+    seen: set[str] = set()
+    pending = [f"functions.{names.folder_name(task.name)}.handler"]
+    text = ""
+    while pending:
+        module = pending.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+        pending += re.findall(r"^ *from (functions\.\w+\.\w+) import", source, re.MULTILINE)
+        text += source
+    return text
+
+
+def needed(task: Task) -> tuple[set[str], set[On]]:
+    text = sources(task)
+    variables: set[str] = set()
+    resources: set[On] = set()
+    for use in set(re.findall(r"\btools\.(\w+)", text)):
+        needs, resource = NEEDS[use]
+        variables |= needs
+        resources |= {resource} if resource else set()
+    for setting in set(re.findall(r"\bsettings\.(\w+)", text)) - {"load"}:
+        variables |= SETTINGS[setting]
+    return variables, resources
+
+
+def actions(task: Task) -> set[str]:
+    return {action for right in task.rights for action in right.actions}
+
+
+def states(machine: str) -> dict[str, dict[str, Any]]:
+    """All states of a machine, those within maps too."""
+    found: dict[str, dict[str, Any]] = {}
+    pending = [json.loads((ROOT / "statemachines" / f"{machine}.asl.json").read_text())]
+    while pending:
+        scope = pending.pop()
+        found |= scope["States"]
+        for state in scope["States"].values():
+            pending += [state["ItemProcessor"]] if "ItemProcessor" in state else []
+            pending += state.get("Branches", [])
+    return found
+
+
+ALL_STATES = {
+    (machine, name): state for machine in ("release", "rollback") for name, state in states(machine).items()
+}
+TASK_STATES = {key: state for key, state in ALL_STATES.items() if state["Type"] == "Task"}
+
+
+def test_the_surface_of_rights_is_this_and_no_more() -> None:
+    assert {task.name: actions(task) for task in TASKS} == SURFACE
+
+
+def test_the_template_grants_the_table_and_no_more(assembly: Assembly) -> None:
+    roles = assembly.resources("AWS::IAM::Role").values()
+    for task in TASKS:
+        role = next(role for role in roles if role["Properties"].get("RoleName") == task.function)
+        granted: set[str] = set()
+        for policy in role["Properties"].get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                found = statement["Action"]
+                granted |= {found} if isinstance(found, str) else set(found)
+        assert granted == (SURFACE[task.name] | OWN if not task.sandbox else set()), task.name
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_function_is_given_the_variables_that_its_code_reads(task: Task) -> None:
+    variables, _ = needed(task)
+    assert set(task.variables) == variables
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_function_has_rights_on_what_its_code_uses(task: Task) -> None:
+    _, resources = needed(task)
+    granted = {on for right in task.rights for on in right.on}
+    assert granted >= resources
+    assert {On.BUS, On.LEDGER, On.DEPLOY_ROLES, On.SANDBOX, On.SOURCES} & granted <= resources
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_each_task_has_its_folder_and_handler(task: Task, assembly: Assembly) -> None:
+    functions = assembly.resources("AWS::Lambda::Function").values()
+    found = next(f["Properties"] for f in functions if f["Properties"]["FunctionName"] == task.function)
+    assert found["Handler"] == f"functions.{names.folder_name(task.name)}.handler.handler"
+    assert (ROOT / "functions" / names.folder_name(task.name) / "handler.py").is_file()
+
+
+def test_states_functions_and_substitutions_have_one_name() -> None:
+    for (_, name), state in TASK_STATES.items():
+        assert state["Arguments"]["FunctionName"] == f"${{{name}}}"
+        assert name in BY_NAME
+    called = {name for _, name in TASK_STATES}
+    assert called | {"Intake", "TestSandbox"} == set(BY_NAME)
+    folders = {path.name for path in (ROOT / "functions").iterdir() if (path / "handler.py").exists()}
+    assert folders == {names.folder_name(task.name) for task in TASKS}
+
+
+@pytest.mark.parametrize(("machine", "name"), TASK_STATES, ids="-".join)
+def test_no_handler_outlives_its_state(machine: str, name: str) -> None:
+    state = TASK_STATES[machine, name]
+    if state["Resource"].endswith("waitForTaskToken"):
+        return  # the state's time is that of a person who answers
+    assert BY_NAME[name].timeout < state["TimeoutSeconds"]
+
+
+def test_stages_trust_the_tasks_that_work_in_them() -> None:
+    assert set(DEPLOYERS) == {task.function for task in TASKS if "sts:AssumeRole" in actions(task)}
