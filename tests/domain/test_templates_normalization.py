@@ -87,7 +87,8 @@ class TestEverySample:
         once = normalize(translate(prepared.template, {}, "us-east-1"), prepared)
         twice = normalize(once.template, prepared)
         assert json.dumps(twice.template) == json.dumps(once.template)
-        assert twice.functions == once.functions
+        ids = [(item.logical_id, item.alias_logical_id, item.alias_name) for item in once.functions]
+        assert [(item.logical_id, item.alias_logical_id, item.alias_name) for item in twice.functions] == ids
 
     @settings(max_examples=10, deadline=None)
     @given(key=st.text("abcdef0123456789/", min_size=1, max_size=40))
@@ -209,7 +210,7 @@ def test_what_needs_codedeploy_is_refused_by_name():
         **data["Resources"],
         "Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "Group"}}},
     }
-    with pytest.raises(UnsupportedTemplate, match="Name needs Group of CodeDeploy"):
+    with pytest.raises(UnsupportedTemplate, match="Name needs Group, which Tidegate replaces"):
         run(template.with_data(data))
 
 
@@ -328,3 +329,59 @@ def test_an_existing_stack_is_adopted_with_the_code_that_runs():
 def test_limits_are_checked_with_the_figures(data, figure):
     with pytest.raises(InvalidTemplate, match=figure):
         normalize(data, prepare(Template(data=data)))
+
+
+def test_scaling_of_provisioned_concurrency_is_taken_out():
+    target = {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+            "ResourceId": {"Fn::Sub": "function:${F}:live"},
+        },
+    }
+    policy = {
+        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Properties": {"ScalingTargetId": {"Ref": "Target"}},
+    }
+    normalized = run(inline(Target=target, Policy=policy))
+    assert set(normalized.template["Resources"]) == {"F", "FTidegateAlias", "FTidegateAnchor"}
+    assert [item.logical_id for item in normalized.notices] == ["Policy", "Target"]
+
+
+def test_a_template_macros_function_is_not_rolled_out():
+    macro = {"Type": "AWS::CloudFormation::Macro", "Properties": {"Name": "m", "FunctionName": {"Ref": "F"}}}
+    assert run(inline(Macro=macro)).functions == ()
+
+
+def test_an_alias_of_the_template_gives_its_provisioned_concurrency():
+    (function,) = run(load("own_alias")).functions
+    assert function.provisioned_concurrency == {"ProvisionedConcurrentExecutions": 1}
+
+
+def test_a_stack_that_sam_deployed_without_aliases_keeps_all_it_has():
+    template = load("serverless_api")
+    deployed = translate(placed(template, "old"), {}, "us-east-1")
+    normalized = run(template, deployed, key="new")
+    adopted = adopt(deployed, normalized)
+    assert {
+        key: adopted["Resources"][key]["Type"] for key in adopted["Resources"].keys() - deployed["Resources"]
+    } == {
+        "OrdersAliaslive": "AWS::Lambda::Alias",
+        "OrdersTidegateAnchor": "AWS::Lambda::Version",
+        "WorkerAliaslive": "AWS::Lambda::Alias",
+        "WorkerTidegateAnchor": "AWS::Lambda::Version",
+        **{
+            f"{key}TidegateAlias": PERMISSION
+            for key, item in deployed["Resources"].items()
+            if item["Type"] == PERMISSION
+        },
+    }
+    after = normalized.template["Resources"]
+    for key, item in deployed["Resources"].items():
+        if item["Type"] in {PERMISSION, "AWS::Lambda::Url"}:
+            assert after[key] == item
+    for key in adopted["Resources"].keys() - deployed["Resources"]:
+        assert after[key] == adopted["Resources"][key]
+
+
+PERMISSION = "AWS::Lambda::Permission"

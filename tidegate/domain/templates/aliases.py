@@ -76,9 +76,9 @@ def freeze(resources: dict[str, Any], prepared: Prepared, deployed: Mapping[str,
             raise UnsupportedTemplate(
                 f"{logical_id} has {len(aliases)} aliases ({', '.join(aliases)}); one is supported"
             )
-        function = _describe(resources, logical_id, aliases, prepared)
+        function = _describe(resources, logical_id, declared, prepared)
         old = resources.get(function.alias_logical_id)
-        notices += _taken_out(function, old or {}, prepared, resources, declared)
+        notices += _taken_out(function, old or {}, prepared)
         function = _freeze_one(resources, function, old, declared, deployed)
         renamed |= dict.fromkeys(declared.versions.get(logical_id, []), function.anchor_logical_id)
         functions.append(function)
@@ -135,8 +135,10 @@ def function_of(value: object, resources: Mapping[str, Any], names: Mapping[str,
 
 
 def _describe(
-    resources: Mapping[str, Any], logical_id: str, aliases: list[str], prepared: Prepared
+    resources: Mapping[str, Any], logical_id: str, declared: _Declared, prepared: Prepared
 ) -> RolledFunction:
+    aliases = declared.aliases.get(logical_id, [])
+    published = [*aliases, *declared.versions.get(logical_id, [])]
     alias = aliases[0] if aliases else f"{logical_id}TidegateAlias"
     name = properties_of(resources[alias]).get("Name", ALIAS_NAME) if aliases else ALIAS_NAME
     properties = properties_of(resources[logical_id])
@@ -150,8 +152,13 @@ def _describe(
         function_name=properties.get("FunctionName") or {REF: logical_id},
         layers=tuple(found[0] for found in named if found and found[0] in resources),
         preference=prepared.preferences.get(logical_id),
-        provisioned_concurrency=prepared.provisioned.get(logical_id),
+        provisioned_concurrency=prepared.provisioned.get(logical_id) or _provisioned(resources, published),
     )
+
+
+def _provisioned(resources: Mapping[str, Any], published: list[str]) -> Any:  # noqa: ANN401
+    found = (properties_of(resources[key]).get("ProvisionedConcurrencyConfig") for key in published)
+    return next((item for item in found if item), None)
 
 
 def _freeze_one(
@@ -220,23 +227,9 @@ def _not_rolled(logical_id: str) -> Notice:
     return Notice(logical_id=logical_id, kind=NoticeKind.AT_ONCE, text=text)
 
 
-def _taken_out(
-    function: RolledFunction,
-    alias: Mapping[str, Any],
-    prepared: Prepared,
-    resources: Mapping[str, Any],
-    declared: _Declared,
-) -> Iterator[Notice]:
+def _taken_out(function: RolledFunction, alias: Mapping[str, Any], prepared: Prepared) -> Iterator[Notice]:
     key, properties = function.logical_id, properties_of(alias)
-    provisioned = (
-        function.provisioned_concurrency
-        or properties.get("ProvisionedConcurrencyConfig")
-        or any(
-            "ProvisionedConcurrencyConfig" in properties_of(resources[item])
-            for item in declared.versions.get(key, [])
-        )
-    )
-    if provisioned:
+    if function.provisioned_concurrency:
         yield _replaced(key, f"provisioned concurrency of {key} is taken out of the template")
     if properties.get("RoutingConfig"):
         yield _replaced(key, f"the routing weights of {function.alias_logical_id} are Tidegate's now")

@@ -1,6 +1,6 @@
 """The translated template made fit for rollouts: CloudFormation owns the resources, Tidegate the aliases.
 
-The map of the stages: freeze aliases, take out CodeDeploy, repoint triggers, double permissions, renew API
+The map of the stages: freeze aliases, take out their rivals, repoint triggers, double permissions, renew API
 deployments. Pure and deterministic: other code under the same functions changes their Code only, and
 normalizing twice is normalizing once. May not weigh whether a release is wise.
 """
@@ -13,13 +13,13 @@ from tidegate.domain.identity import Frozen
 
 from .adoption import adoption_notices
 from .aliases import RolledFunction, freeze
-from .codedeploy import drop_codedeploy
 from .deployments import rename_deployments
 from .intrinsics import copy, rename
 from .limits import check_limits
 from .notices import Notice
 from .permissions import double_permissions, double_statements
 from .repointing import Repointing
+from .rivals import drop_rivals
 from .template import logical_ids, properties_of
 from .urls import place_urls, qualify_invoke_configs
 
@@ -43,15 +43,15 @@ def normalize(
     """Normalize a translated (or plain) template.
 
     deployed: the processed template that the stack has now, None for a new stack; an alias there keeps its
-    version resource, a URL or permission on the bare function stays there. Raises UnsupportedTemplate for what cannot
-    be rolled out, InvalidTemplate for what is larger than CloudFormation takes.
+    version resource, a URL or permission on the bare function stays there. Raises UnsupportedTemplate for
+    what cannot be rolled out, InvalidTemplate for what is larger than CloudFormation takes.
     """
     data: dict[str, Any] = copy(dict(cloudformation))
     standing = (deployed or {}).get("Resources") or {}
     # The translator's order depends on hashes, of code keys too.
     resources = data["Resources"] = dict(sorted(data["Resources"].items()))
     frozen = freeze(resources, prepared, standing)
-    notices = [*frozen.notices, *adoption_notices(frozen.functions, standing), *drop_codedeploy(data)]
+    notices = [*frozen.notices, *adoption_notices(frozen.functions, standing), *drop_rivals(data)]
     rename_resources(data, frozen.renamed)
     resources = data["Resources"]
     before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == _REST_API}

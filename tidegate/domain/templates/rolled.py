@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def custom_resource_functions(data: Mapping[str, Any]) -> frozenset[str]:
-    """The logical ids that a ServiceToken names."""
-    tokens = (properties.get("ServiceToken") for _, properties in _resources(data))
+    """The logical ids that a ServiceToken or a macro names: CloudFormation itself invokes them."""
+    tokens = (
+        properties.get("FunctionName" if kind == "AWS::CloudFormation::Macro" else "ServiceToken")
+        for kind, properties in _resources(data)
+    )
     return frozenset(name for token in tokens for name in _owners(references(token), data))
 
 

@@ -41,6 +41,7 @@ TARGETS: Mapping[str, tuple[Path, ...]] = {
     "AWS::Config::ConfigRule": _paths("Source.SourceIdentifier"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": _paths("Targets.*.Id"),
     "AWS::Events::Rule": _paths("Targets.*.Arn"),
+    "AWS::BedrockAgentCore::Gateway": _paths("InterceptorConfigurations.*.Interceptor.Lambda.Arn"),
     "AWS::BedrockAgentCore::GatewayTarget": _paths("TargetConfiguration.Mcp.Lambda.LambdaArn"),
     "AWS::IoT::Authorizer": _paths("AuthorizerFunctionArn"),
     "AWS::IoT::TopicRule": _paths(

@@ -1,7 +1,7 @@
-"""CodeDeploy for Lambda, taken out of a plain template: Tidegate moves the traffic instead.
+"""Other writers of an alias, taken out of the template: CodeDeploy for Lambda, and scaling of concurrency.
 
-Applications and groups of other platforms stay. A resource that needs what is taken out cannot be kept, so
-it is refused by name.
+What serves other platforms or services stays. A resource that needs what is taken out cannot be kept, so it
+is refused by name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 _GROUP, _APPLICATION = "AWS::CodeDeploy::DeploymentGroup", "AWS::CodeDeploy::Application"
 _CONFIG = "AWS::CodeDeploy::DeploymentConfig"
+_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+_POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 
 
-def drop_codedeploy(data: dict[str, Any]) -> tuple[Notice, ...]:
-    """Take out CodeDeploy for Lambda, roles that only it used, and outputs that name it; in place."""
+def drop_rivals(data: dict[str, Any]) -> tuple[Notice, ...]:
+    """Take out rivals, roles that only CodeDeploy used, and outputs that name one of them; in place."""
     resources, outputs = data["Resources"], data.get("Outputs") or {}
-    dropped = _of_lambda(resources)
+    dropped = _codedeploy(resources) | _scaling(resources)
     if not dropped:
         return ()
     dropped |= _only_used_by(resources, outputs, dropped)
@@ -38,12 +40,16 @@ def drop_codedeploy(data: dict[str, Any]) -> tuple[Notice, ...]:
     _check_left(resources, dropped)
     taken = [*sorted(dropped), *(f"Outputs.{name}" for name in lost)]
     return tuple(
-        Notice(logical_id=name, kind=NoticeKind.REPLACED, text=f"{name} served CodeDeploy and is taken out")
+        Notice(
+            logical_id=name,
+            kind=NoticeKind.REPLACED,
+            text=f"{name} is taken out: Tidegate alone writes the alias",
+        )
         for name in taken
     )
 
 
-def _of_lambda(resources: Mapping[str, Any]) -> set[str]:
+def _codedeploy(resources: Mapping[str, Any]) -> set[str]:
     dropped = {
         key
         for key, item in resources.items()
@@ -55,6 +61,21 @@ def _of_lambda(resources: Mapping[str, Any]) -> set[str]:
         if item.get("Type") == _GROUP and owner and owner[0] in dropped:
             dropped.add(key)
     return dropped
+
+
+def _scaling(resources: Mapping[str, Any]) -> set[str]:
+    """Targets and policies that scale provisioned concurrency, which an alias with weights cannot have."""
+    scaled = {
+        key
+        for key, item in resources.items()
+        if item.get("Type") in {_TARGET, _POLICY}
+        and properties_of(item).get("ScalableDimension") == "lambda:function:ProvisionedConcurrency"
+    }
+    for key, item in resources.items():
+        target = direct_reference(properties_of(item).get("ScalingTargetId"))
+        if item.get("Type") == _POLICY and target and target[0] in scaled:
+            scaled.add(key)
+    return scaled
 
 
 def _only_used_by(resources: Mapping[str, Any], outputs: Mapping[str, Any], dropped: set[str]) -> set[str]:
@@ -86,4 +107,4 @@ def _check_left(resources: Mapping[str, Any], dropped: set[str]) -> None:
         if waits := logical_ids(item.get("DependsOn")):
             item["DependsOn"] = [name for name in waits if name not in dropped]
         if found := sorted(name for name in _mentioned(item) if name in dropped):
-            raise UnsupportedTemplate(f"{key} needs {found[0]} of CodeDeploy, which Tidegate replaces")
+            raise UnsupportedTemplate(f"{key} needs {found[0]}, which Tidegate replaces")
