@@ -12,12 +12,12 @@ import mmap
 import shutil
 import struct
 import zlib
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException
 from dulwich.object_format import SHA1, SHA256, ObjectFormat
 from dulwich.objects import Commit as GitCommit
-from dulwich.objects import ShaFile, Tree
+from dulwich.objects import ShaFile, Tree, parse_tree
 from dulwich.pack import Pack, PackData, UnresolvedDeltas
 
 from tidegate.domain.errors import InvalidSource
@@ -60,6 +60,14 @@ class Header(Frozen):
     sha256: bool
 
 
+class TreeEntry(NamedTuple):
+    """A line of a tree."""
+
+    name: bytes
+    mode: int
+    object_id: str
+
+
 class Bundle:
     """The objects of a bundle, found by their ids (hexadecimal)."""
 
@@ -67,31 +75,33 @@ class Bundle:
         self.header = header
         self._pack = pack
 
-    def find(self, object_id: str) -> ShaFile:
-        """An object; InvalidSource where the bundle lacks it."""
+    def read(self, object_id: str, kind: type[ShaFile]) -> bytes:
+        """An object's bytes; InvalidSource where the bundle lacks it, or where it is of another kind."""
         try:
-            return self._pack[object_id.encode()]
+            number, body = self._pack.get_raw(object_id.encode())
         except KeyError:
             hint = "; it was made against commits that are not in it" if self.header.has_prerequisites else ""
             raise InvalidSource(f"the bundle is incomplete: it lacks {object_id}{hint}; {REMEDY}") from None
         except DAMAGE as error:
             raise InvalidSource(f"the bundle is damaged at {object_id}: {error}") from error
+        if number != kind.type_num:
+            raise InvalidSource(f"{object_id} is no {kind.type_name.decode()}")
+        return bytes(body)
 
-    def root_of(self, commit_id: str) -> Tree:
-        """The tree of a commit that one of the bundle's references names."""
+    def root_of(self, commit_id: str) -> str:
+        """The id of the tree of a commit that one of the bundle's references names."""
         if commit_id not in self.header.references:
             raise InvalidSource(f"no reference of the bundle names commit {commit_id}; {REMEDY}")
-        commit = self.find(commit_id)
-        if not isinstance(commit, GitCommit):
-            raise InvalidSource(f"{commit_id} is no commit but a {commit.type_name.decode()}")
-        return self.tree(commit.tree.decode())
+        first = self.read(commit_id, GitCommit).partition(b"\n")[0].decode("ascii", "replace")
+        return first.removeprefix("tree ")
 
-    def tree(self, object_id: str) -> Tree:
-        """A tree."""
-        found = self.find(object_id)
-        if not isinstance(found, Tree):
-            raise InvalidSource(f"{object_id} is no tree")
-        return found
+    def entries(self, tree_id: str) -> list[TreeEntry]:
+        """The entries of a tree as they stand, two of one name included."""
+        body, length = self.read(tree_id, Tree), SHA256.oid_length if self.header.sha256 else SHA1.oid_length
+        try:
+            return [TreeEntry(name, mode, found.decode()) for name, mode, found in parse_tree(body, length)]
+        except DAMAGE as error:
+            raise InvalidSource(f"the bundle is damaged at {tree_id}: {error}") from error
 
     def close(self) -> None:
         """Let go of the files."""
@@ -112,7 +122,9 @@ def open_bundle(file: Path, folder: Path) -> Bundle:
             data.create_index(folder / "source.idx", version=2)
         return Bundle(header, Pack(str(folder / "source"), object_format=kind))
     except DAMAGE as error:
-        raise InvalidSource(f"the bundle is damaged: {error or type(error).__name__}; {REMEDY}") from error
+        built_on = ", or it was made against commits that are not in it" if header.has_prerequisites else ""
+        reason = str(error) or type(error).__name__
+        raise InvalidSource(f"the bundle is damaged{built_on} ({reason}); {REMEDY}") from error
 
 
 def read_header(bundle: IO[bytes]) -> Header:

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
 
-from dulwich.errors import ObjectFormatException
 from dulwich.objects import S_ISGITLINK, Blob
 
 from tidegate.adapters.archives import Member, write_zip
@@ -58,18 +57,12 @@ class Checkout:
     def of(cls, bundle: Bundle, commit_id: str) -> Self:
         """Walk the commit's whole tree; InvalidSource where it is incomplete, unsafe or too large."""
         checkout = cls(bundle)
-        try:
-            checkout._walk(bundle.root_of(commit_id).id.decode())
-        except ObjectFormatException as error:
-            raise InvalidSource(f"the bundle is damaged: {error}") from error
+        checkout._walk(bundle.root_of(commit_id))
         return checkout
 
     def read(self, path: str) -> bytes:
         """A file's bytes."""
-        blob = self._bundle.find(self._blobs[path])
-        if not isinstance(blob, Blob):
-            raise InvalidSource(f"{path} is no file")
-        return bytes(blob.data)
+        return self._bundle.read(self._blobs[path], Blob)
 
     def read_text(self, path: str) -> str:
         """A file's text; InvalidSource where it is not UTF-8."""
@@ -100,16 +93,16 @@ class Checkout:
         while waiting:
             folder, tree_id = waiting.pop()
             seen: set[str] = set()
-            for name, mode, object_id in self._bundle.tree(tree_id).iteritems():
+            for name, mode, object_id in self._bundle.entries(tree_id):
                 entries += 1
                 path = check_name(name, folder)
                 if path in seen or entries > MAX_ENTRIES or len(self.files) >= MAX_FILES:
                     raise InvalidSource(f"more than {MAX_FILES:,} files, or two of one name, at {path}")
                 seen.add(path)
                 if stat.S_ISDIR(mode):
-                    waiting.append((path, object_id.decode()))
+                    waiting.append((path, object_id))
                 else:
-                    self._add(path, mode, object_id.decode())
+                    self._add(path, mode, object_id)
 
     def _add(self, path: str, mode: int, object_id: str) -> None:
         if S_ISGITLINK(mode):

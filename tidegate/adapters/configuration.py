@@ -54,27 +54,27 @@ def read_yaml(text: str, file: str) -> tuple[Any, yaml.Node | None]:
     """One YAML document as plain data and as nodes with their lines; InvalidConfiguration otherwise."""
     if len(text) > MAX_TEXT:
         raise InvalidConfiguration(f"the file is larger than {MAX_TEXT:,} characters", file=file)
-    loader = yaml.SafeLoader(text)
     try:
-        root = loader.get_single_node()
-        if root is None:
-            return None, None
-        for count, _ in enumerate(_check_nodes(root, file, 0)):
-            if count > MAX_NODES:
-                raise InvalidConfiguration(f"the file holds more than {MAX_NODES:,} values", file=file)
-        return loader.construct_document(root), root
+        return _load(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise InvalidConfiguration(
-            f"not valid YAML: {error.problem or error.context}", file=file, line=line
-        ) from None
+        message = f"not valid YAML: {error.problem or error.context}"
+        raise InvalidConfiguration(message, file=file, line=line) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidConfiguration(
-            f"not valid YAML: {' '.join(str(error).split())}", file=file, line=1
-        ) from None
-    finally:
-        loader.dispose()
+        message = f"not valid YAML: {' '.join(str(error).split())}"
+        raise InvalidConfiguration(message, file=file, line=1) from None
+
+
+def _load(text: str, file: str) -> tuple[Any, yaml.Node | None]:
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
+    if root is None:
+        return None, None
+    for count, _ in enumerate(_check_nodes(root, file, 0)):
+        if count > MAX_NODES:
+            raise InvalidConfiguration(f"the file holds more than {MAX_NODES:,} values", file=file)
+    return loader.construct_document(root), root
 
 
 def _check_nodes(node: yaml.Node, file: str, depth: int) -> Iterator[None]:

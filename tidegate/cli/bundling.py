@@ -23,6 +23,8 @@ UPLOAD_PACK: Final = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
 
 def resolve_commit(repository: Path, name: str) -> str:
     """The full id of a commit that git knows by a name; ClickException where there is none."""
+    if not repository.is_dir():
+        raise click.ClickException(f"{repository} is no folder")
     _git(repository, "rev-parse", "--git-dir", failed=f"{repository} is no git repository")
     failed = f"{repository} has no commit {name}"
     return _git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", failed=failed)
@@ -58,8 +60,6 @@ def _git(folder: Path, *arguments: str, failed: str) -> str:
         )
     except FileNotFoundError:
         raise click.ClickException("the program git is not installed") from None
-    except NotADirectoryError:
-        raise click.ClickException(f"{folder} is no folder") from None
     if done.returncode:
         reason = re.sub(r"\s+", " ", done.stderr).strip()
         raise click.ClickException(f"{failed}{': ' if reason else ''}{reason}")

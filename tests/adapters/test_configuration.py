@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tidegate.adapters.configuration import json_schema, read_config
+from tidegate.domain.config import ServiceConfig
+from tidegate.domain.errors import InvalidConfiguration
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "tidegate.schema.json"
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join(['*' + chr(ord(name) - 1)] * 9)}]\n" for name in "bcdefgh"
+)
+
+
+def test_an_empty_file_is_all_defaults() -> None:
+    assert read_config("") == read_config("# nothing\n") == ServiceConfig()
+
+
+def test_durations_and_aliases_are_read() -> None:
+    config = read_config(
+        "stages:\n  staging: &one {interval: 90s, bake: 5m}\n  production: {<<: *one, approval: required}\n"
+    )
+    production = config.stages["production"]
+    assert (production.interval, production.bake, production.approval) == (90, 300, "required")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("servce: x", 1, "servce is unknown; did you mean service?"),
+        ("x: 1", 1, "x is unknown; known are failure_mark, service"),
+        ("stages:\n  production:\n    stepz: [1]", 3, "did you mean steps?"),
+        ("stages:\n  production:\n    alarms:\n      error_rat: 1", 4, "did you mean error_rate?"),
+        ("stages:\n  production:\n    interval: 5x", 3, "'5x' is no duration; write it as 90s"),
+        ("stages:\n  production:\n    steps: [50,\n      10]", 2, "steps must rise"),
+        (
+            "stages:\n  production:\n    steps:\n    - 10\n    - 100",
+            5,
+            "less than or equal to 99 (it is 100)",
+        ),
+        (
+            "stages:\n  production:\n    parameters:\n      A: 007",
+            4,
+            "must be text; write the value in quotes",
+        ),
+        ("stages:\n  Prod: {}", 2, "stages.Prod"),
+        ("tests:\n  timeout: 9h", 2, "less than or equal to 840"),
+        ("tests:\n  requirements: a.txt", 2, "tests.requirements must be a list"),
+        ("service: a\nservice: b", 2, "service stands twice; it stood in line 1 already"),
+        ("- a", 1, "must hold names and values"),
+        ("a: [", 1, "not valid YAML"),
+        ("a: b\n\tc: d", 2, "not valid YAML"),
+        ("a: !!python/object:os.system x", 1, "not valid YAML"),
+        ("? [a]\n: b", 1, "a key must be plain text"),
+        ("a: &a [*a]", 1, "nested deeper than 30"),
+        ("[" * 100_000, 1, "not valid YAML"),
+        (BOMB, 0, "more than 10,000 values"),
+        ("#" * 300_000, 0, "larger than 256,000 characters"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_a_remedy(text: str, line: int, message: str) -> None:
+    with pytest.raises(InvalidConfiguration) as caught:
+        read_config(text, "tidegate.yaml")
+    assert message in str(caught.value)
+    assert caught.value.line == line
+    assert str(caught.value).startswith(f"tidegate.yaml:{line}: " if line else "tidegate.yaml: ")
+
+
+def test_several_mistakes_are_told_in_the_order_of_their_lines() -> None:
+    with pytest.raises(InvalidConfiguration) as caught:
+        read_config("a: 1\nb: 2\nc: 3\nd: 4\nservice: UPPER\n")
+    assert caught.value.line == 1
+    assert str(caught.value).endswith("; and 2 more")
+    assert "; line 2: b is unknown" in str(caught.value)
+
+
+@given(st.text("ab:-{}[],&*!#'\"|>%@ \n\t0é", max_size=60))
+@example("a: 2020-99-99")
+@example("=")
+@example("a: \x00")
+def test_any_text_is_read_or_refused_by_name(text: str) -> None:
+    with suppress(InvalidConfiguration):
+        assert read_config(text)
+
+
+def test_the_published_schema_is_the_model_s() -> None:
+    command = (
+        "python -c 'from tidegate.adapters.configuration import json_schema; print(json_schema(), end=\"\")'"
+    )
+    assert SCHEMA.read_text() == json_schema(), f"renew it: {command} > docs/reference/tidegate.schema.json"
+
+
+def test_the_schema_knows_durations_as_they_are_written() -> None:
+    interval = json.loads(json_schema())["$defs"]["StageConfig"]["properties"]["interval"]
+    assert {option["type"] for option in interval["anyOf"]} == {"integer", "string"}

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from tidegate.domain.handlers import find_fault
+
+FILES = {
+    "app.py": b"import os\ndef handler(event, context): ...\nother = handler\n",
+    "pkg/__init__.py": b"from .inner import handler as run\n",
+    "pkg/branches.py": b"try:\n  from a import first\nexcept ImportError:\n  x = 1\nif 1:\n  class Second: ...\n",
+    "pkg/star.py": b"from .other import *\n",
+    "pkg/lazy.py": b"def __getattr__(name): ...\n",
+    "broken.py": b"x = 1\ndef handler(:\n",
+    "fast.cpython-313-x86_64-linux-gnu.so": b"\x7fELF",
+}
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "app.handler",
+        "app.other",
+        "pkg.run",
+        "pkg.branches.first",
+        "pkg/branches.Second",
+        "pkg.star.anything",
+        "pkg.lazy.anything",
+        "fast.handler",
+    ],
+)
+def test_a_handler_that_can_exist_has_no_fault(handler: str) -> None:
+    assert find_fault(handler, FILES, FILES.__getitem__) is None
+
+
+@pytest.mark.parametrize(
+    ("handler", "fault", "line"),
+    [
+        ("handler", "not written module.function", 0),
+        ("missing.handler", "no module missing.py", 0),
+        ("pkg/deep/missing.handler", "no module pkg/deep/missing.py", 0),
+        ("app.handle", "app.py defines no handle", 1),
+        ("broken.handler", "broken.py does not parse", 2),
+    ],
+)
+def test_a_handler_that_cannot_exist_is_told(handler: str, fault: str, line: int) -> None:
+    found = find_fault(handler, FILES, FILES.__getitem__)
+    assert found is not None
+    assert fault in found[0]
+    assert found[1] == line
