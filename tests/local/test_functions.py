@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import re
 import time
+import urllib.request
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -381,6 +383,28 @@ def wait_for(condition, seconds=8.0):
     return found
 
 
+def test_two_who_publish_at_once_get_one_version(make, api, name):
+    make()
+    with ThreadPoolExecutor(4) as pool:
+        numbers = set(pool.map(lambda _: api.publish_version(FunctionName=name)["Version"], range(8)))
+    assert numbers == {"1"}
+
+
+def test_event_configurations_are_kept_per_qualifier(make, api, name):
+    make()
+    api.publish_version(FunctionName=name)
+    api.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=2)
+    api.put_function_event_invoke_config(FunctionName=name, Qualifier="1", MaximumRetryAttempts=0)
+    updated = api.update_function_event_invoke_config(FunctionName=name, MaximumEventAgeInSeconds=60)
+    assert (updated["MaximumRetryAttempts"], updated["MaximumEventAgeInSeconds"]) == (2, 60)
+    assert api.get_function_event_invoke_config(FunctionName=f"{name}:1")["MaximumRetryAttempts"] == 0
+    assert len(api.list_function_event_invoke_configs(FunctionName=name)["FunctionEventInvokeConfigs"]) == 2
+    api.delete_function_event_invoke_config(FunctionName=name)
+    with pytest.raises(ClientError) as error:
+        api.get_function_event_invoke_config(FunctionName=name)
+    assert code_of(error) == "ResourceNotFoundException"
+
+
 def test_events_are_retried_and_then_handed_on(cloud, make, api, name):
     sqs = cloud.client("sqs")
     queues = {
@@ -431,22 +455,18 @@ def test_topics_and_buckets_leave_events_with_functions(cloud, make, name):
     assert {record.get("EventSource") or record["eventSource"] for record in records} == {"aws:sns", "aws:s3"}
 
 
-def test_functions_and_layers_of_a_template_run(cloud, api):
-    cloudformation = cloud.client("cloudformation")
-    function = {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "FunctionName": "templated", "Role": ROLE, "Runtime": "python3.13", "Handler": "index.handler",
-            "Code": {"ZipFile": "import os\ndef handler(e, c): return os.environ['MARK']"},
-            "Environment": {"Variables": {"MARK": "one"}},
-        },
-    }  # fmt: skip
-    cloudformation.create_stack(StackName="inline", TemplateBody=json.dumps({"Resources": {"F": function}}))
-    assert call(api, "templated")[0] == "one"
-    function["Properties"]["Code"]["ZipFile"] = "import os\ndef handler(e, c): return os.environ['MARK'] * 2"
-    function["Properties"]["Environment"]["Variables"]["MARK"] = "two"
-    cloudformation.update_stack(StackName="inline", TemplateBody=json.dumps({"Resources": {"F": function}}))
-    assert call(api, "templated")[0] == "twotwo"
+def test_what_runs_can_be_described_and_downloaded(make, api, name):
+    made = make()
+    api.publish_version(FunctionName=name)
+    api.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    described = api.get_function(FunctionName=name, Qualifier="live")
+    with urllib.request.urlopen(described["Code"]["Location"]) as answer:  # noqa: S310
+        archived = answer.read()
+    assert base64.b64encode(hashlib.sha256(archived).digest()).decode() == made["CodeSha256"]
+    assert described["Configuration"]["FunctionArn"].endswith(f":{name}:live")
+    assert described["Configuration"]["Version"] == "1"
+    listed = api.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 1})
+    assert name in [function["FunctionName"] for page in listed for function in page["Functions"]]
 
 
 def test_other_extensions_invoke_without_http(make, name):

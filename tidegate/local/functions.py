@@ -15,7 +15,7 @@ from moto.logs.models import LogStream
 
 from tidegate.local import metrics
 from tidegate.local.cloud import ACCOUNT_ID, REGION
-from tidegate.local.compute import aliases, api, callers, configuration, declarations, event_configs, versions
+from tidegate.local.compute import aliases, api, callers, configuration, downloads, event_configs, versions
 from tidegate.local.compute.code_store import CodeStore
 from tidegate.local.compute.deliveries import Deliveries
 from tidegate.local.compute.destinations import Destinations
@@ -71,8 +71,8 @@ def install(cloud: LocalCloud) -> None:
     versions.install(cloud, drop)
     aliases.install(cloud)
     event_configs.install(cloud)
-    declarations.install(cloud)
     api.install(cloud, invoker, deliveries)
+    downloads.install(cloud)
     callers.install(cloud, invoker, deliveries)
     metrics.install(cloud)
     _flush_on_reading(cloud, telemetry)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, dict[str, Any], str | bytes]
 RUNNING: dict[str, Any] = {}
-OF_FUNCTIONS: Final = "|".join((
-    "provisioned-concurrency", "response-streaming-invocations", "runtime-management-config", "recursion-config",
-    "function-scaling-config", "urls",
-))  # fmt: skip
+OF_FUNCTIONS: Final = (
+    "provisioned-concurrency|response-streaming-invocations|runtime-management-config|recursion-config"
+    "|function-scaling-config|urls"
+)
 OF_ACCOUNTS: Final = "account-settings|code-signing-configs|capacity-providers|durable-executions"
 ABSENT: Final = (
     rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS}).*$",
@@ -53,6 +53,7 @@ def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None
         list_functions, list_versions_by_function,
     ):  # fmt: skip
         cloud.patch(responses.LambdaResponse, method.__name__, method)
+    cloud.patch(responses.LambdaResponse, "_set_configuration_qualifier", staticmethod(_qualify))
     cloud.patch(responses.LambdaResponse, "_enrich_response", staticmethod(_keep_request_id))
     cloud.patch(urls, "url_paths", {**urls.url_paths, **dict.fromkeys(ABSENT, refuse)})
 
@@ -62,6 +63,13 @@ def _keep_request_id(headers: dict[str, Any], body: Any) -> tuple[dict[str, Any]
     own = headers.get("x-amzn-requestid")
     enriched, body = responses.BaseResponse._enrich_response(headers, body)
     return ({**enriched, "x-amzn-requestid": own} if own else enriched), body
+
+
+def _qualify(configuration: dict[str, Any], function_name: str, qualifier: str | None) -> dict[str, Any]:
+    """Let the ARN that is told end as the function was asked for."""
+    _, wanted = split_name(function_name, qualifier)
+    bare = ":".join(configuration["FunctionArn"].split(":")[:7])
+    return {**configuration, "FunctionArn": f"{bare}:{wanted}" if wanted else bare}
 
 
 def refuse(request: Any, full_url: str, headers: Any) -> Any:  # noqa: ANN401, ARG001

@@ -1,4 +1,4 @@
-"""What inside moto calls functions: topics, buckets, log groups, rules, secrets and custom resources.
+"""What inside moto calls functions: log groups, rules, secrets and configuration rules.
 
 Those that are asynchronous on AWS leave an event and go on; the others wait for the answer.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from datetime import UTC, datetime
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.awslambda import models
+from moto.awslambda.exceptions import LambdaClientError
 from moto.events import notifications as event_notifications
-from moto.s3 import notifications as bucket_notifications
-from moto.sns import models as topics
 
 from tidegate.local.compute.aliases import Target
 from tidegate.local.compute.configuration import LATEST
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from tidegate.local.compute.invoker import Invoker
     from tidegate.local.compute.sandbox import Outcome
 
+LOG: Final = logging.getLogger(__name__)
 RUNNING: dict[str, Any] = {}
-ORIGINAL: dict[str, Any] = {}
-UNSIGNED: Final = {"SignatureVersion": "1", "Signature": "", "SigningCertUrl": "", "UnsubscribeUrl": ""}
 
 
 def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None:
@@ -37,9 +35,7 @@ def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None
     cloud.patch(models.LambdaFunction, "invoke", invoke_version)
     cloud.patch(models.LambdaBackend, "invoke", invoke_named)
     cloud.patch(models.LambdaBackend, "send_log_event", send_log_event)
-    cloud.patch(bucket_notifications, "_invoke_awslambda", deliver_bucket_event)
     cloud.patch(event_notifications, "_invoke_lambda", deliver_event)
-    ORIGINAL["publish"] = cloud.patch(topics.Subscription, "publish", publish)
 
 
 def _accept(account_id: str, arn: str, event: Any) -> None:  # noqa: ANN401
@@ -78,11 +74,6 @@ def invoke_named(
     return _answer(outcome, response_headers)
 
 
-def deliver_bucket_event(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:  # noqa: ANN401, ARG001
-    """Leave a bucket's notification with a function."""
-    _accept(account_id, fn_arn, event_body)
-
-
 def deliver_event(account_id: str, fn_arn: str, event: Any) -> None:  # noqa: ANN401
     """Leave an event with a function."""
     _accept(account_id, fn_arn, event)
@@ -96,7 +87,7 @@ def send_log_event(
     log_stream_name: str,
     log_events: Any,  # noqa: ANN401
 ) -> None:
-    """Leave log events with a function that is subscribed to their group."""
+    """Leave log events with a function that is subscribed to their group; a lost one stops no writer."""
     data = {
         "messageType": "DATA_MESSAGE",
         "owner": self.account_id,
@@ -106,64 +97,7 @@ def send_log_event(
         "logEvents": [{**event, "id": str(event["id"])} for event in log_events],
     }
     packed = base64.b64encode(gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 1)).decode()
-    _accept(self.account_id, function_arn, {"awslogs": {"data": packed}})
-
-
-def publish(  # noqa: PLR0913, PLR0917
-    self: Any,  # noqa: ANN401
-    message: str,
-    message_id: str,
-    subject: str | None = None,
-    message_attributes: dict[str, Any] | None = None,
-    group_id: str | None = None,
-    deduplication_id: str | None = None,
-    message_structure: str | None = None,
-) -> None:
-    """Leave a topic's message with a subscribed function; other subscribers are moto's affair."""
-    if self.protocol != "lambda":
-        ORIGINAL["publish"](
-            self,
-            message,
-            message_id,
-            subject,
-            message_attributes,
-            group_id,
-            deduplication_id,
-            message_structure,
-        )
-        return
-    matcher = self._filter_policy_matcher
-    if matcher is not None and not matcher.matches(message_attributes, message):
-        return
-    text = self._parse_message_structure(message, "lambda") if message_structure == "json" else message
-    _accept(self.account_id, self.endpoint, _topic_event(self, text, message_id, subject, message_attributes))
-
-
-def _topic_event(
-    subscription: Any,  # noqa: ANN401
-    message: str,
-    message_id: str,
-    subject: str | None,
-    attributes: dict[str, Any] | None,
-) -> dict[str, Any]:
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    values = {
-        name: {"Type": value["Type"], "Value": value["Value"]} for name, value in (attributes or {}).items()
-    }
-    document = {
-        **UNSIGNED,
-        "Type": "Notification",
-        "MessageId": message_id,
-        "TopicArn": subscription.topic.arn,
-        "Subject": subject,
-        "Message": message,
-        "Timestamp": moment,
-        "MessageAttributes": values,
-    }
-    record = {
-        "EventSource": "aws:sns",
-        "EventVersion": "1.0",
-        "EventSubscriptionArn": subscription.arn,
-        "Sns": document,
-    }
-    return {"Records": [record]}
+    try:
+        _accept(self.account_id, function_arn, {"awslogs": {"data": packed}})
+    except LambdaClientError:
+        LOG.exception("log events of %s could not be delivered to %s", log_group_name, function_arn)

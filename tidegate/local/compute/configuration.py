@@ -7,7 +7,6 @@ its sandboxes.
 
 from __future__ import annotations
 
-import base64
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -49,6 +48,7 @@ PLAIN: Final = {
     "FileSystemConfigs": ("file_system_configs", []),
     "Architectures": ("architectures", ["x86_64"]),
 }
+ABSENT: Final = ("DurableConfig", "CapacityProviderConfig", "PublishTo")
 NUMBERS: Final = {"MemorySize": ("memory_size", 128), "Timeout": ("timeout", 3)}
 ORIGINAL: dict[str, Any] = {}
 
@@ -84,6 +84,13 @@ def environment_variables(variables: dict[str, Any]) -> dict[str, str]:
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in variables.items()
     }
+
+
+def refuse_absent(given: dict[str, Any]) -> None:
+    """Refuse what would change how a function runs and is not to be had here."""
+    for name in ABSENT:
+        if given.get(name):
+            raise InvalidParameterValueException(f"The local cloud does not have {name} of functions")
 
 
 def touch(function: Any, *, environment: bool = True) -> None:  # noqa: ANN401
@@ -147,6 +154,7 @@ def logging_config(function: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    refuse_absent(config_updates)
     before = fingerprint(self)
     for name, value in config_updates.items():
         if name in PLAIN:
@@ -215,6 +223,7 @@ def _backend_update_configuration(
 def _backend_create_function(self: models.LambdaBackend, spec: dict[str, Any]) -> Any:  # noqa: ANN401
     if not spec.get("FunctionName"):
         raise InvalidParameterValueException("Missing FunctionName")
+    refuse_absent(spec)
     with LOCK:
         if spec["FunctionName"] in self._lambdas._functions:
             raise FunctionAlreadyExists(spec["FunctionName"])
@@ -223,14 +232,3 @@ def _backend_create_function(self: models.LambdaBackend, spec: dict[str, Any]) -
         )
         self._lambdas.put_function(function)
         return self.publish_version(spec["FunctionName"]) if spec.get("Publish") else function
-
-
-def cloudformation_spec(name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Turn the properties of AWS::Lambda::Function into CreateFunction's parameters."""
-    code = dict(properties["Code"])
-    if "ZipFile" in code:
-        archive = models.LambdaFunction._create_zipfile_from_plaintext_code(code["ZipFile"])
-        code["ZipFile"] = base64.b64encode(archive).decode()
-    tags = properties.get("Tags") or []
-    named = tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
-    return {**properties, "FunctionName": name, "Code": code, "Tags": named}

@@ -26,7 +26,7 @@ class Destinations:
             return self._clients[service]
 
     def send(self, arn: str, document: dict[str, Any]) -> None:
-        """Send a record, or a dead letter (`body`, `attributes`). Raises NotImplementedError for other targets."""
+        """Send a record or a dead letter (`body`, `attributes`); NotImplementedError for other targets."""
         attributes = document.get("attributes", {})
         text = document["body"] if attributes else json.dumps(document)
         named = {

@@ -32,7 +32,7 @@ THROTTLE_SECONDS: Final = 0.2
 
 
 class QueueSource:
-    """The poller of one mapping while `going` says so; `pace` scales the visibility timeout after a failure."""
+    """The poller of one mapping while `going` says so; `pace` scales the waits after a failure."""
 
     def __init__(self, mapping: Any, invoker: Invoker, going: Callable[[], bool], pace: float) -> None:  # noqa: ANN401
         self._mapping = mapping

@@ -86,8 +86,8 @@ def _summed(
     return MetricAggregatedDatum(
         NAMESPACE,
         name,
-        min_stat=min(values),
-        max_stat=max(values),
+        min_stat=float(min(values)),
+        max_stat=float(max(values)),
         sample_count=float(len(values)),
         sum_stat=float(sum(values)),
         dimensions=dimensions,

@@ -66,7 +66,9 @@ def install(cloud: LocalCloud, on_delete: Callable[[set[str]], None]) -> None:
 
 
 def _get_function_by_name_or_arn_with_qualifier(
-    self: Any, name_or_arn: str, qualifier: str | None = None
+    self: Any,  # noqa: ANN401
+    name_or_arn: str,
+    qualifier: str | None = None,
 ) -> Any:  # noqa: ANN401
     name, wanted = split_name(name_or_arn, qualifier)
     return self.get_function_by_name_with_qualifier(name, wanted)
