@@ -264,7 +264,7 @@ def _expression(query: dict[str, Any], results: list[dict[str, Any]]) -> dict[st
     }
 
 
-def get_metric_statistics(  # noqa: PLR0913
+def get_metric_statistics(  # noqa: PLR0913, PLR0917
     self: models.CloudWatchBackend,
     namespace: str,
     metric_name: str,
