@@ -23,7 +23,8 @@ from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_m
 
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates.intrinsics import copy
-from tidegate.domain.templates.template import SAM_TRANSFORM, Template, check_shape
+from tidegate.domain.templates.shape import check_shape
+from tidegate.domain.templates.template import SAM_TRANSFORM, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -141,7 +141,7 @@ def _architecture(
         literals.read(declared, logical_id, "Architectures") if needed else literals.read_if_known(declared)
     )
     first = value[0] if isinstance(value, list) and value else value
-    if needed and first not in {None, "x86_64", "arm64"}:
+    if needed and first not in (None, "x86_64", "arm64"):
         raise InvalidTemplate(
             f"{logical_id} has the unknown architecture {first!r}", **template.place_of(logical_id)
         )

@@ -113,7 +113,7 @@ def rename(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401
 
 def _rename_call(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401
     name, argument = call(value)
-    if name == REF and argument in names:
+    if name == REF and isinstance(argument, str) and argument in names:
         return {REF: names[argument]}
     if name == GET_ATT and isinstance(argument, list) and argument and argument[0] in names:
         return {GET_ATT: [names[argument[0]], *argument[1:]]}

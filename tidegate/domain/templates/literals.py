@@ -61,7 +61,10 @@ class Literals:
         if name:
             if name not in self._calls:
                 raise _UnknownError(name)
-            return self._calls[name](argument, where)
+            try:
+                return self._calls[name](argument, where)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                raise _UnknownError(f"a malformed {name}") from None
         if isinstance(value, dict):
             read = {key: self._plain(item, where) for key, item in value.items()}
             return {key: item for key, item in read.items() if item is not None or value[key] is None}
@@ -77,7 +80,9 @@ class Literals:
     def _sub(self, argument: Any, where: str) -> str:  # noqa: ANN401
         text, variables = sub_parts(argument)
         own = {key: self._plain(item, where) for key, item in variables.items()}
-        filled = VARIABLE.sub(lambda found: str(own.get(found[1]) or self._ref(found[1], where)), text)
+        filled = VARIABLE.sub(
+            lambda found: str(own[found[1]] if found[1] in own else self._ref(found[1], where)), text
+        )
         return filled.replace("${!", "${")
 
     def _join(self, argument: Any, where: str) -> str:  # noqa: ANN401

@@ -66,7 +66,7 @@ def location(item: S3Object, shape: Shape) -> str | dict[str, str]:
 
 def _place_function(resource: dict[str, Any], item: S3Object) -> None:
     serverless = resource["Type"] == SERVERLESS_FUNCTION
-    properties = resource.setdefault("Properties", {})
+    properties = resource["Properties"] = resource.get("Properties") or {}
     properties["CodeUri" if serverless else "Code"] = location(
         item, "bucket" if serverless else "s3bucket_object_version"
     )

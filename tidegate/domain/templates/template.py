@@ -6,13 +6,14 @@ place: each operation gives a new template. May not know YAML, AWS clients or th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from tidegate.domain.errors import InvalidTemplate
 from tidegate.domain.identity import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 SERVERLESS_FUNCTION = "AWS::Serverless::Function"
@@ -58,32 +59,6 @@ class Template(Frozen):
     def with_data(self, data: dict[str, Any]) -> Template:
         """The same file with other data."""
         return self.model_copy(update={"data": data})
-
-
-def check_shape(template: Template) -> Template:
-    """The template, if its frame is right: Resources, each with a Type and a mapping of Properties.
-
-    Raises InvalidTemplate with the line of the first resource that is wrong.
-    """
-    resources = template.data.get("Resources")
-    if not isinstance(resources, dict) or not resources:
-        raise InvalidTemplate(
-            "a template needs a Resources section with at least one resource", file=template.file
-        )
-    for logical_id, resource in resources.items():
-        if not logical_id.startswith("Fn::ForEach::"):
-            _check_resource(template, logical_id, resource)
-    return template
-
-
-def _check_resource(template: Template, logical_id: str, resource: object) -> None:
-    place = template.place_of(logical_id)
-    if not isinstance(resource, Mapping):
-        raise InvalidTemplate(f"resource {logical_id} must be a mapping", **place)
-    if not isinstance(resource.get("Type"), str):
-        raise InvalidTemplate(f"resource {logical_id} needs a Type", **place)
-    if not isinstance(resource.get("Properties") or {}, Mapping):
-        raise InvalidTemplate(f"Properties of {logical_id} must be a mapping", **place)
 
 
 def properties_of(resource: Mapping[str, Any]) -> dict[str, Any]:
