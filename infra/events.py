@@ -54,20 +54,14 @@ class Bus(Construct):
     def admit(self, stage: Stage, region: str) -> None:
         """Let the forwarding rule of a stage in another account put its events here."""
         rule = f"arn:{Aws.PARTITION}:events:{region}:{stage.account}:rule/{stage.forward_rule}"
-        statement = {
-            "Sid": stage.forward_rule,
-            "Effect": "Allow",
-            "Action": "events:PutEvents",
-            "Principal": {"AWS": f"arn:{Aws.PARTITION}:iam::{stage.account}:root"},
-            "Resource": self.bus.event_bus_arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-        }
-        events.CfnEventBusPolicy(
-            self,
-            f"Admit-{stage.name}",
-            event_bus_name=self.bus.event_bus_name,
-            statement_id=stage.forward_rule,
-            statement=statement,
+        self.bus.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=stage.forward_rule,
+                actions=["events:PutEvents"],
+                principals=[iam.AccountPrincipal(stage.account)],
+                resources=[self.bus.event_bus_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule}},
+            )
         )
 
 

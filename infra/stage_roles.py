@@ -274,10 +274,8 @@ def _function_rights() -> list[iam.PolicyStatement]:
         _allow(
             (
                 "lambda:GetAlias",
-                "lambda:GetFunction",
                 "lambda:GetFunctionConfiguration",
                 "lambda:InvokeFunction",
-                "lambda:ListVersionsByFunction",
                 "lambda:PublishVersion",
                 "lambda:UpdateAlias",
             ),
@@ -289,7 +287,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
 
 def _signal_rights() -> list[iam.PolicyStatement]:
     return [
-        _allow(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"), ["*"]),
+        _allow(("cloudwatch:GetMetricData",), ["*"]),
         _allow(("logs:FilterLogEvents",), [arn("logs", "log-group:*")]),
     ]
 

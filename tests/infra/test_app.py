@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from infra import configuration
 from infra.configuration import InvalidPipeline
 from infra.layers import LayerMismatch, require
-from tests.infra.conftest import Assembly, make_layers, run_app
+from tests.infra.conftest import ROOT, Assembly, make_layers, run_app
 
 STAGES = [{"name": "staging"}]
 
@@ -21,6 +23,25 @@ def test_synthesis_finds_nothing_that_was_not_accepted_with_a_reason(assembly: A
     assert report["pluginReports"] == []
     stacks = {file.name.removesuffix(".template.json") for file in assembly.files}
     assert stacks == {"Pipeline", "Stage-staging", "Stage-production"}
+
+
+def test_synthesis_fails_on_a_finding_that_nobody_accepted(tmp_path: Path) -> None:
+    script = f"""
+import app
+from aws_cdk import App, Stack
+from aws_cdk.aws_s3 import Bucket
+from infra.stacks import check
+
+drawn = App(outdir={str(tmp_path / "out")!r})
+Bucket(Stack(drawn, "Open"), "Bucket")
+check(drawn)
+drawn.synth()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode != 0
+    assert "AwsSolutions-S1" in ran.stdout + ran.stderr
 
 
 def test_a_missing_layer_is_an_error_that_names_the_command(tmp_path: Path) -> None:

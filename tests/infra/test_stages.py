@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from infra.tasks import DEPLOYERS
+from tests.infra.conftest import ROOT
 from tests.infra.test_templates import flat, listed, statements
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Assembly
+
+
+STAGE_SERVICES = ("cloudformation", "cloudwatch", "lambda", "logs")
 
 
 def role(assembly: Assembly, stack: str, name: str) -> dict[str, Any]:
@@ -35,6 +42,30 @@ def test_a_stage_elsewhere_trusts_the_account_of_the_pipeline(abroad: Assembly) 
     assert flat(trusted["Principal"]["AWS"]).endswith(":iam::111111111111:root")
     callers = [flat(arn) for arn in trusted["Condition"]["ArnEquals"]["aws:PrincipalArn"]]
     assert all("::111111111111:role/tidegate-" in caller for caller in callers)
+
+
+def test_the_deploy_role_may_do_what_the_code_calls_and_no_more(assembly: Assembly) -> None:
+    deploy = role(assembly, "Stage-staging", "tidegate-deploy-staging")
+    allowed = [s for s in statements({"Properties": deploy}) if s["Effect"] == "Allow"]
+    granted = {action for s in allowed for action in listed(s["Action"])}
+    assert {action for action in granted if action.startswith(STAGE_SERVICES)} == called_actions()
+    others = {action for action in granted if not action.startswith(STAGE_SERVICES)}
+    assert others == {"iam:PassRole", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+
+
+def called_actions() -> set[str]:
+    """The IAM actions of the calls in the adapters and handlers, to the services of a stage."""
+    files = [*(ROOT / "tidegate" / "adapters").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    text = "".join(path.read_text() for path in files)
+    calls = set(re.findall(r"client\.(?:get_paginator\(\"|get_waiter\(\")?(\w+)", text))
+    session = botocore.session.get_session()
+    found = set()
+    for service in STAGE_SERVICES:
+        operations = session.get_service_model(service).operation_names
+        found |= {f"{service}:{name}" for name in operations if xform_name(name) in calls}
+    # Lambda's Invoke is authorized by another name, and tags on a new stack by an action of their own.
+    found = {action.replace("lambda:Invoke", "lambda:InvokeFunction") for action in found}
+    return found | {"cloudformation:TagResource"}
 
 
 def test_a_stage_passes_only_its_own_role_and_only_to_cloudformation(assembly: Assembly) -> None:
