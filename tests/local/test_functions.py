@@ -479,7 +479,7 @@ def test_other_extensions_invoke_without_http(make, name):
 def test_absent_actions_are_named(make, api, name):
     make()
     api.publish_version(FunctionName=name)
-    with pytest.raises(ClientError, match="PutProvisionedConcurrencyConfig"):
+    with pytest.raises(ClientError, match="does not have the Lambda action PutProvisionedConcurrencyConfig"):
         api.put_provisioned_concurrency_config(
             FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
         )

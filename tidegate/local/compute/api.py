@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 Answer = tuple[int, dict[str, Any], str | bytes]
 RUNNING: dict[str, Any] = {}
 OF_FUNCTIONS: Final = (
-    "provisioned-concurrency|response-streaming-invocations|runtime-management-config|recursion-config"
-    "|function-scaling-config|urls"
+    "provisioned-concurrency.*|response-streaming-invocations.*|runtime-management-config.*"
+    "|recursion-config.*|function-scaling-config.*|urls.*"
 )
-OF_ACCOUNTS: Final = "account-settings|code-signing-configs|capacity-providers|durable-executions"
+OF_ACCOUNTS: Final = "account-settings.*|code-signing-configs.*|capacity-providers.*|durable-executions.*"
 ABSENT: Final = (
-    rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS}).*$",
-    rf"{{0}}/(?P<api_version>[^/]+)/(?P<what>{OF_ACCOUNTS}).*$",
+    rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS})$",
+    rf"{{0}}/(?P<api_version>[^/]+)/(?P<what>{OF_ACCOUNTS})$",
 )
 
 

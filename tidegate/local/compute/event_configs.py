@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from tidegate.local.cloud import LocalCloud
 
 Answer = tuple[int, dict[str, Any], str]
+ORIGINAL: dict[str, Any] = {}
 
 
 def install(cloud: LocalCloud) -> None:
     """Replace moto's keeping of these configurations, and its answers."""
+    ORIGINAL["delete_function"] = cloud.patch(models.LambdaBackend, "delete_function", delete_function)
     for name, kept, answered in (
         ("put_function_event_invoke_config", put, answer_put),
         ("update_function_event_invoke_config", update, answer_update),
@@ -87,6 +89,15 @@ def delete(self: models.LambdaBackend, function_name: str, qualifier: str | None
     with LOCK:
         get(self, function_name, qualifier)
         del _kept(self)[_key(self, function_name, qualifier)]
+
+
+def delete_function(self: models.LambdaBackend, function_name: str, qualifier: str | None = None) -> None:
+    """Delete a function or a version, and its configurations with it."""
+    with LOCK:
+        ORIGINAL["delete_function"](self, function_name, qualifier)
+        name, wanted = split_name(function_name, qualifier)
+        for key in [key for key in _kept(self) if key[0] == name and wanted in {None, key[1]}]:
+            del _kept(self)[key]
 
 
 def list_all(self: models.LambdaBackend, function_name: str) -> dict[str, Any]:
