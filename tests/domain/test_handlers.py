@@ -7,7 +7,7 @@ from tidegate.domain.handlers import find_fault
 FILES = {
     "app.py": b"import os\ndef handler(event, context): ...\nother = handler\n",
     "pkg/__init__.py": b"from .inner import handler as run\n",
-    "pkg/branches.py": b"try:\n  from a import first\nexcept ImportError:\n  x = 1\nif 1:\n  class Second: ...\n",
+    "pkg/branches.py": b"try:\n  from a import first\nexcept ImportError: ...\nif 1:\n  class Second: ...\n",
     "pkg/star.py": b"from .other import *\n",
     "pkg/lazy.py": b"def __getattr__(name): ...\n",
     "broken.py": b"x = 1\ndef handler(:\n",

@@ -78,13 +78,13 @@ def find_missing(documents: Documents, keys: set[str]) -> tuple[str, ...]:
 def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> TestsSnapshot | None:
     """How the service's tests are run; None where there are none."""
     config, files = project.config.tests, project.checkout.files
+    for path in config.requirements or ():
+        if path not in files:
+            raise InvalidConfiguration(f"tests.requirements: {path} does not exist", file=CONFIG_FILE)
     folder = find_test_folder(files)
     command = config.command or (f"pytest -q {folder}" if folder else None)
     if command is None:
         return None
-    for path in config.requirements or ():
-        if path not in files:
-            raise InvalidConfiguration(f"tests.requirements: {path} does not exist", file=CONFIG_FILE)
     default = find_test_requirements(files, (function.code_uri for function in functions))
     requirements = default if config.requirements is None else config.requirements
     return TestsSnapshot(command=command, requirements=requirements, timeout=config.timeout)

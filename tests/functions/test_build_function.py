@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from functions.build_function.handler import Request, Response, handle
+from functions.check_out_source.handler import Request as CheckOut
+from functions.check_out_source.handler import handle as check_out
+from tidegate.adapters.documents import release_prefix
+from tidegate.domain.artifacts import archive_key, record_key
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.snapshots import Artifact, Snapshot
+
+if TYPE_CHECKING:
+    from tests.conftest import Repository
+    from tests.functions.conftest import Pipeline
+    from tidegate.domain.identity import Commit
+
+TEMPLATE = """Resources:
+  Only:
+    Type: AWS::Lambda::Function
+    Properties: {Code: src, Handler: app.handler, Runtime: python3.14}
+"""
+FILES: dict[str, str | bytes] = {
+    "template.yaml": TEMPLATE,
+    "src/app.py": "def handler(event, context): ...\n",
+    "src/pkg/data.txt": "data",
+    "src/__pycache__/app.pyc": "junk",
+}
+
+
+def prepare(pipeline: Pipeline, repository: Repository, files: dict[str, str | bytes]) -> tuple[Commit, str]:
+    repository.commit({**FILES, **files})
+    commit = pipeline.push(repository)
+    ref = pipeline.ref(commit)
+    check_out(CheckOut(release=ref, commit=commit), pipeline.tools)
+    snapshot = pipeline.tools.documents.read(f"{release_prefix(ref)}snapshot.json", Snapshot)
+    return commit, snapshot.functions[0].artifact
+
+
+def build(pipeline: Pipeline, commit: Commit) -> Response:
+    return handle(Request(release=pipeline.ref(commit), index=0), pipeline.tools)
+
+
+def contents(pipeline: Pipeline, key: str) -> dict[str, bytes]:
+    body = pipeline.tools.documents.find_bytes(archive_key(key))
+    with zipfile.ZipFile(io.BytesIO(body or b"")) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def remove(pipeline: Pipeline, *keys: str) -> None:
+    for key in keys:
+        boto3.client("s3").delete_object(Bucket=pipeline.tools.documents.bucket, Key=key)
+
+
+def test_code_without_requirements_is_zipped(pipeline: Pipeline, repository: Repository) -> None:
+    commit, key = prepare(pipeline, repository, {})
+    assert build(pipeline, commit) == Response(artifact=key, built=True)
+    assert sorted(contents(pipeline, key)) == ["app.py", "pkg/data.txt"]
+    record = pipeline.tools.documents.read(record_key(key), Artifact)
+    assert (record.runtime, record.architecture, record.lock) == ("python3.11", "x86_64", ())
+    assert "built Only: " in pipeline.told(commit)[1]
+
+
+def test_what_stands_already_is_not_built_again(pipeline: Pipeline, repository: Repository) -> None:
+    commit, key = prepare(pipeline, repository, {})
+    assert build(pipeline, commit).built
+    remove(pipeline, f"{release_prefix(pipeline.ref(commit))}source.zip")
+    assert build(pipeline, commit) == Response(artifact=key, built=False)
+
+
+@pytest.mark.registry
+def test_a_build_has_the_same_bytes_wherever_and_whenever(pipeline: Pipeline, repository: Repository) -> None:
+    commit, key = prepare(pipeline, repository, {"src/requirements.txt": "markupsafe==3.0.2\nidna==3.10\n"})
+    bodies = []
+    for _ in range(2):
+        assert build(pipeline, commit).built
+        bodies.append(pipeline.tools.documents.find_bytes(archive_key(key)))
+        remove(pipeline, archive_key(key), record_key(key))
+    assert bodies[0] == bodies[1]
+
+
+@pytest.mark.registry
+def test_requirements_are_installed_without_the_installer_s_traces(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    commit, key = prepare(pipeline, repository, {"src/requirements.txt": "idna\npyyaml==6.0.2\n"})
+    build(pipeline, commit)
+    found = contents(pipeline, key)
+    assert {"idna/core.py", "yaml/__init__.py", "app.py", "requirements.txt"} <= set(found)
+    assert "yaml/_yaml.cpython-311-x86_64-linux-gnu.so" in found
+    traces = ("RECORD", "INSTALLER", "REQUESTED", ".lock", ".pyc")
+    assert not [name for name in found if name.endswith(traces) or name.startswith("bin/")]
+    lock = pipeline.tools.documents.read(record_key(key), Artifact).lock
+    assert [line.split("==")[0] for line in lock] == ["idna", "pyyaml"]
+
+
+@pytest.mark.registry
+def test_a_requirement_that_cannot_be_had_is_named_in_one_line(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    text = "tidegate-has-no-such-package==1\n"
+    commit, key = prepare(pipeline, repository, {"src/requirements.txt": text})
+    with pytest.raises(
+        BuildFailed, match=r"^src/requirements\.txt: .*tidegate-has-no-such-package"
+    ) as caught:
+        build(pipeline, commit)
+    assert "\n" not in str(caught.value)
+    assert not pipeline.keys(f"artifacts/{key}")
+
+
+@pytest.mark.registry
+def test_code_is_never_run_to_install_it(pipeline: Pipeline, repository: Repository) -> None:
+    files = {
+        "src/requirements.txt": "./evil\n",
+        "src/evil/setup.py": "open('/tmp/evil', 'w')",
+        "src/evil/pyproject.toml": "[project]\nname = 'evil'\nversion = '1'\n",
+        "uv.toml": "no-build = false\n",
+    }
+    commit, _ = prepare(pipeline, repository, files)
+    with pytest.raises(BuildFailed):
+        build(pipeline, commit)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"src/app.py": "def handle(): ...\n"}, "template.yaml:2: Only in src: app.py defines no handler"),
+        ({"src/app.py": "def handler(:\n"}, "app.py does not parse"),
+        ({"template.yaml": TEMPLATE.replace("app.handler", "main.handler")}, "no module main.py in the code"),
+    ],
+)
+def test_a_handler_that_cannot_exist_fails_the_build(
+    files: dict, message: str, pipeline: Pipeline, repository: Repository
+) -> None:
+    commit, key = prepare(pipeline, repository, files)
+    with pytest.raises(BuildFailed) as caught:
+        build(pipeline, commit)
+    assert message in str(caught.value)
+    assert not pipeline.tools.documents.exists(record_key(key))
+
+
+def test_a_layer_may_hold_the_handler(pipeline: Pipeline, repository: Repository) -> None:
+    properties = "Handler: wrapper.handler, Layers: ['arn:aws:lambda:us-east-1:1:layer:x:1']"
+    template = TEMPLATE.replace("Handler: app.handler", properties)
+    commit, _ = prepare(pipeline, repository, {"template.yaml": template})
+    assert build(pipeline, commit).built
+
+
+def test_a_zip_and_a_single_file_are_code_too(pipeline: Pipeline, repository: Repository) -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("app.py", "handler = print")
+    template = TEMPLATE.replace("Code: src", "Code: code.zip")
+    commit, key = prepare(pipeline, repository, {"template.yaml": template, "code.zip": body.getvalue()})
+    build(pipeline, commit)
+    assert pipeline.tools.documents.find_bytes(archive_key(key)) == body.getvalue()
+    template = TEMPLATE.replace("Code: src", "Code: src/app.py")
+    commit, key = prepare(pipeline, repository, {"template.yaml": template})
+    build(pipeline, commit)
+    assert list(contents(pipeline, key)) == ["app.py"]
+
+
+def test_a_builder_that_died_before_its_record_leaves_no_wrong_record(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    commit, key = prepare(pipeline, repository, {})
+    build(pipeline, commit)
+    first = pipeline.tools.documents.read(record_key(key), Artifact)
+    # What another builder stored before it died; its bytes differ, as with requirements that moved on.
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("app.py", "def handler(): ...")
+        archive.writestr("x-2.dist-info/METADATA", "")
+    remove(pipeline, record_key(key))
+    pipeline.tools.documents.write_bytes(archive_key(key), other.getvalue())
+    assert build(pipeline, commit).built
+    second = pipeline.tools.documents.read(record_key(key), Artifact)
+    assert pipeline.tools.documents.find_bytes(archive_key(key)) == other.getvalue()
+    assert (second.size, second.lock) == (len(other.getvalue()), ("x==2",))
+    assert second.sha256 != first.sha256
+
+
+def test_too_much_code_is_refused(
+    pipeline: Pipeline, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.adapters.builds.MAX_UNZIPPED", 10)
+    commit, _ = prepare(pipeline, repository, {})
+    with pytest.raises(BuildFailed, match="Only in src unpacks to"):
+        build(pipeline, commit)
+
+
+@pytest.mark.registry
+def test_a_python_layer_is_built_once(pipeline: Pipeline, repository: Repository) -> None:
+    template = TEMPLATE + (
+        "  Layer:\n    Type: AWS::Serverless::LayerVersion\n    Metadata: {BuildMethod: python3.12}\n"
+        "    Properties: {ContentUri: layer}\nTransform: AWS::Serverless-2016-10-31\n"
+    )
+    files = {"template.yaml": template, "layer/requirements.txt": "idna\n", "layer/own.py": "x = 1"}
+    prepare(pipeline, repository, files)
+    (key,) = pipeline.keys("packages/")
+    body = pipeline.tools.documents.find_bytes(key)
+    with zipfile.ZipFile(io.BytesIO(body or b"")) as archive:
+        assert {"python/idna/core.py", "python/own.py"} <= set(archive.namelist())
+    prepare(pipeline, repository, {"README.md": "x"})
+    assert pipeline.keys("packages/") == [key]

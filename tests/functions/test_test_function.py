@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from functions.check_out_source.handler import Request as CheckOut
+from functions.check_out_source.handler import handle as check_out
+from functions.test_function.handler import Request, Response, handle
+from functions.test_sandbox.handler import handler as sandbox
+from tests.functions.conftest import Pipeline
+from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.installs import RegistryUnreachable
+from tidegate.domain.errors import TestsFailed
+from tidegate.local.cloud import reset_backends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Repository
+    from tidegate.domain.identity import Commit
+
+TEMPLATE = """Resources:
+  Only:
+    Type: AWS::Lambda::Function
+    Properties: {Code: src, Handler: app.handler, Runtime: python3.14}
+"""
+FILES = {"template.yaml": TEMPLATE, "src/app.py": "def handler(event, context): return 1\n"}
+# No pytest in the command, so that nothing has to be installed.
+OWN = "tests: {command: python check.py, timeout: 20s}\n"
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class SandboxClient:
+    """Lambda's Invoke, answered by the sandbox in this process, or by an error of the platform."""
+
+    def __init__(self, error: dict[str, str] | None = None) -> None:
+        self.error = error
+        self.calls: list[dict[str, Any]] = []
+
+    def invoke(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        body = self.error or sandbox(json.loads(call["Payload"]), Context())
+        answer = {"Payload": io.BytesIO(json.dumps(body).encode())}
+        return {**answer, "FunctionError": "Unhandled"} if self.error else answer
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[Pipeline]:  # noqa: ARG001
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    try:
+        yield Pipeline()
+    finally:
+        server.stop()
+        reset_backends()
+
+
+def prepare(pipeline: Pipeline, repository: Repository, files: dict[str, str | bytes]) -> Commit:
+    repository.commit({**FILES, **files})
+    commit = pipeline.push(repository)
+    check_out(CheckOut(release=pipeline.ref(commit), commit=commit), pipeline.tools)
+    return commit
+
+
+def run(pipeline: Pipeline, commit: Commit, client: SandboxClient | None = None) -> Response:
+    pipeline.tools.functions = client or SandboxClient()
+    return handle(Request(release=pipeline.ref(commit)), pipeline.tools)
+
+
+def test_no_tests_are_told_and_no_sandbox_is_called(served: Pipeline, repository: Repository) -> None:
+    commit = prepare(served, repository, {})
+    client = SandboxClient()
+    assert run(served, commit, client).status == "none"
+    assert client.calls == []
+    assert served.told(commit)[1] == "the service has no tests of its own"
+
+
+def test_a_pass_is_kept_with_its_output(served: Pipeline, repository: Repository) -> None:
+    script = "import os, app\nprint('ok', sorted(k for k in os.environ if k.startswith('AWS')))\n"
+    files = {
+        "tidegate.yaml": OWN.replace("python check.py", "cd src && python ../check.py"),
+        "check.py": script,
+    }
+    commit = prepare(served, repository, {**files, "app.py": ""})
+    client = SandboxClient()
+    assert run(served, commit, client).status == "passed"
+    assert client.calls[0]["TenantId"] == f"orders-{commit.id[:12]}-1"
+    assert client.calls[0]["FunctionName"] == served.tools.settings.sandbox_function
+    output = served.tools.documents.find_bytes(f"{release_prefix(served.ref(commit))}tests/output.txt")
+    assert (output or b"").startswith(b"ok")
+    assert b"ACCESS_KEY" not in (output or b"")
+    assert run(served, commit, client).status == "passed"
+    assert len(client.calls) == 1
+
+
+def test_a_failure_rejects_with_its_reason(served: Pipeline, repository: Repository) -> None:
+    files = {"tidegate.yaml": OWN, "check.py": "raise SystemExit('wrong sum')\n"}
+    commit = prepare(served, repository, files)
+    with pytest.raises(TestsFailed, match=r"`python check\.py` ended with exit code 1: wrong sum"):
+        run(served, commit)
+    assert "wrong sum" in served.told(commit)[1]
+
+
+def test_tests_that_never_end_are_killed_with_all_that_they_started(
+    served: Pipeline, repository: Repository
+) -> None:
+    files = {
+        "tidegate.yaml": OWN.replace("20s", "1s"),
+        "check.py": "import os, time\nprint('begun', flush=True)\nos.fork()\ntime.sleep(60)\n",
+    }
+    commit = prepare(served, repository, files)
+    with pytest.raises(TestsFailed, match="did not end within 1 seconds and was killed"):
+        run(served, commit)
+    output = served.tools.documents.find_bytes(f"{release_prefix(served.ref(commit))}tests/output.txt")
+    assert output == b"begun\n"
+
+
+def test_endless_output_is_cut_and_the_tests_killed(served: Pipeline, repository: Repository) -> None:
+    commit = prepare(served, repository, {"tidegate.yaml": OWN.replace("python check.py", "'yes'")})
+    with pytest.raises(TestsFailed, match="printed more than is kept"):
+        run(served, commit)
+    output = served.tools.documents.find_bytes(f"{release_prefix(served.ref(commit))}tests/output.txt")
+    assert len(output or b"") < 1_001_000
+
+
+@pytest.mark.registry
+def test_pytest_runs_with_the_service_s_requirements(served: Pipeline, repository: Repository) -> None:
+    files = {
+        "src/requirements.txt": "idna\n",
+        "tests/unit/test_app.py": (
+            "import idna, pytest\nfrom src.app import handler\n\n"
+            "@pytest.mark.parametrize('n', [1, 2])\ndef test_app(n):\n    assert handler({}, None) == n\n"
+        ),
+    }
+    commit = prepare(served, repository, files)
+    with pytest.raises(TestsFailed, match=r"test_app\[2\] failed \(1 failed, 1 passed\): assert 1 == 2"):
+        run(served, commit)
+    assert served.tools.documents.exists(f"{release_prefix(served.ref(commit))}tests/report.xml")
+
+
+@pytest.mark.registry
+def test_collecting_no_tests_is_no_pass(served: Pipeline, repository: Repository) -> None:
+    commit = prepare(served, repository, {"tests/test_empty.py": ""})
+    with pytest.raises(TestsFailed, match="collected no tests"):
+        run(served, commit)
+
+
+@pytest.mark.registry
+def test_requirements_that_cannot_be_installed_fail_the_tests(
+    served: Pipeline, repository: Repository
+) -> None:
+    files = {"tests/test_a.py": "", "tests/requirements.txt": "tidegate-has-no-such-package\n"}
+    commit = prepare(served, repository, files)
+    with pytest.raises(TestsFailed, match=r"cannot be installed: tests/requirements\.txt: "):
+        run(served, commit)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: x Error: Task timed out"},
+            "did not end",
+        ),
+        ({"errorMessage": "2026-01-01T00:00:00Z x Task timed out after 900.00 seconds"}, "did not end"),
+        (
+            {"errorType": "Runtime.ExitError", "errorMessage": "signal: killed"},
+            "ended the sandbox: signal: killed",
+        ),
+    ],
+)
+def test_what_tests_do_to_their_environment_is_their_failure(
+    error: dict, message: str, served: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(served, repository, {"tidegate.yaml": OWN, "check.py": ""})
+    with pytest.raises(TestsFailed, match=message):
+        run(served, commit, SandboxClient(error))
+
+
+def test_a_fault_of_the_platform_is_no_verdict(served: Pipeline, repository: Repository) -> None:
+    commit = prepare(served, repository, {"tidegate.yaml": OWN, "check.py": ""})
+    with pytest.raises(RegistryUnreachable):
+        run(served, commit, SandboxClient({"errorType": "RegistryUnreachable", "errorMessage": "dns error"}))
+    with pytest.raises(RuntimeError, match="the sandbox failed: URLError"):
+        run(served, commit, SandboxClient({"errorType": "URLError", "errorMessage": "refused"}))
+    assert run(served, commit).status == "passed"
