@@ -355,7 +355,7 @@ def test_parallel_invocations_get_parallel_sandboxes_up_to_the_reservation(cloud
     api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as pool:
         busy = pool.submit(call, api, name, {"do": "sleep", "seconds": 0.6})
-        time.sleep(0.2)
+        wait_for(lambda: functions.compute().pool._busy)
         with pytest.raises(ClientError) as error:
             call(api, name)
         busy.result()
@@ -375,7 +375,7 @@ def test_tenants_never_share_a_sandbox(make, api, name):
     assert (one["tenant"], two["tenant"]) == ("one", "two")
 
 
-def wait_for(condition, seconds=8.0):
+def wait_for(condition, seconds=20.0):
     limit = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < limit, "not in time"

@@ -56,10 +56,10 @@ def test_a_hundred_thousand_datapoints_stay_fast():
     backend = backend_with([(START + index / 100, float(index % 100)) for index in range(100_000)])
     options = {"period": 3, "start": float(START), "end": float(START + 2000)}
     metrics.datapoints(backend, KEY, "Sum", **options)
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(20):
         metrics.datapoints(backend, KEY, "p99", period=3, start=START + 900.0, end=START + 930.0)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     assert metrics.datapoints(backend, KEY, "p99", period=3, start=START + 900.0, end=START + 903.0) == [
         (START + 900.0, 98.0)
     ]
