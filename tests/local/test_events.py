@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import time
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
@@ -216,6 +218,72 @@ def test_a_topic_and_a_log_group_are_targets(cloud, events, queue, rule, unique)
     assert json.loads(queue.document()["Message"])["detail"] == {"n": 1}
     found = until(lambda: logs.filter_log_events(logGroupName=f"/aws/events/{unique}")["events"])
     assert json.loads(found[0]["message"])["detail"] == {"n": 1}
+
+
+CODE = """
+import json, os, boto3
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
+    return {"version": context.function_version}
+"""
+
+
+@pytest.fixture
+def function(cloud, queue, unique):
+    client = cloud.client("lambda")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", CODE)
+    cloud.client("iam").create_role(RoleName=unique, AssumeRolePolicyDocument="{}")
+    made = client.create_function(
+        FunctionName=unique,
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=f"arn:aws:iam::{ACCOUNT_ID}:role/{unique}",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"QUEUE": queue.url}},
+        Timeout=20,
+        Publish=True,
+    )
+    client.create_alias(FunctionName=unique, Name="live", FunctionVersion="1")
+    yield f"{made['FunctionArn'].removesuffix(':1')}:live"
+    client.delete_function(FunctionName=unique)
+
+
+def test_functions_are_called_by_rules_topics_buckets_and_machines(
+    cloud, events, queue, rule, function, unique
+):
+    rule(function)
+    put(events, unique, {"n": 1})
+    assert queue.document(20)["detail"] == {"n": 1}
+    sns = cloud.client("sns")
+    topic = sns.create_topic(Name=unique)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    sns.publish(TopicArn=topic, Message="told", Subject="s")
+    record = queue.document(20)["Records"][0]
+    assert (record["EventSource"], record["Sns"]["Message"], record["Sns"]["TopicArn"]) == (
+        "aws:sns",
+        "told",
+        topic,
+    )
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=unique)
+    wanted = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=unique, NotificationConfiguration={"LambdaFunctionConfigurations": [wanted]}
+    )
+    s3.put_object(Bucket=unique, Key="a b", Body=b"1")
+    assert queue.document(20)["Records"][0]["s3"]["object"]["key"] == "a+b"
+    sfn = cloud.client("stepfunctions")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    task["Arguments"] = {"FunctionName": function, "Payload": {"n": "{% $states.input.n %}"}}
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": task}})
+    arn = sfn.create_state_machine(name=unique, definition=definition, roleArn=ROLE)["stateMachineArn"]
+    started = sfn.start_execution(stateMachineArn=arn, input='{"n": 2}')["executionArn"]
+    assert queue.document(20) == {"n": 2}
+    shown = until(lambda: ended(sfn, started), 20)
+    assert json.loads(shown["output"])["Payload"] == {"version": "1"}
+    assert json.loads(shown["output"])["ExecutedVersion"] == "1"
 
 
 def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(events, queue, rule, unique):

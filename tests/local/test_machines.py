@@ -661,3 +661,44 @@ def test_a_task_state_takes_few_milliseconds(run, functions, sfn):
     events = sfn.get_execution_history(executionArn=found["executionArn"], maxResults=1000)["events"]
     spent = (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
     assert spent / 40 < 0.05
+
+
+def test_the_threads_of_an_execution_end_with_it(sfn, machine, functions):
+    begun, release = threading.Event(), threading.Event()
+
+    def function(_):
+        begun.set()
+        release.wait(5)
+
+    functions.table["f"] = function
+    inner = {"StartAt": "In", "States": {"In": {"Type": "Wait", "Seconds": 3000, "End": True}}}
+    branches = [
+        {"StartAt": "Ask", "States": {"Ask": awaiting()}},
+        {"StartAt": "W", "States": {"W": task(End=True)}},
+    ]
+    states = {
+        "All": {
+            "Type": "Parallel",
+            "Branches": [*branches, {"StartAt": "M", "States": {"M": many(inner)}}],
+            "End": True,
+        }
+    }
+    arn = sfn.start_execution(stateMachineArn=machine(states))["executionArn"]
+    assert begun.wait(5)
+    sfn.stop_execution(executionArn=arn)
+    release.set()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and engine_threads():
+        time.sleep(0.01)
+    assert engine_threads() == []
+
+
+def many(inner):
+    return {"Type": "Map", "Items": [1, 2, 3], "ItemProcessor": inner, "End": True}
+
+
+def engine_threads():
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    named = [thread.name for thread in threading.enumerate() if thread.name.startswith("tidegate-state")]
+    return named + [thread.name for thread in TMP_THREADS if thread.is_alive()]

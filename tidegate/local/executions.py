@@ -167,6 +167,7 @@ def install(cloud: LocalCloud, announce: Callable[[Execution], None]) -> None:
     from moto.stepfunctions.parser.backend import execution as engine
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+    from moto.stepfunctions.parser.utils import TMP_THREADS
 
     original = engine.Execution.start
 
@@ -176,6 +177,7 @@ def install(cloud: LocalCloud, announce: Callable[[Execution], None]) -> None:
 
     def terminated(communication: Any) -> None:  # noqa: ANN401
         _close(communication.execution)
+        TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.is_alive()]
         announce(communication.execution)
 
     cloud.patch(engine.Execution, "start", begin)
