@@ -1,0 +1,73 @@
+"""What the verbs need to know of a git repository before anything is pushed: branch, service, template."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.configuration import read_config
+from tidegate.cli.failures import Failed
+from tidegate.domain.intake import service_name
+from tidegate.domain.sources import CONFIG_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def find_branch(repository: Path) -> str:
+    """The branch that is checked out; Failed where HEAD is detached."""
+    branch = ask_git(repository, "symbolic-ref", "--quiet", "--short", "HEAD")
+    if not branch:
+        raise Failed(f"{repository} has no branch checked out; name one with --branch")
+    return branch.strip()
+
+
+def find_service(repository: Path, commit: str | None = None) -> str:
+    """The service's name: that of tidegate.yaml, in a commit or in the folder, otherwise the repository's."""
+    if commit is None:
+        file = repository / CONFIG_FILE
+        text = file.read_text() if file.is_file() else None
+    else:
+        text = ask_git(repository, "show", f"{commit}:./{CONFIG_FILE}")
+    configured = read_config(text).service if text else None
+    return configured or name_service(repository)
+
+
+def name_service(repository: Path) -> str:
+    """The service's name after the repository's: its origin's, or its folder's."""
+    origin = (ask_git(repository, "config", "--get", "remote.origin.url") or "").strip().rstrip("/")
+    names = [origin.removesuffix(".git").replace(":", "/").rpartition("/")[2], repository.resolve().name]
+    for name in filter(None, names):
+        service = service_name(name)
+        if service is not None:
+            return service
+    raise Failed(
+        f"no service can be named after {names[-1]!r}; name it in {CONFIG_FILE} (`service:`), in lower case"
+    )
+
+
+def list_files(repository: Path) -> list[str]:
+    """The files that a commit of everything would hold, relative to the folder."""
+    listed = ask_git(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    if listed is None:
+        files = (path for path in repository.rglob("*") if path.is_symlink() or path.is_file())
+        return sorted(path.relative_to(repository).as_posix() for path in files)
+    return sorted(path for path in set(listed.split("\0")) if path and _is_there(repository / path))
+
+
+def ask_git(repository: Path, *arguments: str) -> str | None:
+    """What git says; None where it says no, or where there is no git."""
+    try:
+        done = subprocess.run(  # noqa: S603 (no shell)
+            ["git", "-C", str(repository), *arguments],  # noqa: S607 (the operator's own git)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()

@@ -1,0 +1,103 @@
+"""`tidegate rollback`: an operator's order to take a service's last release back.
+
+Starts the same machine that an alarm starts; whether there is anything to take back is that machine's to say.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tidegate.cli.failures import Failed
+from tidegate.cli.following import POLL
+from tidegate.cli.outcomes import Exit
+from tidegate.cli.screens import show_entry
+from tidegate.cli.targets import on_pipeline
+from tidegate.domain.pipeline import EVENT_SOURCE
+from tidegate.domain.triggers import OPERATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tidegate.cli.pipeline import Pipeline
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.ledger import Entry
+
+
+@click.command()
+@click.argument("service")
+@click.option("--reason", default="", help="Why; it stands in the ledger and in the notification.")
+@click.option("--wait", is_flag=True, help="Follow the rollback to its end.")
+@on_pipeline
+def rollback(pipeline: Pipeline, service: str, reason: str, *, wait: bool) -> None:
+    """Take the last release of SERVICE back: traffic first, then everything else that it changed.
+
+    Works while a release is running and after it has completed. With --wait the exit code is 0 when traffic
+    is restored and recovery verified, 1 when there was nothing to take back, 5 when an operator is needed.
+    """
+    claim = pipeline.ledger.read_claim(service)
+    if claim is None:
+        names = ", ".join(pipeline.ledger.services()) or "none yet"
+        raise Failed(f"{service} has never been released; released services: {names}")
+    execution = start_rollback(pipeline, service, reason)
+    click.echo(f"rolling back {service} {claim.release.id}: {execution.rpartition(':')[2]}")
+    if wait:
+        click.echo(follow_rollback(pipeline, execution, claim.release, show_entry))
+    else:
+        click.echo(f"see what it does with: tidegate status {service} {claim.release.id}")
+
+
+def start_rollback(pipeline: Pipeline, service: str, reason: str) -> str:
+    """Start the rollback machine; gives the execution's ARN. The reason names who asks."""
+    now = datetime.now(UTC)
+    said = f"{reason or 'no reason given'} ({pipeline.identity})"
+    event = {
+        "detail-type": OPERATOR,
+        "source": EVENT_SOURCE,
+        "detail": {"service": service, "reason": said},
+    }
+    started = pipeline.machines.start_execution(
+        stateMachineArn=pipeline.resources.rollback_machine,
+        name=f"operator-{service}-{now:%Y%m%dT%H%M%S%f}",
+        input=json.dumps(event, sort_keys=True),
+    )
+    return started["executionArn"]
+
+
+def follow_rollback(
+    pipeline: Pipeline,
+    execution: str,
+    ref: ReleaseRef,
+    show: Callable[[Entry], None],
+    *,
+    poll: float = POLL,
+) -> str:
+    """Show what a rollback adds to the ledger until it has ended; the sentence that says how it did.
+
+    Failed where there was nothing to restore, or where it needs an operator.
+    """
+    seen = {entry.key for entry in pipeline.ledger.entries(ref.service, ref.id)}
+    while True:
+        found = pipeline.machines.describe_execution(executionArn=execution)
+        for entry in pipeline.ledger.entries(ref.service, ref.id):
+            if entry.key not in seen:
+                seen.add(entry.key)
+                show(entry)
+        if found["status"] != "RUNNING":
+            return _conclude(found, ref)
+        time.sleep(poll)
+
+
+def _conclude(found: Any, ref: ReleaseRef) -> str:  # noqa: ANN401 (DescribeExecution's answer)
+    if found["status"] != "SUCCEEDED":
+        why = ": ".join(filter(None, (found.get("error"), found.get("cause")))) or "no cause given"
+        raise Failed(f"the rollback ended as {found['status']}: {why}", Exit.NEEDS_OPERATOR)
+    output = json.loads(found.get("output") or "{}")
+    reason = output.get("reason") or output.get("Cause") or "another rollback has taken over"
+    if output.get("status") in {"rolled_back", "rejected"}:
+        return f"{ref.service} {ref.id} is taken back: {reason}"
+    raise Failed(f"{ref.service}: nothing was taken back by this rollback: {reason}")

@@ -1,0 +1,93 @@
+"""`tidegate status`: all services, one service's releases, or one release's decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from tidegate.cli.releases import find_release, last_stage, newest
+from tidegate.cli.screens import badge, clock, moment, show_json, show_outcome, show_table, took
+from tidegate.cli.targets import on_pipeline
+from tidegate.domain.identity import SHORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tidegate.cli.pipeline import Pipeline
+    from tidegate.domain.ledger import Release
+
+COLUMNS = ("release", "commit", "branch", "outcome", "stage", "opened", "took", "reason")
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.argument("release", required=False)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many releases.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@on_pipeline
+def status(
+    pipeline: Pipeline, service: str | None, release: str | None, *, limit: int, as_json: bool
+) -> None:
+    """Show all services; with SERVICE its releases; with RELEASE too, every decision of that release.
+
+    RELEASE is a release's id or the beginning of a commit's; `last` is the newest.
+    """
+    if service is None:
+        heads = [found for name in pipeline.ledger.services() for found in newest(pipeline.ledger, name, 1)]
+        show_releases(pipeline, heads, with_service=True, as_json=as_json)
+    elif release is None:
+        find_release(pipeline.ledger, service)
+        show_releases(pipeline, newest(pipeline.ledger, service, limit), with_service=False, as_json=as_json)
+    else:
+        wanted = None if release == "last" else release
+        show_release(pipeline, find_release(pipeline.ledger, service, wanted), as_json=as_json)
+
+
+def show_releases(
+    pipeline: Pipeline, releases: Iterable[Release], *, with_service: bool, as_json: bool
+) -> None:
+    """One line for each release."""
+    standing = [(one, last_stage(pipeline.ledger.entries(one.ref.service, one.ref.id))) for one in releases]
+    if as_json:
+        show_json([dump(release, stage) for release, stage in standing])
+    elif not standing:
+        click.echo("nothing has been released yet")
+    else:
+        columns = ("service", *COLUMNS) if with_service else COLUMNS
+        rows = (_row(release, stage, with_service=with_service) for release, stage in standing)
+        show_table(columns, rows)
+
+
+def show_release(pipeline: Pipeline, release: Release, *, as_json: bool) -> None:
+    """One release with everything that it decided."""
+    entries = pipeline.ledger.entries(release.ref.service, release.ref.id)
+    if as_json:
+        decisions = [entry.model_dump(mode="json") for entry in entries]
+        show_json({**dump(release, last_stage(entries)), "entries": decisions})
+        return
+    show_outcome(release)
+    rows = ((clock(entry.at), entry.step, entry.stage, Text(entry.what)) for entry in entries)
+    show_table(("time", "step", "stage", "what"), rows)
+
+
+def dump(release: Release, stage: str) -> dict[str, Any]:
+    """A release for programs; its stage is the last that it came to."""
+    plain = release.model_dump(mode="json")
+    return {"service": release.ref.service, "release": release.ref.id, **plain, "stage": stage}
+
+
+def _row(release: Release, stage: str, *, with_service: bool) -> tuple[str | Text, ...]:
+    head = (release.ref.service,) if with_service else ()
+    return (
+        *head,
+        release.ref.id,
+        release.commit.id[:SHORT],
+        release.commit.branch,
+        badge(release.outcome),
+        stage or "-",
+        moment(release.ref.opened_at),
+        took(release),
+        Text(release.reason or "-"),
+    )
