@@ -68,6 +68,8 @@ class Deployment:
         self.before = dict(stack.resources)
         self.made: list[Deployed] = []
         self.leftovers: list[Deployed] = []
+        # What the failed operation left behind, for as long as a rollback of it fails.
+        self.tried: dict[str, Deployed] = {}
         self.failed: dict[str, str] = {}
         self.cancelled = False
         self.imports: set[str] = set()
@@ -76,6 +78,7 @@ class Deployment:
     def apply(self) -> None:
         """Make and change; on the first failure a ResourceFailure leaves everything where it stands."""
         self.active = list_active(self.revision, self.scope)
+        self._check_types()
         for name in self.active:
             if self.platform.stopping.is_set():
                 raise Stopped
@@ -84,6 +87,19 @@ class Deployment:
             self._bring(name)
         self.stack.outputs = self._list_outputs()
         self.stack.imports = self.imports
+
+    def _check_types(self) -> None:
+        missing = {}
+        for name in self.active:
+            resource = Deployed(name, self.revision.template.resources[name]["Type"], {})
+            try:
+                kinds.find(resource.type)
+            except ResourceFailure as failure:
+                missing[name] = str(failure)
+                self.stack.tell(resource, "CREATE_FAILED", str(failure))
+        if missing:
+            self.failed |= dict.fromkeys(missing, "CREATE_FAILED")
+            raise ResourceFailure("; ".join(sorted(set(missing.values()))))
 
     def clean_up(self) -> None:
         """Delete what was replaced or removed, dependents first. A failure is told and left behind."""
@@ -107,7 +123,9 @@ class Deployment:
             if present is old or name in skipped:
                 continue
             if present is not None and present.physical_id == old.physical_id:
-                self._update(present, old.properties, Deployed(**vars(old)))
+                tried = self.tried.setdefault(name, present)
+                self._update(tried, old.properties, Deployed(**vars(old)))
+                self.before[name] = self.stack.resources[name]
             else:
                 self.stack.resources[name] = old
 

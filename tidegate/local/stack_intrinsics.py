@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tidegate.local.stack_errors import ResourceFailure, ValidationError
+from tidegate.local.stack_errors import ValidationError
 from tidegate.local.stack_templates import SUBSTITUTION
 
 if TYPE_CHECKING:
@@ -224,13 +224,6 @@ def _divide(argument: list[Any], scope: Scope) -> Any:  # noqa: ANN401
     return [str(block) for block, _ in zip(blocks, range(int(values[1])), strict=False)]
 
 
-def _refuse(name: str) -> Callable[[Any, Scope], Any]:
-    def refuse(_argument: object, _scope: Scope) -> Any:  # noqa: ANN401
-        raise ResourceFailure(f"{name} is not available in the local cloud")
-
-    return refuse
-
-
 FUNCTIONS: Final[dict[str, Callable[[Any, Scope], Any]]] = {
     "Fn::GetAtt": _get_attribute,
     "Fn::Join": _join,
@@ -245,5 +238,4 @@ FUNCTIONS: Final[dict[str, Callable[[Any, Scope], Any]]] = {
     "Fn::ToJsonString": _write_json,
     "Fn::Length": _measure,
     "Fn::Cidr": _divide,
-    "Fn::Transform": _refuse("Fn::Transform"),
 }

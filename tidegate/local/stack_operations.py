@@ -136,7 +136,8 @@ def _attempt(
         LOG.info("stack %s is left in %s: the cloud stops", stack.name, stack.status)
         return None
     except (ResourceFailure, ValidationError) as failure:
-        fail(deployment, _tell_failed(deployment) or getattr(failure, "message", str(failure)))
+        reason = getattr(failure, "message", str(failure))
+        fail(deployment, f"{_tell_failed(deployment)}{reason}")
         return None
     stack.unfinished = None
     return deployment

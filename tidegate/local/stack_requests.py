@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlparse
 from botocore.exceptions import ClientError
 
 from tidegate.local.stack_errors import InsufficientCapabilitiesError, ValidationError
+from tidegate.local.stack_includes import include_parts
 from tidegate.local.stack_parameters import settle_given, settle_parameters
 from tidegate.local.stack_plans import make_scope
 from tidegate.local.stack_records import Revision
@@ -19,6 +20,7 @@ from tidegate.local.stack_templates import LARGEST_BODY, Template, parse_templat
 
 if TYPE_CHECKING:
 
+    from tidegate.local.stack_intrinsics import Scope
     from tidegate.local.stack_records import Stack
     from tidegate.local.stack_registry import Platform, Registry
 
@@ -66,17 +68,23 @@ def make_revision(platform: Platform, stack: Stack, parameters: Parameters) -> R
         ),
         on_failure=_choose_on_failure(parameters),
     )
-    _check_conditions(stack, revision)
+    scope = _make_static_scope(stack, revision)
+    s3 = platform.clients.choose(stack.account, stack.region, None)("s3")
+    revision.template = include_parts(revision.template, scope, s3)
+    _check_conditions(revision, scope)
     if revision.role_arn:
         platform.clients.choose(stack.account, stack.region, revision.role_arn)
     return revision
 
 
-def _check_conditions(stack: Stack, revision: Revision) -> None:
+def _make_static_scope(stack: Stack, revision: Revision) -> Scope:
     def outside(name: str, *_: str) -> str:
-        raise ValidationError(f"Template error: conditions and rules may not refer to [{name}]")
+        raise ValidationError(f"Template error: conditions, rules and includes may not refer to [{name}]")
 
-    scope = make_scope(stack, revision, outside, outside, outside)
+    return make_scope(stack, revision, outside, outside, outside)
+
+
+def _check_conditions(revision: Revision, scope: Scope) -> None:
     for condition in revision.template.section("Conditions"):
         scope.holds(condition)
     check_rules(revision.template.section("Rules"), scope)

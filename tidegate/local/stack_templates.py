@@ -142,22 +142,28 @@ class Template:
 
 def parse_template(text: str) -> Template:
     """Parse and check a template; what is wrong with it is a ValidationError."""
-    body = _load(text)
+    body = load_text(text)
     if not isinstance(body, dict):
         raise ValidationError("Template format error: unsupported structure.")
-    resources = body.get("Resources")
+    template = Template(text, body)
+    check_template(template)
+    return template
+
+
+def check_template(template: Template) -> None:
+    """Refuse what CloudFormation refuses at the door."""
+    resources = template.body.get("Resources")
     if not isinstance(resources, dict) or not resources:
         raise ValidationError("Template format error: At least one Resources member must be defined.")
-    template = Template(text, body)
     _check_sections(template)
     for name, resource in resources.items():
         _check_resource(name, resource)
     _check_references(template)
     template.order(resources)
-    return template
 
 
-def _load(text: str) -> Any:  # noqa: ANN401
+def load_text(text: str) -> Any:  # noqa: ANN401
+    """Read JSON or YAML as CloudFormation does."""
     try:
         return json.loads(text)
     except ValueError:

@@ -41,10 +41,11 @@ MODULES: Final = (
 )
 
 
-def install(cloud: LocalCloud) -> None:  # noqa: ARG001 - the kinds get their clients from the engine
-    """Register every type."""
-    from tidegate.local.resources import kinds
+def install(cloud: LocalCloud) -> None:
+    """Register every type, and mend what of moto stands in the way of creating one."""
+    from tidegate.local.resources import kinds, repairs
 
+    repairs.install(cloud)
     for name in MODULES:
         module = importlib.import_module(f"tidegate.local.resources.{name}")
         kinds.register(*module.KINDS)

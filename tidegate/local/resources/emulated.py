@@ -6,7 +6,7 @@ trusted with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.cloudformation.parsing import get_model_map
@@ -18,6 +18,34 @@ from tidegate.local.stack_errors import ResourceFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+# How to delete what moto's models can make and not delete; `Id` stands for the physical id.
+DELETIONS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
+    "AWS::EC2::InternetGateway": ("ec2", "delete_internet_gateway", {"InternetGatewayId": "Id"}),
+    "AWS::EC2::NatGateway": ("ec2", "delete_nat_gateway", {"NatGatewayId": "Id"}),
+    "AWS::EC2::EIP": ("ec2", "release_address", {"PublicIp": "Id"}),
+    "AWS::EC2::Route": (
+        "ec2",
+        "delete_route",
+        {"RouteTableId": "RouteTableId", "DestinationCidrBlock": "DestinationCidrBlock"},
+    ),
+    "AWS::EC2::RouteTable": ("ec2", "delete_route_table", {"RouteTableId": "Id"}),
+    "AWS::EC2::Subnet": ("ec2", "delete_subnet", {"SubnetId": "Id"}),
+    "AWS::EC2::SubnetRouteTableAssociation": ("ec2", "disassociate_route_table", {"AssociationId": "Id"}),
+    "AWS::EC2::VPC": ("ec2", "delete_vpc", {"VpcId": "Id"}),
+    "AWS::EC2::VPCEndpoint": ("ec2", "delete_vpc_endpoints", {"VpcEndpointIds": "Id"}),
+    "AWS::EC2::VPCGatewayAttachment": (
+        "ec2",
+        "detach_internet_gateway",
+        {"VpcId": "VpcId", "InternetGatewayId": "InternetGatewayId"},
+    ),
+    "AWS::ECS::Cluster": ("ecs", "delete_cluster", {"cluster": "Id"}),
+    "AWS::ECS::TaskDefinition": ("ecs", "deregister_task_definition", {"taskDefinition": "Id"}),
+    "AWS::ElasticLoadBalancingV2::Listener": ("elbv2", "delete_listener", {"ListenerArn": "Id"}),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elbv2", "delete_load_balancer", {"LoadBalancerArn": "Id"}),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("elbv2", "delete_target_group", {"TargetGroupArn": "Id"}),
+}
 
 
 def find(name: str) -> Kind | None:
@@ -74,6 +102,10 @@ class EmulatedKind(Kind):
             _try(lambda: self.cls.delete_from_cloudformation_json(*names))
         elif hasattr(request.model, "delete"):
             _try(lambda: request.model.delete(request.account, request.region))
+        elif self.type in DELETIONS:
+            service, operation, names = DELETIONS[self.type]
+            known = {**request.properties, "Id": request.physical_id}
+            request.discard(service, operation, **{new: known[old] for new, old in names.items()})
         else:
             raise ResourceFailure(f"{self.type}: deletion is not available in the local cloud")
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from tidegate.local.resources.api import ApiKind
 from tidegate.local.resources.kinds import Kind, Request
+from tidegate.local.resources.markers import Marker
 from tidegate.local.resources.rest_apis import read_body
 from tidegate.local.stack_errors import ResourceFailure
 
@@ -120,12 +121,10 @@ class Model(_Part):
     key, identity = "ModelId", "ModelId"
 
 
-class Deployment(_Part):
-    """A deployment; Ref is its id."""
+class Deployment(Marker):
+    """A deployment. Stages of the local cloud always serve what the API is now, so it is only an id."""
 
     type = "AWS::ApiGatewayV2::Deployment"
-    creates, deletes = "create_deployment", "delete_deployment"
-    key, identity = "DeploymentId", "DeploymentId"
 
 
 class DomainName(ApiKind):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tidegate.local.stack_errors import ResourceFailure
 
@@ -86,7 +87,9 @@ class Request:
         try:
             return getattr(client, operation)(**fitted)  # type: ignore[no-any-return]
         except ClientError as error:
-            raise CallFailure(error, service, self.type) from error
+            raise CallFailure(error, service, operation, self.type) from error
+        except ResponseParserError as error:
+            raise ResourceFailure(f"{operation} of {service} failed in the local cloud") from error
         except BotoCoreError as error:
             raise ResourceFailure(
                 f"Properties validation failed for resource {self.logical_id}: {error}"
@@ -122,12 +125,16 @@ class Request:
 class CallFailure(ResourceFailure):
     """The API refused; `code` is its error code."""
 
-    def __init__(self, error: ClientError, service: str, kind: str) -> None:
+    def __init__(self, error: ClientError, service: str, operation: str, kind: str) -> None:
         details = error.response.get("Error", {})
         meta = error.response.get("ResponseMetadata", {})
         self.code = details.get("Code", "")
         self.message = details.get("Message") or str(error)
         status = meta.get("HTTPStatusCode", 400)
+        if "<!doctype html>" in self.message:
+            # Not an answer of the service: the local cloud has no such call, or fails in it.
+            fault = "is not available" if status in {404, 501} else "failed"
+            self.code, self.message = "", f"{operation} of {service} {fault} in the local cloud"
         super().__init__(
             f"{self.message} (Service: {service}, Status Code: {status}, Error Code: {self.code}, Type: {kind})"
         )

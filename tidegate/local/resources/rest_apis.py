@@ -9,6 +9,7 @@ import yaml
 
 from tidegate.local.resources.api import ALL, ApiKind
 from tidegate.local.resources.kinds import Kind, Naming, Request
+from tidegate.local.resources.openapi import import_document
 from tidegate.local.stack_errors import ResourceFailure
 
 BODY: Final = frozenset({"Body", "BodyS3Location", "Mode", "FailOnWarnings", "Parameters"})
@@ -22,20 +23,20 @@ class RestApi(Kind):
     tagging = "list"
 
     def create(self, request: Request) -> None:
-        """CreateRestApi, then PutRestApi where there is a body."""
+        """CreateRestApi, then what its body says."""
         body = read_body(request)
         name = request.properties.get("Name") or (body or {}).get("info", {}).get("title") or request.name
-        own = request.rest(*NOT_CALLED)
+        own = request.rest(*NOT_CALLED, "ApiKeySourceType") | request.pick(apiKeySource="ApiKeySourceType")
         answer = request.call("apigateway", "create_rest_api", name=name, tags=request.tags, **own)
         request.settle(answer["id"], RestApiId=answer["id"])
         if body is not None:
-            self._put(request, body)
+            import_document(request, body)
         roots = request.call("apigateway", "get_resources", restApiId=answer["id"], limit=500)["items"]
         root = next(item["id"] for item in roots if item["path"] == "/")
         request.settle(answer["id"], RootResourceId=root)
 
     def update(self, request: Request) -> None:
-        """UpdateRestApi by what changed, PutRestApi where the body did."""
+        """UpdateRestApi by what changed; a changed body is taken in anew."""
         changed, api = request.changed, request.physical_id
         if changed & BODY:
             body = read_body(request)
@@ -43,7 +44,7 @@ class RestApi(Kind):
                 raise ResourceFailure(
                     "AWS::ApiGateway::RestApi: taking the Body away is not available in the local cloud"
                 )
-            self._put(request, body)
+            import_document(request, body)
         patches = {"Name": "/name", "Description": "/description", "ApiKeySourceType": "/apiKeySource"}
         patches |= {"DisableExecuteApiEndpoint": "/disableExecuteApiEndpoint", "Policy": "/policy"}
         operations = [
@@ -60,11 +61,6 @@ class RestApi(Kind):
     def delete(self, request: Request) -> None:
         """DeleteRestApi."""
         request.discard("apigateway", "delete_rest_api", restApiId=request.physical_id)
-
-    @staticmethod
-    def _put(request: Request, body: dict[str, Any]) -> None:
-        text = json.dumps(body, default=str).encode()
-        request.call("apigateway", "put_rest_api", restApiId=request.physical_id, mode="overwrite", body=text)
 
 
 def read_body(request: Request) -> dict[str, Any] | None:
@@ -100,6 +96,20 @@ class Deployment(ApiKind):
     key, identity, constant = "deploymentId", "id", ("RestApiId",)
     ignored = ("StageDescription", "DeploymentCanarySettings")
     returned: ClassVar[dict[str, str]] = {"DeploymentId": "id"}
+
+    def delete(self, request: Request) -> None:
+        """DeleteDeployment, after the stage that it made by itself."""
+        if "StageName" in request.properties:
+            names = request.pick("RestApiId", "StageName")
+            found = self._find_stage(request, names)
+            if found.get("deploymentId") == request.physical_id:
+                request.discard("apigateway", "delete_stage", **names)
+        super().delete(request)
+
+    @staticmethod
+    def _find_stage(request: Request, names: dict[str, Any]) -> dict[str, Any]:
+        stages = request.call("apigateway", "get_stages", restApiId=names["RestApiId"]).get("item", [])
+        return next((stage for stage in stages if stage["stageName"] == names["StageName"]), {})
 
 
 class Stage(Kind):
