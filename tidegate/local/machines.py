@@ -1,7 +1,7 @@
 """State machines run for real: moto's engine, switched on and mended, with its clients aimed at this cloud.
 
-Each part of the engine that is mended has its own module; this one puts them together, lets CloudFormation's
-machines land in the backend that executes, and announces each change of an execution's status as an event.
+Each part of the engine that is mended has its own module; this one puts them together, lets all machines land
+in the backend that executes, and announces each change of an execution's status as an event.
 """
 
 from __future__ import annotations
@@ -101,7 +101,6 @@ def _install_clients(cloud: LocalCloud) -> None:
 
 def _install_creation(cloud: LocalCloud) -> None:
     from moto.core.exceptions import AWSError
-    from moto.stepfunctions.models import StateMachine
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     create = StepFunctionsParserBackend.create_state_machine
@@ -113,46 +112,6 @@ def _install_creation(cloud: LocalCloud) -> None:
         return create(backend, name, definition, *args, **kwargs)
 
     cloud.patch(StepFunctionsParserBackend, "create_state_machine", create_once)
-    for action in ("create_from_cloudformation_json", "update_from_cloudformation_json"):
-        cloud.patch(StateMachine, action, _with_definition(getattr(StateMachine, action).__func__))
-
-
-def _with_definition(original: Callable[..., Machine]) -> classmethod[Any, ..., Machine]:
-    def wrapped(cls: Any, *args: Any, **kwargs: Any) -> Machine:  # noqa: ANN401
-        for document in (*args, *kwargs.values()):
-            if isinstance(document, dict) and "Properties" in document:
-                document["Properties"] = {
-                    **document["Properties"],
-                    **resolve_definition(document["Properties"]),
-                }
-        return original(cls, *args, **kwargs)
-
-    return classmethod(wrapped)
-
-
-def resolve_definition(properties: Json) -> Json:
-    """Give `DefinitionString` of a state machine resource: from a string, an object or S3, substituted."""
-    if "Definition" in properties:
-        text = json.dumps(properties["Definition"])
-    elif "DefinitionS3Location" in properties:
-        text = _read_definition(properties["DefinitionS3Location"])
-    else:
-        text = properties.get("DefinitionString", "")
-    for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
-        text = text.replace(f"${{{name}}}", str(value))
-    return {"DefinitionString": text}
-
-
-def _read_definition(location: Json) -> str:
-    from moto.core import DEFAULT_ACCOUNT_ID
-    from moto.s3.models import s3_backends
-
-    found = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].get_object(
-        location["Bucket"], location["Key"], version_id=location.get("Version")
-    )
-    if found is None:
-        raise ValueError(f"DefinitionS3Location s3://{location['Bucket']}/{location['Key']} does not exist")
-    return str(found.value.decode())
 
 
 def _announcer(cloud: LocalCloud) -> Callable[[Any], None]:
