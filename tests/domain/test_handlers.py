@@ -47,3 +47,7 @@ def test_a_handler_that_cannot_exist_is_told(handler: str, fault: str, line: int
     assert found is not None
     assert fault in found[0]
     assert found[1] == line
+
+
+def test_what_only_a_newer_python_parses_is_left_to_it() -> None:
+    assert find_fault("broken.handler", FILES, FILES.__getitem__, syntax=False) is None

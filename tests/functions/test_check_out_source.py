@@ -193,6 +193,11 @@ def test_a_zip_is_taken_as_it_is_and_no_tests_are_none(pipeline: Pipeline, repos
             "../out is not in the source",
         ),
         ({"template.yaml": TEMPLATE.replace("python3.14", "nodejs22.x")}, UnsupportedTemplate, "nodejs22.x"),
+        (
+            {"template.yaml": TEMPLATE.replace("src/second", "src/Second")},
+            InvalidTemplate,
+            "but case matters",
+        ),
         ({"src/first/requirements.txt": "-e .\n"}, BuildFailed, "src/first/requirements.txt:1"),
         ({"template.yaml": b"\xff"}, InvalidSource, "template.yaml: not UTF-8"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import sys
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,8 +92,11 @@ def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], template:
     with zipfile.ZipFile(built) as archive:
         paths = set(archive.namelist())
         for function in functions:
-            fault = find_fault(function.handler, paths, archive.read)
-            if fault and not function.has_layers and function.runtime.startswith("python"):
+            if function.has_layers or not function.runtime.startswith("python"):
+                continue
+            minor = int(python_version(function.runtime).partition(".")[2])
+            fault = find_fault(function.handler, paths, archive.read, syntax=minor <= sys.version_info.minor)
+            if fault:
                 message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
                 raise BuildFailed(message, file=template, line=function.line)
 

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.programs import find_uv, inherited, run
+from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ NETWORK: Final = re.compile(
 NOISE: Final = re.compile(
     r"^(Using |Resolved |Prepared |Downloading |Downloaded |Installed |Creating |warning: )"
 )
-CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
 LONGEST: Final = 600
 
 
@@ -86,7 +86,7 @@ def readable(output: str) -> str:
         for line in lines
         if line and not NOISE.match(line)
     ]
-    return CREDENTIALS.sub("//***@", ": ".join(kept))[:LONGEST]
+    return hide_credentials(": ".join(kept))[:LONGEST]
 
 
 def _pip_install(

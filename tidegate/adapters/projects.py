@@ -50,7 +50,9 @@ class Project(NamedTuple):
         if found is None:
             raise InvalidTemplate(f"{path} is not in the source", file=self.template.file, line=line)
         if found not in self.checkout.files and not self.checkout.within(found):
-            raise InvalidTemplate(f"{path} does not exist", file=self.template.file, line=line)
+            alike = next((one for one in self.checkout.files if one.lower().startswith(found.lower())), "")
+            hint = f"; there is {alike}, but case matters" if alike else ""
+            raise InvalidTemplate(f"{path} does not exist{hint}", file=self.template.file, line=line)
         for link in self.checkout.links_within(found):
             raise InvalidSource(f"{link} is a link; code that is deployed may hold none")
         return found

@@ -31,6 +31,7 @@ MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
 # Written by the installer and different from one machine to the next, or only of use to uninstall.
 INSTALLER_FILES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 SOURCE_ONLY: Final = re.compile(r"^(-e|--editable|git\+|hg\+|svn\+|bzr\+)|@\s*(git|hg|svn|bzr)\+")
+CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
 INCLUDE: Final = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 
 
@@ -40,6 +41,11 @@ class Method(StrEnum):
     PYTHON = "python"
     ARCHIVE = "archive"
     PLAIN = "plain"
+
+
+def hide_credentials(text: str) -> str:
+    """A text without the user names and passwords of its URLs."""
+    return CREDENTIALS.sub("//***@", text)
 
 
 def archive_key(key: str) -> str:
@@ -99,17 +105,15 @@ def collect_requirements(path: str, read: Callable[[str], str | None]) -> dict[s
 
 def _includes(name: str, text: str) -> Iterable[str]:
     for number, line in enumerate(text.splitlines(), 1):
+        shown = hide_credentials(line.strip())
         if SOURCE_ONLY.search(line.strip()):
-            raise BuildFailed(
-                f"{line.strip()!r} would have to be built from source; name a released version with a wheel",
-                file=name,
-                line=number,
-            )
+            message = f"{shown!r} would have to be built from source; name a released version with a wheel"
+            raise BuildFailed(message, file=name, line=number)
         match = INCLUDE.match(line.strip())
         if match:
             target = resolve(posixpath.dirname(name) or ".", match[1])
             if target is None or "://" in match[1]:
-                raise BuildFailed(f"{match[1]} is not in the source", file=name, line=number)
+                raise BuildFailed(f"{shown!r} is not in the source", file=name, line=number)
             yield target
 
 

@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 
-def find_fault(handler: str, paths: Collection[str], read: Callable[[str], bytes]) -> tuple[str, int] | None:
+def find_fault(
+    handler: str, paths: Collection[str], read: Callable[[str], bytes], *, syntax: bool = True
+) -> tuple[str, int] | None:
     """What is wrong with a handler, and in which line of its module; None where nothing speaks against it.
 
-    `paths` are those of the artifact, and `read` gives one's bytes. Syntax is that of the Python at hand.
+    `paths` are those of the artifact, and `read` gives one's bytes. `syntax`: whether what the Python at hand
+    cannot parse is a mistake; it is none in code for a newer Python.
     """
     module, _, name = handler.rpartition(".")
     if not module or not name:
@@ -20,17 +23,14 @@ def find_fault(handler: str, paths: Collection[str], read: Callable[[str], bytes
     place = find_module(module, paths)
     if place is None:
         return f"the handler {handler!r} has no module {module.replace('.', '/')}.py in the code", 0
-    return _find_name(name, place, read(place)) if place.endswith(".py") else None
-
-
-def _find_name(name: str, place: str, text: bytes) -> tuple[str, int] | None:
+    if not place.endswith(".py"):
+        return None
     try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        return f"{place} does not parse: {error.msg}", error.lineno or 0
-    except (ValueError, RecursionError) as error:
-        return f"{place} does not parse: {error}", 0
-    if {name, "*", "__getattr__"}.isdisjoint(_names(tree.body)):
+        names = set(_names(ast.parse(read(place)).body))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        told = error.msg if isinstance(error, SyntaxError) else str(error)
+        return (f"{place} does not parse: {told}", getattr(error, "lineno", 0) or 0) if syntax else None
+    if {name, "*", "__getattr__"}.isdisjoint(names):
         return f"{place} defines no {name}, which the handler names", 1
     return None
 
