@@ -32,6 +32,8 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = {
+    "init": Verb("tidegate.cli.init", "init", "Write a commented tidegate.yaml for a repository."),
+    "check": Verb("tidegate.cli.check", "check", "Validate configuration and template, without AWS."),
     "push": Verb("tidegate.cli.push", "push", "Push a commit, which starts its release."),
     "retry": Verb("tidegate.cli.retry", "retry", "Release a commit once more."),
     "status": Verb("tidegate.cli.status", "status", "Show services, releases, or what a release did."),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tidegate.adapters.configuration import read_config
 from tidegate.cli.failures import Failed
 from tidegate.domain.intake import service_name
 from tidegate.domain.sources import CONFIG_FILE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def find_branch(repository: Path) -> str:
@@ -22,15 +19,12 @@ def find_branch(repository: Path) -> str:
     return branch.strip()
 
 
-def find_service(repository: Path, commit: str | None = None) -> str:
-    """The service's name: that of tidegate.yaml, in a commit or in the folder, otherwise the repository's."""
-    if commit is None:
-        file = repository / CONFIG_FILE
-        text = file.read_text() if file.is_file() else None
-    else:
-        text = ask_git(repository, "show", f"{commit}:./{CONFIG_FILE}")
+def find_service(repository: Path, commit: str) -> str:
+    """The service's name: that of the commit's tidegate.yaml, otherwise the repository's."""
+    text = ask_git(repository, "show", f"{commit}:{CONFIG_FILE}")
     configured = read_config(text).service if text else None
-    return configured or name_service(repository)
+    root = (ask_git(repository, "rev-parse", "--show-toplevel") or "").strip()
+    return configured or name_service(Path(root) if root else repository)
 
 
 def name_service(repository: Path) -> str:

@@ -1,0 +1,66 @@
+"""`tidegate check`: whether a repository can be released, before anything is pushed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from tidegate.cli.checking import check_repository
+from tidegate.cli.outcomes import Exit
+from tidegate.cli.screens import show_json, show_table
+
+if TYPE_CHECKING:
+    from tidegate.cli.checking import Findings, Notice
+
+KINDS: Final = {
+    "at_once": "takes effect at once",
+    "around": "goes around the canary",
+    "replaced": "is replaced by Tidegate",
+}
+
+
+@click.command()
+@click.argument("repository", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--commit", help="Check this commit; otherwise the folder as it stands.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def check(repository: Path, commit: str | None, *, as_json: bool) -> None:
+    """Validate tidegate.yaml, samconfig and template of REPOSITORY (here by default), without AWS.
+
+    Shows the functions found, what would be refused, and what a canary would not hold back. The exit code is
+    1 where a release would be rejected. Nothing is built and no test is run.
+    """
+    findings = check_repository(repository, commit)
+    if as_json:
+        show_json(findings.model_dump(mode="json"))
+    else:
+        show_findings(findings)
+    if findings.problems:
+        click.get_current_context().exit(Exit.FAILED)
+
+
+def show_findings(findings: Findings) -> None:
+    """For people: what was found on stdout, what is wrong on stderr."""
+    if findings.template:
+        click.echo(f"{findings.service}: {findings.template}, {len(findings.functions)} functions")
+    if findings.functions:
+        rows = (
+            (one.logical_id, one.runtime, one.architecture, one.handler, one.code)
+            for one in findings.functions
+        )
+        show_table(("function", "runtime", "architecture", "handler", "code"), rows)
+    if findings.template:
+        click.echo(f"tests: {findings.tests or 'none'}")
+    for note in findings.notes:
+        click.echo(f"note: {note}")
+    for text in dict.fromkeys(map(_say, findings.notices)):
+        click.echo(text)
+    for problem in findings.problems:
+        click.echo(f"error: {problem}", err=True)
+    if not findings.problems:
+        click.echo(f"{findings.service} can be released")
+
+
+def _say(notice: Notice) -> str:
+    return f"{notice.logical_id} {KINDS[notice.kind]}: {notice.text}"

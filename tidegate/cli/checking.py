@@ -1,0 +1,161 @@
+"""What `tidegate check` finds out, with no AWS: the same code that a release runs, over the same files.
+
+Problems are those that would end the release; notices are what its plan would say. Artifacts are not built
+and tests are not run, so a dependency that does not resolve is found by the release alone.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from functions.plan_release.templates import build_template, want
+from tidegate.adapters.checkouts import check_out
+from tidegate.adapters.documents import Documents
+from tidegate.adapters.projects import Override, open_project
+from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.bundling import make_bundle, resolve_commit
+from tidegate.cli.repositories import name_service
+from tidegate.cli.working_trees import WorkingTree
+from tidegate.domain.artifacts import Method
+from tidegate.domain.errors import TidegateError
+from tidegate.domain.handlers import find_fault
+from tidegate.domain.identity import Commit, Frozen
+from tidegate.settings import StageTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tidegate.adapters.checkouts import Checkout
+    from tidegate.domain.snapshots import FunctionSnapshot, Snapshot
+
+PLACE: Final = {"account": "123456789012", "region": "us-east-1"}  # any: nothing is asked there
+UNCOMMITTED: Final = "0" * 40
+STAGE: Final = "production"
+
+
+class Found(Frozen):
+    """A function as it would be built."""
+
+    logical_id: str
+    code: str
+    handler: str
+    runtime: str
+    architecture: str
+
+
+class Notice(Frozen):
+    """What the plan would say about a stage."""
+
+    stage: str
+    logical_id: str
+    kind: str
+    text: str
+
+
+class Findings(Frozen):
+    """Everything that was found; the service can be released where there are no problems."""
+
+    service: str
+    template: str = ""
+    functions: tuple[Found, ...] = ()
+    tests: str | None = None
+    stages: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class NoDocuments(Documents):
+    """A bucket that holds everything already: nothing is uploaded, and nothing is asked of AWS."""
+
+    def __init__(self) -> None:
+        self.bucket = "none"
+
+    def exists(self, key: str) -> bool:  # noqa: ARG002 (as documents ask)
+        """Yes."""
+        return True
+
+    def write_once(self, key: str, file: Path) -> bool:  # noqa: ARG002 (as documents ask)
+        """It is there already."""
+        return False
+
+
+def check_repository(repository: Path, commit: str | None = None) -> Findings:
+    """Check a commit, or the folder as it stands where `commit` is None."""
+    if commit is None:
+        return check_source(WorkingTree(repository), name_service(repository), UNCOMMITTED)
+    commit_id = resolve_commit(repository, commit)
+    with TemporaryDirectory(prefix="tidegate-") as name:
+        bundle = Path(name) / "commit.bundle"
+        bundle.write_bytes(make_bundle(repository, commit_id))
+        with check_out(bundle, commit_id) as checkout:
+            return check_source(checkout, name_service(repository), commit_id)
+
+
+def check_source(checkout: Checkout, name: str, commit_id: str) -> Findings:
+    """Read the source as CheckOutSource does, then its handlers, then the template of each stage."""
+    try:
+        service = open_project(checkout, Override()).config.service or name
+        commit = Commit(service=service, id=commit_id, branch="main")
+        snapshot = take_snapshot(checkout, commit, NoDocuments(), Override())
+    except TidegateError as error:
+        return Findings(service=name, problems=(str(error),))
+    problems = [*check_handlers(checkout, snapshot)]
+    stages = tuple(snapshot.config.stages) or (STAGE,)
+    notices: list[Notice] = []
+    for stage in stages:
+        try:
+            notices += check_stage(snapshot, stage)
+        except TidegateError as error:
+            problems.append(f"{stage}: {error}")
+    return Findings(
+        service=service,
+        template=snapshot.template,
+        functions=tuple(_describe(function) for function in snapshot.functions),
+        tests=snapshot.tests.command if snapshot.tests else None,
+        stages=stages,
+        notices=tuple(notices),
+        notes=snapshot.notes,
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def check_handlers(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]:
+    """What the builder would refuse of handlers; one that a requirement may bring is left to it."""
+    for function in snapshot.functions:
+        if function.method is Method.ARCHIVE or not function.runtime.startswith("python"):
+            continue
+        folder = "" if function.code_uri == "." else f"{function.code_uri}/"
+        files = [file.path.removeprefix(folder) for file in checkout.within(function.code_uri)]
+        fault = find_fault(function.handler, files, partial(_read, checkout, folder))
+        if fault and not function.has_layers and not (function.requirements and "has no module" in fault[0]):
+            place = f"{snapshot.template}:{function.line}"
+            yield f"{place}: {function.logical_id} in {function.code_uri}: {fault[0]}"
+
+
+def _read(checkout: Checkout, folder: str, path: str) -> bytes:
+    return checkout.read(folder + path)
+
+
+def check_stage(snapshot: Snapshot, stage: str) -> list[Notice]:
+    """The notices of a stage's normalized template, as for a stack that does not exist yet."""
+    target = StageTarget(name=stage, **PLACE)
+    wanted = want(snapshot, target, snapshot.config.stage(stage, production=False))
+    normalized = build_template(snapshot, target, wanted.parameters, None)
+    return [
+        Notice(stage=stage, logical_id=one.logical_id, kind=one.kind.value, text=one.text)
+        for one in normalized.notices
+    ]
+
+
+def _describe(function: FunctionSnapshot) -> Found:
+    return Found(
+        logical_id=function.logical_id,
+        code=function.code_uri,
+        handler=function.handler,
+        runtime=function.runtime,
+        architecture=function.architecture,
+    )
