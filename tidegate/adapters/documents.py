@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
@@ -112,7 +114,17 @@ class Documents:
         return f"https://{self.bucket}.s3.{region}.amazonaws.com/{key}"
 
     def presign(self, method: str, key: str, seconds: int) -> str:
-        """A URL that allows one method (`get_object` or `put_object`) on one key for some seconds."""
-        return self.client.generate_presigned_url(
+        """A URL that allows one method (`get_object` or `put_object`) on one key for some seconds.
+
+        Signed with the task's own credentials, by Signature Version 4 and for the region's own endpoint: the
+        older signature is boto3's default in us-east-1, and the global endpoint redirects what is written.
+        """
+        client = boto3.client(
+            "s3",
+            region_name=self.client.meta.region_name,
+            endpoint_url=self.client.meta.endpoint_url,
+            config=Config(signature_version="s3v4"),
+        )
+        return client.generate_presigned_url(
             method, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )

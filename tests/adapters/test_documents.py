@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tidegate.adapters.documents import Documents
+from tidegate.domain.identity import BundleLocation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="eu-central-1")
+        place = {"LocationConstraint": "eu-central-1"}
+        client.create_bucket(Bucket="tidegate-artifacts", CreateBucketConfiguration=place)
+        yield Documents(client, "tidegate-artifacts")
+
+
+def test_a_model_comes_back_as_it_was_written(documents: Documents) -> None:
+    location = BundleLocation(bucket="b", key="k")
+    assert documents.find("a/b.json", BundleLocation) is None
+    documents.write("a/b.json", location)
+    assert documents.read("a/b.json", BundleLocation) == location
+    with pytest.raises(LookupError, match="s3://tidegate-artifacts/other does not exist"):
+        documents.read("other", BundleLocation)
+
+
+def test_what_is_written_once_stays(documents: Documents, tmp_path: Path) -> None:
+    for number, body in enumerate((b"first", b"second")):
+        (tmp_path / "file").write_bytes(body)
+        assert documents.write_once("key", tmp_path / "file") == (number == 0)
+    assert documents.find_bytes("key") == b"first"
+    assert (documents.size("key"), documents.size("other")) == (5, None)
+    assert (documents.exists("key"), documents.exists("other")) == (True, False)
+
+
+def test_files_go_there_and_back(documents: Documents, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"body")
+    documents.upload("key", tmp_path / "file")
+    documents.download("key", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"body"
+
+
+def test_a_presigned_url_is_of_version_4_and_of_the_region(documents: Documents) -> None:
+    url = documents.presign("put_object", "releases/orders/x", 60)
+    assert url.startswith("https://s3.eu-central-1.amazonaws.com/tidegate-artifacts/releases/orders/x?")
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+    assert "X-Amz-SignedHeaders=host&" in url
