@@ -10,7 +10,7 @@ import pytest
 
 from tidegate.adapters.templates import MAX_TEXT_BYTES, parse, translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
-from tidegate.domain.templates import normalize, prepare
+from tidegate.domain.templates import normalize, prepare, read_functions
 
 FUNCTION = """
   F:
@@ -179,6 +179,7 @@ def seconds(count, monkeypatch):
     monkeypatch.setattr("tidegate.domain.templates.limits.MAX_BYTES", 10**9)
     template = parse(SERVERLESS + "".join(FUNCTION.replace("F:", f"F{n}:") for n in range(count)), "t.yaml")
     started = time.perf_counter()
+    read_functions(template)
     prepared = prepare(template)
     normalize(translate(prepared.template, {}, "us-east-1"), prepared)
     return time.perf_counter() - started

@@ -95,13 +95,13 @@ def local_code(template: Template, logical_id: str, literals: Literals) -> str |
     properties = function_properties(template, logical_id)
     if literals.read_if_known(properties.get("PackageType")) == "Image":
         return None
-    if asset := asset_path(template.resources[logical_id], "Code"):
+    if asset := asset_path(template.data["Resources"][logical_id], "Code"):
         return asset
-    serverless = template.resources[logical_id].get("Type") == SERVERLESS_FUNCTION
+    serverless = template.data["Resources"][logical_id].get("Type") == SERVERLESS_FUNCTION
     if (
         serverless
         and properties.get("InlineCode") is not None
-        and "CodeUri" not in properties_of(template.resources[logical_id])
+        and "CodeUri" not in properties_of(template.data["Resources"][logical_id])
     ):
         return None
     name = "CodeUri" if serverless else "Code"

@@ -109,7 +109,7 @@ def read_packages(
 def _read_line(
     template: Template, logical_id: str, line: Packaged, literals: Literals
 ) -> Iterator[PackageSource]:
-    resource = template.resources[logical_id]
+    resource = template.data["Resources"][logical_id]
     asset = (
         asset_path(resource, line.path[0])
         if "aws:asset:property" in (resource.get("Metadata") or {})

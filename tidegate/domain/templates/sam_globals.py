@@ -23,7 +23,7 @@ def global_properties(template: Template) -> dict[str, Any]:
 
 def function_properties(template: Template, logical_id: str) -> dict[str, Any]:
     """A function's properties with Globals applied; those of a plain Lambda function are its own."""
-    resource = template.resources[logical_id]
+    resource = template.data["Resources"][logical_id]
     own = properties_of(resource)
     if resource.get("Type") != SERVERLESS_FUNCTION:
         return own
