@@ -134,7 +134,10 @@ class TestCreate:
         assert not stack.statuses("C")
 
     def test_refuses_a_property_that_the_service_does_not_know(self, stack):
-        assert stack.create({"Function": {**function()["Function"]}, **function(Colour="red")}) == "ROLLBACK_COMPLETE"
+        assert (
+            stack.create({"Function": function()["Function"], **function(Colour="red")})
+            == "ROLLBACK_COMPLETE"
+        )
         assert "Encountered unsupported property Colour" in stack.reasons()
 
     def test_names_the_required_property_that_is_missing(self, stack):
@@ -173,7 +176,9 @@ class TestCreate:
     def test_assumes_the_role_that_it_is_given(self, stack):
         with pytest.raises(ClientError, match="is invalid or cannot be assumed"):
             stack.create({"Jobs": queue()}, RoleARN="arn:aws:iam::123456789012:role/nobody")
-        role = stack.cloud.client("iam").create_role(RoleName=stack.name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        role = stack.cloud.client("iam").create_role(
+            RoleName=stack.name, AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
         assert stack.create({"Jobs": queue()}, RoleARN=role["Role"]["Arn"]) == "CREATE_COMPLETE"
         assert stack.describe()["RoleARN"] == role["Role"]["Arn"]
 
@@ -241,7 +246,10 @@ class TestUpdate:
         told = sqs.get_queue_attributes(QueueUrl=after["Jobs"], AttributeNames=["DelaySeconds"])
         assert told["Attributes"]["DelaySeconds"] == "1"
         assert read(stack, after["Where"]).endswith(f"{stack.name}-1")
-        assert json.loads(json.dumps(stack.api.get_template(StackName=stack.name)["TemplateBody"]))["Resources"] == first
+        assert (
+            json.loads(json.dumps(stack.api.get_template(StackName=stack.name)["TemplateBody"]))["Resources"]
+            == first
+        )
         assert [s for s in stack.statuses(stack.name) if s.startswith("UPDATE")] == [
             "UPDATE_IN_PROGRESS",
             "UPDATE_ROLLBACK_IN_PROGRESS",
@@ -300,7 +308,10 @@ class TestUpdate:
         body = json.dumps({"Parameters": declared, "Resources": resources})
         given = [{"ParameterKey": "Delay", "ParameterValue": "4"}]
         assert stack.create({}, text=body, Parameters=given) == "CREATE_COMPLETE"
-        kept = [{"ParameterKey": "Delay", "UsePreviousValue": True}, {"ParameterKey": "Size", "ParameterValue": "4096"}]
+        kept = [
+            {"ParameterKey": "Delay", "UsePreviousValue": True},
+            {"ParameterKey": "Size", "ParameterValue": "4096"},
+        ]
         stack.api.update_stack(StackName=stack.name, UsePreviousTemplate=True, Parameters=kept)
         assert stack.wait() == "UPDATE_COMPLETE"
         shown = {p["ParameterKey"]: p["ParameterValue"] for p in stack.describe()["Parameters"]}
@@ -309,7 +320,11 @@ class TestUpdate:
 
 class TestDelete:
     def test_goes_backwards_and_keeps_what_is_retained(self, stack):
-        resources = {"Jobs": {**queue(), "DeletionPolicy": "Retain"}, "Where": parameter({"Ref": "Jobs"}), "News": topic()}
+        resources = {
+            "Jobs": {**queue(), "DeletionPolicy": "Retain"},
+            "Where": parameter({"Ref": "Jobs"}),
+            "News": topic(),
+        }
         stack.create(resources)
         identity, url = stack.describe()["StackId"], stack.physical("Jobs")
         assert stack.delete() == "DELETE_COMPLETE"
@@ -343,7 +358,9 @@ class TestDelete:
         export = {"Url": {"Value": {"Ref": "Jobs"}, "Export": {"Name": f"{stack.name}-url"}}}
         stack.create({"Jobs": queue()}, Outputs=export)
         other = type(stack)(cloud, f"{stack.name}-other")
-        assert other.create({"Where": parameter({"Fn::ImportValue": f"{stack.name}-url"})}) == "CREATE_COMPLETE"
+        assert (
+            other.create({"Where": parameter({"Fn::ImportValue": f"{stack.name}-url"})}) == "CREATE_COMPLETE"
+        )
         assert stack.api.list_imports(ExportName=f"{stack.name}-url")["Imports"] == [other.name]
         assert stack.delete() == "DELETE_FAILED"
         assert "in use by" in stack.describe()["StackStatusReason"]
@@ -378,10 +395,20 @@ class TestChangeSets:
             "Old": topic(),
         }
         stack.create(resources)
-        resources |= {"Jobs": queue(DelaySeconds=2), "Name": queue(QueueName=f"{stack.name}-2"), "New": topic()}
+        resources |= {
+            "Jobs": queue(DelaySeconds=2),
+            "Name": queue(QueueName=f"{stack.name}-2"),
+            "New": topic(),
+        }
         del resources["Old"]
         found = stack.propose(resources)
-        assert {c["ResourceChange"]["LogicalResourceId"] for c in found["Changes"]} == {"Jobs", "Name", "New", "Old", "Where"}
+        assert {c["ResourceChange"]["LogicalResourceId"] for c in found["Changes"]} == {
+            "Jobs",
+            "Name",
+            "New",
+            "Old",
+            "Where",
+        }
         assert change(found, "Jobs")["Replacement"] == "False"
         assert change(found, "Name")["Replacement"] == "True"
         assert change(found, "Name")["Details"][0]["Target"] == {
@@ -403,7 +430,10 @@ class TestChangeSets:
 
     def test_makes_the_others_obsolete(self, stack):
         stack.create({"Jobs": queue()})
-        one, two = stack.propose({"Jobs": queue(DelaySeconds=1)}), stack.propose({"Jobs": queue(DelaySeconds=2)})
+        one, two = (
+            stack.propose({"Jobs": queue(DelaySeconds=1)}),
+            stack.propose({"Jobs": queue(DelaySeconds=2)}),
+        )
         stack.execute(one)
         listed = stack.api.list_change_sets(StackName=stack.name)["Summaries"]
         assert [s["ExecutionStatus"] for s in listed] == ["EXECUTE_COMPLETE", "OBSOLETE"]
@@ -425,7 +455,9 @@ class TestChangeSets:
             stack.api.describe_change_set(StackName=stack.name, ChangeSetName="none")
         with pytest.raises(ClientError, match=r"Stack \[.*\] does not exist"):
             stack.api.create_change_set(
-                StackName="missing", ChangeSetName="a", TemplateBody=json.dumps({"Resources": {"Jobs": queue()}})
+                StackName="missing",
+                ChangeSetName="a",
+                TemplateBody=json.dumps({"Resources": {"Jobs": queue()}}),
             )
 
     def test_page_their_changes(self, stack):
@@ -444,7 +476,8 @@ class TestChangeSets:
 
 class TestTemplates:
     def test_are_given_back_as_they_came(self, stack):
-        text = "# a remark\nResources:\n  Jobs:\n    Type: AWS::SQS::Queue\nOutputs:\n  Url:\n    Value: !Ref Jobs\n"
+        text = "# a remark\nResources:\n  Jobs:\n    Type: AWS::SQS::Queue\n    DependsOn: []\n"
+        text += "Outputs:\n  Url:\n    Value: !Ref Jobs\n"
         stack.create({}, text=text)
         assert stack.api.get_template(StackName=stack.name, TemplateStage="Original")["TemplateBody"] == text
 

@@ -60,7 +60,8 @@ def _choose_stack(registry: Registry, name: str, kind: str, change_set: str) -> 
             return new_stack(registry, name)
         if stack.status != "REVIEW_IN_PROGRESS":
             raise ValidationError(
-                f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}]."
+                f"Stack [{name}] already exists and cannot be created again "
+                f"with the changeSet [{change_set}]."
             )
         return stack
     stack = find_or_refuse(registry, name)
@@ -165,7 +166,8 @@ def _check_executable(stack: Stack, change_set: ChangeSet) -> None:
         )
     if change_set.execution != "AVAILABLE":
         raise InvalidChangeSetStatusError(
-            f"ChangeSet [{change_set.id}] cannot be executed in its current execution status of [{change_set.execution}]"
+            f"ChangeSet [{change_set.id}] "
+            f"cannot be executed in its current execution status of [{change_set.execution}]"
         )
     check_updatable(stack, reviewing=change_set.kind == "CREATE")
 

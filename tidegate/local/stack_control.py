@@ -83,7 +83,8 @@ def delete_stack(platform: Platform, registry: Registry, parameters: dict[str, A
         retained = list(parameters.get("RetainResources") or [])
         if retained and stack.status != "DELETE_FAILED":
             raise ValidationError(
-                f"Invalid operation on stack [{stack.id}]. The following resources can only be retained when the stack is in DELETE_FAILED status: {retained}"
+                f"Invalid operation on stack [{stack.id}]. The following resources can only be "
+                f"retained when the stack is in DELETE_FAILED status: {retained}"
             )
         if parameters.get("RoleARN") and stack.revision:
             stack.revision.role_arn = parameters["RoleARN"]

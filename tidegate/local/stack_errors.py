@@ -39,5 +39,11 @@ class InsufficientCapabilitiesError(StackError):
     code = "InsufficientCapabilitiesException"
 
 
+class InternalFailure(StackError):
+    """A fault of the local cloud itself."""
+
+    code = "InternalFailure"
+
+
 class ResourceFailure(Exception):
     """A resource cannot be brought to the state that the template asks for; its text is the reason."""

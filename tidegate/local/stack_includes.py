@@ -1,4 +1,4 @@
-"""Fn::Transform with AWS::Include: parts of a template that lie in S3, put in place before anything is resolved.
+"""Fn::Transform with AWS::Include: parts of a template that lie in S3, put in place before all else.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-include.html
 """

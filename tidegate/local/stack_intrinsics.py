@@ -66,14 +66,14 @@ def decide(node: object, scope: Scope) -> bool:
     if isinstance(node, dict) and len(node) == 1:
         ((name, argument),) = node.items()
         if name == "Condition":
-            return scope.holds(argument)
+            return scope.holds(str(argument))
         if name == "Fn::Equals":
             left, right = (to_text(resolve(value, scope)) for value in argument)
-            return left == right
+            return bool(left == right)
         if name == "Fn::Not":
             return not decide(argument[0], scope)
         if name in {"Fn::And", "Fn::Or"}:
-            return (all if name == "Fn::And" else any)(decide(item, scope) for item in argument)
+            return bool((all if name == "Fn::And" else any)(decide(item, scope) for item in argument))
     value = resolve(node, scope)
     if isinstance(value, bool):
         return value
@@ -138,7 +138,8 @@ def _join(argument: list[Any], scope: Scope) -> Any:  # noqa: ANN401
         return Unknown(causes)
     if not isinstance(items, list) or any(isinstance(item, dict | list) for item in items):
         raise ValidationError(
-            "Template error: every Fn::Join object requires two parameters, (1) a string and (2) a list of strings"
+            "Template error: every Fn::Join object requires two parameters, "
+            "(1) a string and (2) a list of strings"
         )
     return argument[0].join(to_text(item) for item in items)
 

@@ -7,7 +7,6 @@ background. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from tidegate.local.stack_engine import Deployment, Stopped
@@ -15,6 +14,8 @@ from tidegate.local.stack_errors import ResourceFailure, ValidationError
 from tidegate.local.stack_records import now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tidegate.local.stack_records import ChangeSet, Revision, Stack
     from tidegate.local.stack_registry import Platform
 
@@ -63,7 +64,7 @@ def update(platform: Platform, stack: Stack, revision: Revision) -> None:
 
 
 def roll_back(stack: Stack, deployment: Deployment, skipped: list[str] | None = None) -> None:
-    """UPDATE_ROLLBACK_IN_PROGRESS (entered by the caller) to UPDATE_ROLLBACK_COMPLETE or UPDATE_ROLLBACK_FAILED."""
+    """UPDATE_ROLLBACK_IN_PROGRESS (entered by the caller) to UPDATE_ROLLBACK_COMPLETE or _FAILED."""
     deployment.failed.clear()
     try:
         deployment.roll_back(skipped or ())

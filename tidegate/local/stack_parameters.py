@@ -1,4 +1,4 @@
-"""Parameters of a template: from what a caller gives, the defaults and the previous values to checked values."""
+"""Parameters of a template: from what a caller gives, defaults and previous values to checked values."""
 
 from __future__ import annotations
 
@@ -45,14 +45,16 @@ def settle_given(requested: list[dict[str, Any]], previous: Mapping[str, Paramet
         if str(item.get("UsePreviousValue", False)).lower() == "true":
             if key not in previous:
                 raise ValidationError(
-                    f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter key not in the previous template"
+                    f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true "
+                    "for a parameter key not in the previous template"
                 )
             given[key] = previous[key].given
         elif "ParameterValue" in item:
             given[key] = str(item["ParameterValue"])
         else:
             raise ValidationError(
-                f"Invalid input for parameter key {key}. Need to specify either usePreviousValue as true or a value for the parameter"
+                f"Invalid input for parameter key {key}. "
+                "Need to specify either usePreviousValue as true or a value for the parameter"
             )
     return given
 
@@ -103,13 +105,22 @@ def _check(key: str, rule: dict[str, Any], kind: str, text: str) -> None:
     for item in items:
         if allowed and item not in allowed:
             raise ValidationError(f"Parameter '{key}' must be one of AllowedValues")
-        if "AllowedPattern" in rule and not re.fullmatch(rule["AllowedPattern"], item):
+        if "AllowedPattern" in rule and not _matches(key, rule["AllowedPattern"], item):
             reason = rule.get("ConstraintDescription") or f"must match pattern {rule['AllowedPattern']}"
             raise ValidationError(f"Parameter {key} failed to satisfy constraint: {reason}")
     if "MinLength" in rule and len(text) < int(rule["MinLength"]):
         raise ValidationError(f"Parameter '{key}' must contain at least {rule['MinLength']} characters")
     if "MaxLength" in rule and len(text) > int(rule["MaxLength"]):
         raise ValidationError(f"Parameter '{key}' must contain at most {rule['MaxLength']} characters")
+
+
+def _matches(key: str, pattern: str, text: str) -> bool:
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except re.error as error:
+        raise ValidationError(
+            f"Parameter {key}: the AllowedPattern {pattern} is not available in the local cloud ({error})"
+        ) from error
 
 
 def _check_number(key: str, rule: dict[str, Any], text: str) -> None:

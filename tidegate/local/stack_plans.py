@@ -1,4 +1,4 @@
-"""The plan of an update: which resources a revision adds, changes, replaces and removes, before anything is touched.
+"""The plan of an update: which resources a revision adds, changes, replaces and removes.
 
 The new template is resolved against what is deployed; what hangs on a resource that changes is unknown until
 then and planned as a dynamic change, as CloudFormation does
@@ -171,7 +171,7 @@ class _Planner:
             if deployed.properties.get(k) != wanted.properties.get(k)
         }
         replacing = _find_kind(wanted.type).replaced_by(changed)
-        details = [d for key in sorted(changed) for d in self._explain(deployed, wanted, key, replacing)]
+        details = [d for key in sorted(changed) for d in self._explain(wanted, key, replacing)]
         details += [
             _detail(title, None, "Never")
             for title, own in ATTRIBUTES.items()
@@ -186,9 +186,7 @@ class _Planner:
         policy = None if replacement == "False" else f"ReplaceAnd{_policy(wanted.replace_policy)}"
         return _describe("Modify", deployed, details, replacement, policy)
 
-    def _explain(
-        self, deployed: Deployed, wanted: Wanted, key: str, replacing: set[str]
-    ) -> list[dict[str, Any]]:
+    def _explain(self, wanted: Wanted, key: str, replacing: set[str]) -> list[dict[str, Any]]:
         old, new = (
             self._node(self.stack.revision, wanted.logical_id, key),
             self._node(self.revision, wanted.logical_id, key),
@@ -257,7 +255,8 @@ def read_attribute(deployed: Deployed, attribute: str) -> Any:  # noqa: ANN401
 def unresolved(name: str) -> ValidationError:
     """The error for a reference to a resource that the conditions leave out."""
     return ValidationError(
-        f"Template format error: Unresolved resource dependencies [{name}] in the Resources block of the template"
+        f"Template format error: Unresolved resource dependencies "
+        f"[{name}] in the Resources block of the template"
     )
 
 

@@ -19,7 +19,6 @@ from tidegate.local.stack_rules import check_rules
 from tidegate.local.stack_templates import LARGEST_BODY, Template, parse_template
 
 if TYPE_CHECKING:
-
     from tidegate.local.stack_intrinsics import Scope
     from tidegate.local.stack_records import Stack
     from tidegate.local.stack_registry import Platform, Registry
@@ -91,7 +90,8 @@ def _check_conditions(revision: Revision, scope: Scope) -> None:
     for name, node in revision.template.resources.items():
         if "Condition" in node and node["Condition"] not in scope.condition_nodes:
             raise ValidationError(
-                f"Template format error: Unresolved condition dependency {node['Condition']} in the Resources block of the template ({name})"
+                f"Template format error: Unresolved condition dependency "
+                f"{node['Condition']} in the Resources block of the template ({name})"
             )
 
 

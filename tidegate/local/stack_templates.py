@@ -185,7 +185,8 @@ def _check_sections(template: Template) -> None:
         count = len(template.section(section))
         if count > most:
             raise ValidationError(
-                f"Template format error: Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+                f"Template format error: Number of {section.lower()}, {count}, "
+                f"is greater than maximum allowed, {most}"
             )
 
 

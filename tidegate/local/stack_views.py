@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from tidegate.local.stack_records import Deployed, Stack
     from tidegate.local.stack_registry import Platform, Registry
 
+SUMMARY: Final = (
+    "StackId",
+    "StackName",
+    "CreationTime",
+    "LastUpdatedTime",
+    "DeletionTime",
+    "StackStatus",
+    "StackStatusReason",
+    "ParentId",
+    "DriftInformation",
+)
 UNCHECKED: Final = {"StackDriftStatus": "NOT_CHECKED"}
 UNCHECKED_RESOURCE: Final = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
@@ -64,11 +75,10 @@ def list_stacks(_: Platform, registry: Registry, parameters: dict[str, Any]) -> 
     wanted = set(parameters.get("StackStatusFilter") or [])
     found = [stack for stack in reversed(registry.stacks()) if not wanted or stack.status in wanted]
     shown, token = page(found, parameters.get("NextToken"))
-    keys = ("StackId", "StackName", "CreationTime", "LastUpdatedTime", "DeletionTime", "StackStatus")
-    keys += ("StackStatusReason", "ParentId", "DriftInformation")
     described = [_describe_stack(stack) for stack in shown]
     summaries = [
-        {key: one[key] for key in keys} | {"TemplateDescription": one.get("Description")} for one in described
+        {key: one[key] for key in SUMMARY} | {"TemplateDescription": one.get("Description")}
+        for one in described
     ]
     return {"StackSummaries": summaries, "NextToken": token}
 
@@ -83,10 +93,7 @@ def describe_stack_events(_: Platform, registry: Registry, parameters: dict[str,
 def describe_stack_resources(_: Platform, registry: Registry, parameters: dict[str, Any]) -> dict[str, Any]:
     """DescribeStackResources, by stack, logical id or physical id; at most 100."""
     physical, logical = parameters.get("PhysicalResourceId"), parameters.get("LogicalResourceId")
-    if physical:
-        stack = _find_owner(registry, physical)
-    else:
-        stack = _get(registry, parameters["StackName"])
+    stack = _find_owner(registry, physical) if physical else _get(registry, parameters["StackName"])
     chosen = [
         r
         for r in list(stack.resources.values())

@@ -8,12 +8,13 @@ sets stay with moto; stack policies, drift detection and resource imports are re
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.cloudformation.responses import CloudFormationResponse
 
 from tidegate.local import stack_changes, stack_control, stack_views
-from tidegate.local.stack_errors import ValidationError
+from tidegate.local.stack_errors import InternalFailure, StackError, ValidationError
 from tidegate.local.stack_registry import Platform, get_registry
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tidegate.local.cloud import LocalCloud
 
+LOG: Final = logging.getLogger(__name__)
 REFUSED: Final = (
     "set_stack_policy",
     "detect_stack_drift",
@@ -50,7 +52,13 @@ def _answer(action: Callable[..., dict[str, Any]], platform: Platform) -> Callab
 
     def answer(response: CloudFormationResponse) -> ActionResult:
         registry = get_registry(response.current_account, response.region)
-        return ActionResult(action(platform, registry, response._get_params()))
+        try:
+            return ActionResult(action(platform, registry, response._get_params()))
+        except StackError:
+            raise
+        except Exception as error:
+            LOG.exception("%s", action.__name__)
+            raise InternalFailure(f"{type(error).__name__}: {error}") from error
 
     return answer
 

@@ -36,6 +36,9 @@ MODULES: Final = (
     "rest_apis",
     "rest_methods",
     "http_apis",
+    "user_pools",
+    "graphql_apis",
+    "pipes",
     "nested",
     "custom",
 )

@@ -1,10 +1,12 @@
-"""A bucket's settings: for each property of AWS::S3::Bucket the call of S3 that makes it, and how its shape differs."""
+"""A bucket's settings: for each property of AWS::S3::Bucket the call that makes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Shape = dict[str, Any]
 

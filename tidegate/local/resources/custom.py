@@ -32,7 +32,7 @@ class CustomResource(Kind):
         self._take(request, self._ask(request, "Create", {}))
 
     def update(self, request: Request) -> None:
-        """RequestType Update; an answer with another physical id is a replacement, and the old one is deleted."""
+        """RequestType Update; another physical id is a replacement, and the old one is deleted."""
         old = request.physical_id
         extra = {"PhysicalResourceId": old, "OldResourceProperties": _write(request.previous)}
         self._take(request, self._ask(request, "Update", extra))

@@ -1,7 +1,7 @@
-"""Resource types that moto itself can make from a template: whatever is not registered here with an API of its own.
+"""Resource types that moto itself can make from a template: whatever is not registered here.
 
-moto's models know no create-only properties, so a type without an update is replaced, and one with an update is
-trusted with it.
+moto's models know no create-only properties, so a type without an update is replaced, and one with an
+update is trusted with it.
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ class EmulatedKind(Kind):
         """Let moto's model delete it, by whichever of its two ways it has."""
         properties = self._write(request.properties)
         if not hasattr(self.cls.delete_from_cloudformation_json, "__isabstractmethod__"):
-            names = (request.physical_id, properties, request.account, request.region)
-            _try(lambda: self.cls.delete_from_cloudformation_json(*names))
+            place = (request.account, request.region)
+            delete = self.cls.delete_from_cloudformation_json
+            _try(lambda: delete(request.physical_id, properties, *place))
         elif hasattr(request.model, "delete"):
             _try(lambda: request.model.delete(request.account, request.region))
         elif self.type in DELETIONS:

@@ -1,13 +1,13 @@
-"""AWS::ApiGatewayV2: Api (HTTP and WebSocket), Stage, Integration, Route, Authorizer, Deployment, DomainName, ApiMapping."""
+"""AWS::ApiGatewayV2: Api (HTTP and WebSocket), its parts, and the domain names over it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar, Final
 
 from tidegate.local.resources.api import ApiKind
 from tidegate.local.resources.kinds import Kind, Request
 from tidegate.local.resources.markers import Marker
+from tidegate.local.resources.openapi_http import import_routes, read_settings
 from tidegate.local.resources.rest_apis import read_body
 from tidegate.local.stack_errors import ResourceFailure
 
@@ -22,30 +22,28 @@ class Api(Kind):
     tagging = "map"
 
     def create(self, request: Request) -> None:
-        """CreateApi, or ImportApi where there is a body."""
+        """CreateApi, then the routes of its body."""
         body = read_body(request)
-        if body is None:
-            answer = request.call("apigatewayv2", "create_api", **request.rest(*BODY), Tags=request.tags)
-        else:
-            text = json.dumps(body, default=str)
-            answer = request.call("apigatewayv2", "import_api", Body=text, **request.pick("FailOnWarnings"))
+        own = read_settings(body) if body is not None else {}
+        own = {"ProtocolType": "HTTP", "Name": request.name, **own, **request.rest(*BODY)}
+        answer = request.call("apigatewayv2", "create_api", **own, Tags=request.tags)
         request.settle(answer["ApiId"], ApiId=answer["ApiId"], ApiEndpoint=answer["ApiEndpoint"])
-        if body is not None and (own := request.rest(*BODY, "ProtocolType")):
-            request.call("apigatewayv2", "update_api", ApiId=answer["ApiId"], **own)
+        if body is not None:
+            import_routes(request, body)
 
     def update(self, request: Request) -> None:
-        """ReimportApi where the body changed, UpdateApi for the rest."""
-        changed = request.changed
-        if changed & {"Body", "BodyS3Location"}:
-            body = read_body(request)
-            if body is None:
-                raise ResourceFailure(
-                    "AWS::ApiGatewayV2::Api: taking the Body away is not available in the local cloud"
-                )
-            text = json.dumps(body, default=str)
-            request.call("apigatewayv2", "reimport_api", ApiId=request.physical_id, Body=text)
-        if own := {k: v for k, v in request.rest(*BODY, "ProtocolType").items() if k in changed}:
-            request.call("apigatewayv2", "update_api", ApiId=request.physical_id, **own)
+        """UpdateApi; a changed body is taken in anew."""
+        body = read_body(request)
+        own = read_settings(body) if body is not None else {}
+        own |= request.rest(*BODY, "ProtocolType")
+        request.call("apigatewayv2", "update_api", ApiId=request.physical_id, **own)
+        if not request.changed & {"Body", "BodyS3Location"}:
+            return
+        if body is None:
+            raise ResourceFailure(
+                "AWS::ApiGatewayV2::Api: taking the Body away is not available in the local cloud"
+            )
+        import_routes(request, body)
 
     def delete(self, request: Request) -> None:
         """DeleteApi."""
@@ -144,6 +142,15 @@ class DomainName(ApiKind):
         )
 
 
+class VpcLink(ApiKind):
+    """A link into a VPC; Ref is its id."""
+
+    type = "AWS::ApiGatewayV2::VpcLink"
+    service, creates, deletes = "apigatewayv2", "create_vpc_link", "delete_vpc_link"
+    key, identity, ignored = "VpcLinkId", "VpcLinkId", ("Tags",)
+    returned: ClassVar[dict[str, str]] = {"VpcLinkId": "VpcLinkId"}
+
+
 class ApiMapping(ApiKind):
     """An API under a domain name; Ref is its id."""
 
@@ -164,5 +171,6 @@ KINDS: Final = (
     Model,
     Deployment,
     DomainName,
+    VpcLink,
     ApiMapping,
 )

@@ -91,9 +91,8 @@ class Request:
         except ResponseParserError as error:
             raise ResourceFailure(f"{operation} of {service} failed in the local cloud") from error
         except BotoCoreError as error:
-            raise ResourceFailure(
-                f"Properties validation failed for resource {self.logical_id}: {error}"
-            ) from error
+            reason = f"Properties validation failed for resource {self.logical_id}: {error}"
+            raise ResourceFailure(reason) from error
 
     def discard(self, service: str, operation: str, **parameters: Any) -> None:  # noqa: ANN401
         """Call the API to delete; what is gone already is deleted."""
@@ -135,9 +134,8 @@ class CallFailure(ResourceFailure):
             # Not an answer of the service: the local cloud has no such call, or fails in it.
             fault = "is not available" if status in {404, 501} else "failed"
             self.code, self.message = "", f"{operation} of {service} {fault} in the local cloud"
-        super().__init__(
-            f"{self.message} (Service: {service}, Status Code: {status}, Error Code: {self.code}, Type: {kind})"
-        )
+        details = f"Service: {service}, Status Code: {status}, Error Code: {self.code}, Type: {kind}"
+        super().__init__(f"{self.message} ({details})")
 
     @property
     def gone(self) -> bool:
@@ -209,7 +207,7 @@ def generate_name(stack_name: str, logical_id: str, naming: Naming) -> str:
 
 
 def fit(value: Any, shape: Shape, path: str) -> Any:  # noqa: ANN401, PLR0911
-    """Fit a template's value to a shape of the API: names without regard to case, text to numbers, objects to JSON."""
+    """Fit a value to a shape of the API: names without regard to case, text to numbers, objects to JSON."""
     kind = shape.type_name
     if kind == "structure" and not getattr(shape, "is_document_type", False):
         return _fit_structure(value, shape, path)

@@ -120,7 +120,7 @@ def _read_code(request: Request) -> dict[str, Any]:
 
 
 def zip_inline(text: str, runtime: str) -> bytes:
-    """Pack inline code as Lambda does: index.py or index.js, and the module to answer custom resources with."""
+    """Pack inline code as Lambda does: index.py or index.js, and the module that answers custom resources."""
     from tidegate.local.resources.cfnresponse import MODULE
 
     buffer = io.BytesIO()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tidegate.local.resources.api import ALL, ApiKind
-from tidegate.local.resources.kinds import Request
+
+if TYPE_CHECKING:
+    from tidegate.local.resources.kinds import Request
 
 
 class LayerVersion(ApiKind):

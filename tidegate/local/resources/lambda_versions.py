@@ -17,7 +17,7 @@ class Version(ApiKind):
     service, creates, deletes = "lambda", "publish_version", "delete_function"
 
     def create(self, request: Request) -> None:
-        """PublishVersion; where nothing changed since the last version CloudFormation refuses, and so does this."""
+        """PublishVersion; refused, as by CloudFormation, where nothing changed since the last version."""
         name = request.properties["FunctionName"]
         known = _list_versions(request, name)
         own = request.pick("FunctionName", "CodeSha256", "Description")
@@ -25,7 +25,8 @@ class Version(ApiKind):
         number = answer["Version"]
         if number in known:
             raise ResourceFailure(
-                f"A version for this Lambda function exists ( {number} ). Modify the function to create a new version."
+                f"A version for this Lambda function exists ( {number} ). "
+                "Modify the function to create a new version."
             )
         request.settle(answer["FunctionArn"], Version=number, FunctionArn=answer["FunctionArn"])
         if strangers := set(request.properties) - set(own) - {"ProvisionedConcurrencyConfig"}:

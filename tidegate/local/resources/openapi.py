@@ -30,7 +30,11 @@ AS_THEY_ARE: Final = (
     "timeoutInMillis",
     "uri",
 )
-KINDS_OF_AUTHORIZER: Final = {"cognito_user_pools": "COGNITO_USER_POOLS", "token": "TOKEN", "request": "REQUEST"}
+KINDS_OF_AUTHORIZER: Final = {
+    "cognito_user_pools": "COGNITO_USER_POOLS",
+    "token": "TOKEN",
+    "request": "REQUEST",
+}
 
 Document = dict[str, Any]
 
@@ -50,7 +54,11 @@ def import_document(request: Request, document: Document) -> None:
                 security = method.get("security", document.get("security"))
                 _make_method(request, names, method, _choose_authorization(security, schemes, authorizers))
     for kind, response in (document.get(RESPONSES) or {}).items():
-        own = {key: response[key] for key in ("responseParameters", "responseTemplates", "statusCode") if key in response}
+        own = {
+            key: response[key]
+            for key in ("responseParameters", "responseTemplates", "statusCode")
+            if key in response
+        }
         api = {"restApiId": request.physical_id, "responseType": kind}
         request.call("apigateway", "put_gateway_response", **api, **own)
 
@@ -59,8 +67,8 @@ def _clear(request: Request) -> str:
     api = {"restApiId": request.physical_id}
     items = request.call("apigateway", "get_resources", **api, limit=500)["items"]
     root = next(item for item in items if item["path"] == "/")
-    for item in items:
-        if item.get("parentId") == root["id"]:
+    for item in sorted(items, key=lambda item: -item["path"].count("/")):
+        if item is not root:
             request.discard("apigateway", "delete_resource", **api, resourceId=item["id"])
     for verb in root.get("resourceMethods") or {}:
         request.discard("apigateway", "delete_method", **api, resourceId=root["id"], httpMethod=verb)
@@ -70,7 +78,9 @@ def _clear(request: Request) -> str:
 
 
 def _list_schemes(document: Document) -> dict[str, Document]:
-    schemes = document.get("securityDefinitions") or (document.get("components") or {}).get("securitySchemes") or {}
+    schemes = (
+        document.get("securityDefinitions") or (document.get("components") or {}).get("securitySchemes") or {}
+    )
     return {name: scheme for name, scheme in schemes.items() if isinstance(scheme, dict)}
 
 
@@ -125,7 +135,7 @@ def _make_method(request: Request, names: Document, method: Document, authorizat
 
 
 def _integrate(request: Request, names: Document, integration: Document) -> None:
-    own = {key: integration[key] for key in AS_THEY_ARE if key in integration}
+    own: Document = {key: integration[key] for key in AS_THEY_ARE if key in integration}
     if "httpMethod" in integration:
         own["integrationHttpMethod"] = str(integration["httpMethod"]).upper()
     if "passthroughBehavior" in integration:

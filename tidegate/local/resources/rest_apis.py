@@ -301,7 +301,45 @@ class UsagePlanKey(ApiKind):
         request.discard("apigateway", "delete_usage_plan_key", **request.pick("KeyId", "UsagePlanId"))
 
 
+class DomainName(ApiKind):
+    """A domain name of REST APIs; Ref is the name."""
+
+    type = "AWS::ApiGateway::DomainName"
+    create_only = frozenset({"DomainName"})
+    service, creates, deletes = "apigateway", "create_domain_name", "delete_domain_name"
+    key, identity, ignored = "domainName", "domainName", ("Tags",)
+
+    def take(self, request: Request, answer: dict[str, Any]) -> None:
+        """Its names at the edge and in the region, as far as the local cloud has them."""
+        names = {"RegionalDomainName": "regionalDomainName", "RegionalHostedZoneId": "regionalHostedZoneId"}
+        names |= {"DistributionDomainName": "distributionDomainName"}
+        names |= {"DistributionHostedZoneId": "distributionHostedZoneId"}
+        found = {name: answer[old] for name, old in names.items() if old in answer}
+        request.settle(answer["domainName"], **found)
+
+
+class BasePathMapping(ApiKind):
+    """An API under a domain name; Ref is the mapping's id."""
+
+    type = "AWS::ApiGateway::BasePathMapping"
+    create_only = ALL
+    service, creates, deletes = "apigateway", "create_base_path_mapping", "delete_base_path_mapping"
+    ignored = ("Id",)
+
+    def take(self, request: Request, answer: dict[str, Any]) -> None:  # noqa: ARG002
+        """The name and the path."""
+        path = request.properties.get("BasePath") or "(none)"
+        request.settle(f"{request.properties['DomainName']}|{path}")
+
+    def delete(self, request: Request) -> None:
+        """DeleteBasePathMapping."""
+        path = request.properties.get("BasePath") or "(none)"
+        request.discard("apigateway", "delete_base_path_mapping", **request.pick("DomainName"), basePath=path)
+
+
 KINDS: Final = (
+    DomainName,
+    BasePathMapping,
     RestApi,
     Deployment,
     Stage,

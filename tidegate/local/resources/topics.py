@@ -38,7 +38,7 @@ class Topic(Kind):
 
     def create(self, request: Request) -> None:
         """CreateTopic and Subscribe."""
-        attributes = {key: value for key, value in request.rest(*APART).items()}
+        attributes = request.rest(*APART)
         answer = request.call(
             "sns", "create_topic", Name=request.name, Attributes=attributes, Tags=request.tag_list()
         )
