@@ -1,0 +1,172 @@
+"""Our own pipeline in the local cloud: the synthesized template of `app.py`, deployed as it stands.
+
+Only what differs by place is overridden: the account, the interpreter at hand, and the pace. The app is
+synthesized in a process of its own, once for the same inputs, since that takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tidegate.local.cloud import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tidegate.local.cloud import LocalCloud
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+BUILD: Final = ROOT / "build" / "local"
+# What a synthesis depends on; functions/ and tidegate/ are the code asset.
+INPUTS: Final = ("app.py", "cdk.json", "infra", "functions", "tidegate", "statemachines", "requirements")
+HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+MACHINES: Final = {"aarch64": "arm64", "arm64": "arm64"}
+CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
+FINAL_STATES: Final = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
+
+
+def make_layers() -> Path:
+    """The folder with the functions' layers for the interpreter at hand, made from the lock if need be."""
+    out = BUILD / "layers"
+    here = ("--python-version", "here", "--architecture", "here")
+    _run([sys.executable, "-m", "infra.layers", *here, "--out", str(out)], {})
+    return out
+
+
+def synthesize(pace: float, architecture: str) -> Path:
+    """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs."""
+    layers = make_layers()
+    overrides = {
+        "account": ACCOUNT_ID,
+        "region": REGION,
+        "pace": pace,
+        "runtime": f"python{HERE}",
+        "architecture": architecture,
+        "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
+        "build_override": {"runtime": f"python{HERE}", "architecture": architecture},
+    }
+    text = json.dumps(overrides, sort_keys=True)
+    outdir = BUILD / f"assembly-{_digest(text)}"
+    if not (outdir / "manifest.json").exists():
+        scratch = outdir.with_name(f"{outdir.name}.{os.getpid()}")
+        scratch.mkdir(parents=True)
+        config = scratch.with_suffix(".json")
+        config.write_text(text)
+        _run([sys.executable, "app.py"], {"TIDEGATE_CONFIG": str(config), "CDK_OUTDIR": str(scratch)})
+        config.unlink()
+        # Two at once made the same; the first one stays.
+        if not outdir.exists():
+            scratch.rename(outdir)
+    return outdir
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 (our own arguments)
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        message = f"{' '.join(command[1:])} failed: {(done.stderr or done.stdout).strip()[-2000:]}"
+        raise RuntimeError(message)
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for path in _input_files():
+        digest.update(str(path.relative_to(ROOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _input_files() -> Iterator[Path]:
+    for name in INPUTS:
+        path = ROOT / name
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+
+
+def deploy(cloud: LocalCloud, assembly: Path, tell: Callable[[str], None]) -> None:
+    """Upload the assembly's assets and create its stacks, each after those that it depends on."""
+    manifest = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    stacks = {key: item for key, item in manifest.items() if item["type"] == "aws:cloudformation:stack"}
+    for key in _order(stacks):
+        item = stacks[key]
+        name = item["properties"].get("stackName", key)
+        tell(f"creating stack {name}")
+        assets = assembly / f"{key}.assets.json"
+        if assets.exists():
+            _upload_assets(cloud, assembly, json.loads(assets.read_text())["files"])
+        _create_stack(cloud, name, _concrete(item["properties"]["stackTemplateAssetObjectUrl"]))
+
+
+def _order(stacks: dict[str, Any]) -> list[str]:
+    done: list[str] = []
+
+    def visit(key: str) -> None:
+        for dependency in stacks[key].get("dependencies", []):
+            if dependency in stacks and dependency not in done:
+                visit(dependency)
+        if key not in done:
+            done.append(key)
+
+    for key in stacks:
+        visit(key)
+    return done
+
+
+def _upload_assets(cloud: LocalCloud, assembly: Path, files: dict[str, Any]) -> None:
+    client = cloud.client("s3")
+    for asset in files.values():
+        path = assembly / asset["source"]["path"]
+        body = _zip(path) if asset["source"]["packaging"] == "zip" else path.read_bytes()
+        for destination in asset["destinations"].values():
+            bucket = _concrete(destination["bucketName"])
+            client.create_bucket(Bucket=bucket)
+            client.put_object(Bucket=bucket, Key=_concrete(destination["objectKey"]), Body=body)
+
+
+def _concrete(text: str) -> str:
+    """A name with the placeholders of the CDK's asset manifest filled in."""
+    values = {"Partition": "aws", "AccountId": ACCOUNT_ID, "Region": REGION}
+    for key, value in values.items():
+        text = text.replace(f"${{AWS::{key}}}", value)
+    return text
+
+
+def _zip(folder: Path) -> bytes:
+    """The folder as a zip without compression: it is unpacked again on the same machine."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)))
+                entry.external_attr = (path.stat().st_mode & 0o777) << 16
+                archive.writestr(entry, path.read_bytes())
+    return body.getvalue()
+
+
+def _create_stack(cloud: LocalCloud, name: str, template: str) -> None:
+    """Create a stack from the template at an `s3://bucket/key` address, as the CDK uploads it."""
+    client = cloud.client("cloudformation")
+    bucket, _, key = template.removeprefix("s3://").partition("/")
+    url = f"https://{bucket}.s3.{REGION}.amazonaws.com/{key}"
+    client.create_stack(StackName=name, TemplateURL=url, Capabilities=list(CAPABILITIES))
+    while True:
+        stack = client.describe_stacks(StackName=name)["Stacks"][0]
+        if stack["StackStatus"] in FINAL_STATES:
+            break
+        if cloud.stopping.wait(0.05):
+            raise RuntimeError(f"the cloud stopped while stack {name} was being created")
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = client.describe_stack_events(StackName=name)["StackEvents"]
+        failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+        reason = failed[-1] if failed else {}
+        message = f"stack {name}: {reason.get('LogicalResourceId')}: {reason.get('ResourceStatusReason')}"
+        raise RuntimeError(message)
