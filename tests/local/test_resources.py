@@ -457,3 +457,28 @@ def test_a_custom_resource_is_made_by_its_function(stack):
     assert stack.update(resources("b")) == "UPDATE_COMPLETE", stack.reasons()
     found = stack.cloud.client("ssm").get_parameter(Name=stack.physical("Where"))["Parameter"]["Value"]
     assert found == "Updateb"
+
+
+def test_a_custom_resource_may_replace_itself_and_come_back(stack):
+    code = (
+        "import cfnresponse\n"
+        "def handler(event, context):\n"
+        "    word = event['ResourceProperties']['Word']\n"
+        "    kind = event['RequestType']\n"
+        "    identity = event['PhysicalResourceId'] if kind == 'Delete' else word\n"
+        "    cfnresponse.send(event, context, cfnresponse.SUCCESS, {}, identity)\n"
+    )
+
+    def resources(word, **rest):
+        own = {"ServiceToken": arn("Function"), "Word": word}
+        return function(code=code, timeout=20) | {"Own": {"Type": "Custom::Own", "Properties": own}, **rest}
+
+    assert stack.create(resources("one")) == "CREATE_COMPLETE", stack.reasons()
+    bad = typed("SNS::Subscription", TopicArn=NOWHERE, Protocol="sqs", Endpoint="x")
+    assert stack.update(resources("two", Bad={**bad, "DependsOn": "Own"})) == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack.physical("Own") == "one"
+    deleted = [e["PhysicalResourceId"] for e in stack.events() if e["ResourceStatus"] == "DELETE_COMPLETE"]
+    assert "two" in deleted
+    assert "one" not in deleted
+    assert stack.update(resources("three")) == "UPDATE_COMPLETE", stack.reasons()
+    assert stack.physical("Own") == "three"

@@ -232,6 +232,9 @@ class Deployment:
         except ResourceFailure as failure:
             self._fail(fresh, "UPDATE_FAILED", str(failure))
         self._take(fresh, kind, request)
+        if kind.leaves_old and fresh.physical_id != old.physical_id:
+            self.made.append(fresh)
+            self.leftovers.append(old)
         self.stack.tell(fresh, "UPDATE_COMPLETE")
 
     @staticmethod

@@ -35,6 +35,7 @@ MODULES: Final = (
     "state_machines",
     "rest_apis",
     "rest_methods",
+    "rest_access",
     "http_apis",
     "user_pools",
     "graphql_apis",

@@ -26,18 +26,16 @@ class CustomResource(Kind):
 
     type = "AWS::CloudFormation::CustomResource"
     create_only = frozenset({"ServiceToken"})
+    leaves_old = True
 
     def create(self, request: Request) -> None:
         """RequestType Create."""
         self._take(request, self._ask(request, "Create", {}))
 
     def update(self, request: Request) -> None:
-        """RequestType Update; another physical id is a replacement, and the old one is deleted."""
-        old = request.physical_id
-        extra = {"PhysicalResourceId": old, "OldResourceProperties": _write(request.previous)}
+        """RequestType Update; another physical id is a replacement, whose old one goes at cleanup."""
+        extra = {"PhysicalResourceId": request.physical_id, "OldResourceProperties": _write(request.previous)}
         self._take(request, self._ask(request, "Update", extra))
-        if request.physical_id != old:
-            self._ask(request, "Delete", {"PhysicalResourceId": old}, request.previous)
 
     def delete(self, request: Request) -> None:
         """RequestType Delete."""
@@ -51,9 +49,8 @@ class CustomResource(Kind):
         request.attributes = {}
         request.settle(str(identity), **(answer.get("Data") or {}))
 
-    def _ask(
-        self, request: Request, kind: str, extra: dict[str, Any], properties: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    @staticmethod
+    def _ask(request: Request, kind: str, extra: dict[str, Any]) -> dict[str, Any]:
         bucket, key = _open_box(request), str(uuid.uuid4())
         token = request.properties["ServiceToken"]
         event = {
@@ -64,7 +61,7 @@ class CustomResource(Kind):
             "RequestId": str(uuid.uuid4()),
             "ResourceType": request.type,
             "LogicalResourceId": request.logical_id,
-            "ResourceProperties": _write(properties or request.properties),
+            "ResourceProperties": _write(request.properties),
             **extra,
         }
         _invoke(request, token, event)

@@ -134,8 +134,8 @@ class CallFailure(ResourceFailure):
             # Not an answer of the service: the local cloud has no such call, or fails in it.
             fault = "is not available" if status in {404, 501} else "failed"
             self.code, self.message = "", f"{operation} of {service} {fault} in the local cloud"
-        details = f"Service: {service}, Status Code: {status}, Error Code: {self.code}, Type: {kind}"
-        super().__init__(f"{self.message} ({details})")
+        facts = f"Service: {service}, Status Code: {status}, Error Code: {self.code}, Type: {kind}"
+        super().__init__(f"{self.message} ({facts})")
 
     @property
     def gone(self) -> bool:
@@ -151,6 +151,8 @@ class Kind:
     naming: ClassVar[Naming | None] = None
     # The shape of the type's Tags property: "list" of pairs, "map", or "" where stack tags are not passed on.
     tagging: ClassVar[str] = ""
+    # Whether an update that answers with another physical id leaves the old resource to be deleted.
+    leaves_old: ClassVar[bool] = False
 
     def create(self, request: Request) -> None:
         """Make the resource and settle the request."""
