@@ -37,6 +37,7 @@ def test_releases_of_a_service_newest_first(world: World) -> None:
     lines = world.call("status", "orders").output.splitlines()
     assert lines[0].split() == ["release", "commit", "branch", "outcome", "stage", "opened", "took", "reason"]
     assert lines[1].startswith("bbbbbbbbbbbb-1")
+    assert lines[1].endswith("opened for commit bbbbbbbbbbbb on main")
     assert lines[2].split()[:5] == ["aaaaaaaaaaaa-1", "aaaaaaaaaaaa", "main", "promoted", "production"]
     assert len(world.call("status", "orders", "--limit", "1").output.splitlines()) == 2
 

@@ -13,10 +13,10 @@ from tidegate.cli.targets import on_pipeline
 from tidegate.domain.identity import SHORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tidegate.cli.pipeline import Pipeline
-    from tidegate.domain.ledger import Release
+    from tidegate.domain.ledger import Entry, Release
 
 COLUMNS = ("release", "commit", "branch", "outcome", "stage", "opened", "took", "reason")
 
@@ -49,14 +49,14 @@ def show_releases(
     pipeline: Pipeline, releases: Iterable[Release], *, with_service: bool, as_json: bool
 ) -> None:
     """One line for each release."""
-    standing = [(one, last_stage(pipeline.ledger.entries(one.ref.service, one.ref.id))) for one in releases]
+    standing = [(one, pipeline.ledger.entries(one.ref.service, one.ref.id)) for one in releases]
     if as_json:
-        show_json([dump(release, stage) for release, stage in standing])
+        show_json([dump(release, entries) for release, entries in standing])
     elif not standing:
         click.echo("nothing has been released yet")
     else:
         columns = ("service", *COLUMNS) if with_service else COLUMNS
-        rows = (_row(release, stage, with_service=with_service) for release, stage in standing)
+        rows = (_row(release, entries, with_service=with_service) for release, entries in standing)
         show_table(columns, rows)
 
 
@@ -65,20 +65,28 @@ def show_release(pipeline: Pipeline, release: Release, *, as_json: bool) -> None
     entries = pipeline.ledger.entries(release.ref.service, release.ref.id)
     if as_json:
         decisions = [entry.model_dump(mode="json") for entry in entries]
-        show_json({**dump(release, last_stage(entries)), "entries": decisions})
+        show_json({**dump(release, entries), "entries": decisions})
         return
     show_outcome(release)
     rows = ((clock(entry.at), entry.step, entry.stage, Text(entry.what)) for entry in entries)
     show_table(("time", "step", "stage", "what"), rows)
 
 
-def dump(release: Release, stage: str) -> dict[str, Any]:
-    """A release for programs; its stage is the last that it came to."""
-    plain = release.model_dump(mode="json")
-    return {"service": release.ref.service, "release": release.ref.id, **plain, "stage": stage}
+def dump(release: Release, entries: Sequence[Entry]) -> dict[str, Any]:
+    """A release for programs: with the stage that it came to, and what it did last."""
+    plain, last = release.model_dump(mode="json"), entries[-1].what if entries else ""
+    return {
+        "service": release.ref.service,
+        "release": release.ref.id,
+        **plain,
+        "stage": last_stage(entries),
+        "last": last,
+    }
 
 
-def _row(release: Release, stage: str, *, with_service: bool) -> tuple[str | Text, ...]:
+def _row(release: Release, entries: Sequence[Entry], *, with_service: bool) -> tuple[str | Text, ...]:
+    """A running release has no reason yet; what it did last stands there instead."""
+    reason = release.reason or (entries[-1].what if entries else "-")
     head = (release.ref.service,) if with_service else ()
     return (
         *head,
@@ -86,8 +94,8 @@ def _row(release: Release, stage: str, *, with_service: bool) -> tuple[str | Tex
         release.commit.id[:SHORT],
         release.commit.branch,
         badge(release.outcome),
-        stage or "-",
+        last_stage(entries) or "-",
         moment(release.ref.opened_at),
         took(release),
-        Text(release.reason or "-"),
+        Text(reason),
     )
