@@ -150,8 +150,8 @@ def _check_filter(field: str, wanted: Any) -> Iterator[str]:  # noqa: ANN401
     elif name == "exists" and not isinstance(argument, bool):
         yield f"'{field}': exists match pattern must be either true or false"
     elif name == "numeric":
-        signs = argument[::2] if isinstance(argument, list) else []
-        if not signs or len(argument) % 2 or any(sign not in ORDER for sign in signs):
+        parts = argument if isinstance(argument, list) else []
+        if not parts or len(parts) % 2 or any(sign not in ORDER for sign in parts[::2]):
             yield f"'{field}': invalid numeric match {argument}"
     elif name == "anything-but" and isinstance(argument, dict):
         yield from _check_filter(field, argument)
