@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner, Result
+from moto.server import ThreadedMotoServer
 
 from tidegate.cli.local_state import LocalState, read_state
 from tidegate.cli.main import VERBS, main
@@ -154,3 +155,22 @@ def test_every_verb_has_its_help(name: str) -> None:
     assert done.exit_code == 0
     assert done.output.startswith(f"Usage: main {name}")
     assert call(name, "--no-such-option").exit_code == 2
+
+
+def test_running_local_cloud_is_worked_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIDEGATE_LOCAL_STATE", str(tmp_path / "cloud.json"))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        state = LocalState(
+            endpoint_url=f"http://{host}:{port}", account="123456789012", region="us-east-1", pid=os.getpid()
+        )
+        state.write()
+        stacks = state.session.client("cloudformation", endpoint_url=state.endpoint_url)
+        stacks.create_stack(StackName="tidegate", TemplateBody=json.dumps(STACK))
+        done = call("status", "--local")
+        assert done.exit_code == 1
+        assert done.stderr.startswith("error: a part of the pipeline is missing (Query: ")
+    finally:
+        server.stop()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import machine
 from tidegate.cli.failures import Failed
-from tidegate.cli.following import await_release, follow
+from tidegate.cli.following import await_release, find_end, follow
 from tidegate.domain.ledger import Outcome
 
 if TYPE_CHECKING:
@@ -77,3 +77,21 @@ def test_release_that_waits_for_its_turn_is_awaited(world: World) -> None:
 def test_release_that_never_starts_is_not_awaited_for_ever(world: World) -> None:
     with pytest.raises(Failed, match=r"no release aaaa-1 of orders has started after 0 s: is its branch"):
         await_release(world.pipeline, "orders", "aaaa-1", lambda _: None, poll=0.01, start_seconds=0)
+
+
+def test_rollback_that_holds_the_claim_is_waited_for(world: World) -> None:
+    release = world.release("a" * 40)
+    world.run("tidegate-release", FAILS, f"orders-{release.ref.id}")
+    holder = world.run("tidegate-rollback", WAITS, "alarm-1")
+    claim = world.pipeline.ledger.read_claim("orders")
+    assert claim is not None
+    taken = claim.model_copy(update={"epoch": 2, "holder": holder})
+    assert world.pipeline.ledger.write_claim(taken, over=claim)
+    assert find_end(world.pipeline, release.ref) == ""
+
+
+def test_release_that_ended_before_it_was_opened_is_told(world: World) -> None:
+    refused = machine({"Rejected": {"Type": "Fail", "Error": "Rejected", "Cause": "NeedsOperator"}})
+    world.run("tidegate-release", refused, "orders-aaaaaaaaaaaa-1")
+    with pytest.raises(Failed, match="the execution of orders aaaaaaaaaaaa-1 ended as FAILED before"):
+        await_release(world.pipeline, "orders", "aaaaaaaaaaaa-1", lambda _: None, poll=0.05)
