@@ -76,7 +76,7 @@ def test_what_goes_around_the_canary_is_said(repository: Repository) -> None:
     done = call("check", str(repository.folder))
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0] == "repository: template.yaml, 1 functions"
-    assert "Outputs.Arn goes around the canary: " in done.stdout
+    assert "notice: Outputs.Arn names Hello" in done.stdout
     found = json.loads(call("check", str(repository.folder), "--json").stdout)
     assert [(one["logical_id"], one["kind"]) for one in found["notices"]] == [("Outputs.Arn", "around")]
 
@@ -130,3 +130,13 @@ def test_folder_without_git_is_checked_as_well(tmp_path: Path) -> None:
     (tmp_path / "service" / "template.yaml").write_text(TEMPLATE.replace("CodeUri: src", "CodeUri: ."))
     (tmp_path / "service" / "app.py").write_text(APP)
     assert call("check", str(tmp_path / "service")).exit_code == 0
+
+
+def test_folder_may_have_any_name_where_the_service_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "42"
+    folder.mkdir()
+    (folder / "template.yaml").write_text(TEMPLATE.replace("CodeUri: src", "CodeUri: ."))
+    (folder / "app.py").write_text(APP)
+    assert "no service can be named after '42'" in call("check", str(folder)).stderr
+    (folder / "tidegate.yaml").write_text("service: orders\n")
+    assert call("check", str(folder)).exit_code == 0

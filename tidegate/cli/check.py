@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +12,7 @@ from tidegate.cli.outcomes import Exit
 from tidegate.cli.screens import show_json, show_table
 
 if TYPE_CHECKING:
-    from tidegate.cli.checking import Findings, Notice
-
-KINDS: Final = {
-    "at_once": "takes effect at once",
-    "around": "goes around the canary",
-    "replaced": "is replaced by Tidegate",
-}
+    from tidegate.cli.checking import Findings
 
 
 @click.command()
@@ -54,13 +48,9 @@ def show_findings(findings: Findings) -> None:
         click.echo(f"tests: {findings.tests or 'none'}")
     for note in findings.notes:
         click.echo(f"note: {note}")
-    for text in dict.fromkeys(map(_say, findings.notices)):
-        click.echo(text)
+    for text in dict.fromkeys(notice.text for notice in findings.notices):
+        click.echo(f"notice: {text}")
     for problem in findings.problems:
         click.echo(f"error: {problem}", err=True)
     if not findings.problems:
         click.echo(f"{findings.service} can be released")
-
-
-def _say(notice: Notice) -> str:
-    return f"{notice.logical_id} {KINDS[notice.kind]}: {notice.text}"

@@ -86,23 +86,23 @@ class NoDocuments(Documents):
 def check_repository(repository: Path, commit: str | None = None) -> Findings:
     """Check a commit, or the folder as it stands where `commit` is None."""
     if commit is None:
-        return check_source(WorkingTree(repository), name_service(repository), UNCOMMITTED)
+        return check_source(WorkingTree(repository), repository, UNCOMMITTED)
     commit_id = resolve_commit(repository, commit)
     with TemporaryDirectory(prefix="tidegate-") as name:
         bundle = Path(name) / "commit.bundle"
         bundle.write_bytes(make_bundle(repository, commit_id))
         with check_out(bundle, commit_id) as checkout:
-            return check_source(checkout, name_service(repository), commit_id)
+            return check_source(checkout, repository, commit_id)
 
 
-def check_source(checkout: Checkout, name: str, commit_id: str) -> Findings:
+def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findings:
     """Read the source as CheckOutSource does, then its handlers, then the template of each stage."""
     try:
-        service = open_project(checkout, Override()).config.service or name
+        service = open_project(checkout, Override()).config.service or name_service(repository)
         commit = Commit(service=service, id=commit_id, branch="main")
         snapshot = take_snapshot(checkout, commit, NoDocuments(), Override())
     except TidegateError as error:
-        return Findings(service=name, problems=(str(error),))
+        return Findings(service=repository.resolve().name, problems=(str(error),))
     problems = [*check_handlers(checkout, snapshot)]
     stages = tuple(snapshot.config.stages) or (STAGE,)
     notices: list[Notice] = []
