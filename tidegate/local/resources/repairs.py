@@ -6,9 +6,11 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from moto.iam.access_control import PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.iam.policy_validation import BaseIAMPolicyValidator
+from moto.s3.models import FakeBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,15 @@ def install(cloud: LocalCloud) -> None:
     for name in NAMING:
         cloud.patch(IAMBackend, name, _know_managed(getattr(IAMBackend, name)))
     cloud.patch(BaseIAMPolicyValidator, "_validate_version", _check_version)
+    cloud.patch(FakeBucket, "get_permission", _decide_nothing)
+
+
+def _decide_nothing(_bucket: FakeBucket, _action: str, _resource: str) -> PermissionResult:
+    """Bucket policies are stored and not enforced: moto would read every Deny without its Condition.
+
+    A policy that demands TLS, say, would refuse all, since the local cloud speaks plain HTTP on loopback.
+    """
+    return PermissionResult.NEUTRAL
 
 
 @functools.cache
