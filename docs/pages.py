@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from docs import configuration, pictures
+from docs import configuration, modules, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,4 +14,5 @@ REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 PAGES: Final[Mapping[Path, Callable[[], str]]] = {
     REFERENCE / "statemachines.md": pictures.write_page,
     REFERENCE / "configuration.md": configuration.write_page,
+    REFERENCE / "local-cloud-modules.md": modules.write_page,
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MACHINES: Final = Path(__file__).resolve().parent.parent / "statemachines"
-WIDTH: Final = 46
+WIDTH: Final = 30
 FEW: Final = 2  # a Retry of more errors than this is the one for faults of the platform
 SHAPES: Final = {
     "Task": ("[", "]"),
@@ -35,8 +35,8 @@ STYLES: Final = (
     "classDef wait fill:#f3f0fa,stroke:#7a65b0,color:#2a1f4a",
     "classDef succeed fill:#e3f6e6,stroke:#2e7d32,color:#0f3312",
     "classDef fail fill:#fdeaea,stroke:#c62828,color:#4a0f0f",
-    "classDef frame fill:#fafafa,stroke:#bbbbbb,color:#777777,stroke-dasharray:4 4",
 )
+FRAME: Final = "fill:#fafafa,stroke:#bbbbbb,stroke-dasharray:4 4"
 INTRODUCTION: Final = """\
 # The state machines
 
@@ -98,7 +98,7 @@ def _draw_frame(machine: Machine, index: int, names: list[str]) -> Iterator[str]
     yield f'  subgraph frame{index}[" "]'
     yield from _draw_states(machine, names, "    ")
     yield "  end"
-    yield f"  class frame{index} frame"
+    yield f"  style frame{index} {FRAME}"
 
 
 def _draw_states(machine: Machine, names: list[str], indent: str) -> Iterator[str]:
