@@ -19,9 +19,9 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_duration(value: object) -> object:
     """Seconds of `90s`, `5m`, `2h`, `1d`, or of a plain number; anything else is refused."""
-    if isinstance(value, bool) or not isinstance(value, str):
+    if not isinstance(value, (bool, str)):
         return value
-    match = re.fullmatch(r"(\d+)([smhd])", value.strip())
+    match = re.fullmatch(r"(\d+)([smhd])", str(value).strip())
     if match is None:
         message = f"{value!r} is no duration; write it as 90s, 5m, 2h or 1d"
         raise ValueError(message)

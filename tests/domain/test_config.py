@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tidegate.domain.config import Approval, OnInsufficientEvidence, ServiceConfig, StageConfig
+
+
+def test_a_service_without_a_file_is_released_by_defaults() -> None:
+    config = ServiceConfig()
+    production, staging = (
+        config.stage("production", production=True),
+        config.stage("staging", production=False),
+    )
+    assert (production.steps, production.bake) == ((10, 50), 600)
+    assert (staging.steps, staging.bake) == ((), 0)
+    assert production.approval is Approval.NONE
+    assert production.on_insufficient_evidence is OnInsufficientEvidence.ROLLBACK
+    assert config.failure_mark == '{ $.level = "ERROR" }'
+
+
+def test_what_is_given_comes_before_the_defaults() -> None:
+    config = ServiceConfig.model_validate(
+        {"stages": {"production": {"steps": [], "bake": 0, "approval": "required", "interval": "2m"}}}
+    )
+    production = config.stage("production", production=True)
+    assert (production.steps, production.bake, production.interval) == ((), 0, 120)
+    assert production.approval is Approval.REQUIRED
+
+
+@given(st.integers(0, 10_000), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]))
+def test_durations_are_seconds(number: int, unit: tuple[str, int]) -> None:
+    letter, seconds = unit
+    assert StageConfig.model_validate({"interval": f" {number}{letter} "}).interval == number * seconds
+    assert StageConfig.model_validate({"interval": number}).interval == number
+
+
+@pytest.mark.parametrize("value", ["5", "5 m", "m", "-5s", "1.5h", "5w", "", True, -1, 1.5, [5], None])
+def test_what_is_no_duration_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        StageConfig.model_validate({"interval": value})
+
+
+@given(st.lists(st.integers(1, 99), max_size=6))
+def test_steps_rise(steps: list[int]) -> None:
+    if steps == sorted(set(steps)):
+        assert StageConfig.model_validate({"steps": steps}).steps == tuple(steps)
+    else:
+        with pytest.raises(ValidationError, match="steps must rise"):
+            StageConfig.model_validate({"steps": steps})
+
+
+@pytest.mark.parametrize(
+    "given_config",
+    [
+        {"stages": {"production": {"steps": [0]}}},
+        {"stages": {"production": {"steps": [100]}}},
+        {"stages": {"production": {"minimum_invocations": 0}}},
+        {"stages": {"production": {"alarms": {"error_rate": 0}}}},
+        {"stages": {"production": {"alarms": {"error_rate": 101}}}},
+        {"stages": {"production": {"alarms": {"throttles": 0}}}},
+        {"stages": {"production": {"approval": "maybe"}}},
+        {"stages": {"Production!": {}}},
+        {"stages": {"production": {"step": [10]}}},
+        {"service": "Orders"},
+        {"tests": {"timeout": "1h"}},
+        {"tests": {"command": ""}},
+        {"unknown": 1},
+    ],
+)
+def test_mistakes_are_refused(given_config: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ServiceConfig.model_validate(given_config)
