@@ -1,4 +1,4 @@
-"""The list of the local cloud's modules, made from their docstrings: docs/reference/local-cloud-modules.md."""
+"""The list of the local cloud's modules, from their docstrings: docs/reference/local-cloud-modules.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LOCAL: Final = Path(__file__).resolve().parent.parent / "tidegate" / "local"
 INTRODUCTION: Final = """\
 # The modules of the local cloud
 
-Generated from the docstrings under `tidegate/local` by `python -m docs`; a test holds it. What the local cloud
-is for and what it is not stands in [the guide](../guide/local-cloud.md).
+Generated from the docstrings under `tidegate/local` by `python -m docs`; a test holds it. What the local
+cloud is for and what it is not stands in [the guide](../guide/local-cloud.md).
 """
 
 
