@@ -48,44 +48,53 @@ class StageTools:
         self._session_name = session_name
 
     @cached_property
-    def _session(self) -> boto3.Session:
+    def _credentials(self) -> dict[str, str]:
         answer = boto3.client("sts", config=CLIENT_CONFIG).assume_role(
             RoleArn=self.target.deploy_role, RoleSessionName=self._session_name[:64]
         )
         credentials = answer["Credentials"]
-        return boto3.Session(
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            region_name=self.target.region,
+        return {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+
+    def _client(self, service: str, config: Config = CLIENT_CONFIG) -> Any:  # noqa: ANN401
+        """A client under the deploy role; of the process's own session, since a new one reads all models."""
+        return boto3.client(  # type: ignore[call-overload]
+            service, region_name=self.target.region, config=config, **self._credentials
         )
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         """CloudFormation of the stage."""
-        return self._session.client("cloudformation", config=CLIENT_CONFIG)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @cached_property
     def functions(self) -> LambdaClient:
         """Lambda of the stage; a smoke test may run as long as a function may."""
-        return self._session.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905)))
+        client: LambdaClient = self._client("lambda", CLIENT_CONFIG.merge(Config(read_timeout=905)))
+        return client
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """CloudWatch of the stage."""
-        return self._session.client("cloudwatch", config=CLIENT_CONFIG)
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """CloudWatch Logs of the stage."""
-        return self._session.client("logs", config=CLIENT_CONFIG)
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
 
     @cached_property
     def documents(self) -> Documents:
         """The stage's artifact bucket."""
         from tidegate.adapters.documents import Documents
 
-        return Documents(self._session.client("s3", config=CLIENT_CONFIG), self.target.bucket)
+        return Documents(self._client("s3"), self.target.bucket)
 
 
 class Tools:
