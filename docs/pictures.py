@@ -80,7 +80,7 @@ def draw(machine: Machine) -> Iterator[str]:
     for index, (lanes, names) in enumerate(frames.items()):
         yield from _draw_frame(machine, index, names) if lanes else _draw_states(machine, names, "  ")
     for edge in edges(machine):
-        label = f'|"{html.escape(edge.label, quote=False)}"|' if edge.label else ""
+        label = f'|"{quote(edge.label)}"|' if edge.label else ""
         yield f"  {edge.source} -->{label} {edge.target}"
     for index, lanes in enumerate(frames):
         yield from _draw_lanes(index, lanes)
@@ -113,9 +113,14 @@ def _draw_states(machine: Machine, names: list[str], indent: str) -> Iterator[st
 
 def _draw_state(name: str, state: Mapping[str, Any]) -> str:
     left, right = SHAPES[state["Type"]]
-    lines = textwrap.wrap(html.escape(state.get("Comment", ""), quote=False), WIDTH)
+    lines = map(quote, textwrap.wrap(state.get("Comment", ""), WIDTH))
     text = "<br/>".join([f"<b>{name}</b>", *lines])
     return f'{name}{left}"{text}"{right}:::{state["Type"].lower()}'
+
+
+def quote(text: str) -> str:
+    """Text as it may stand within quotes in Mermaid; an apostrophe's entity would be read as Mermaid's own."""
+    return html.escape(text, quote=False).replace('"', "&quot;")
 
 
 def _draw_lanes(index: int, lanes: Lanes) -> Iterator[str]:
