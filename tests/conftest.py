@@ -1,15 +1,22 @@
-"""Fixtures that tests of every layer share: git repositories made of literal files."""
+"""Fixtures that tests of every layer share: git repositories made of literal files, and one local cloud.
+
+Two clouds in one process would break each other, so there is one per session; tests keep apart by names.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.scene import Scene
+from tidegate.local.cloud import LocalCloud
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 IDENTITY = ("-c", "user.name=A Developer", "-c", "user.email=developer@example.com")
@@ -56,3 +63,19 @@ def repository(tmp_path: Path) -> Repository:
 @pytest.fixture
 def sha256_repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "sha256", "sha256")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), pace=0.02) as running:
+        yield running
+
+
+@pytest.fixture
+def unique() -> str:
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def scene(cloud: LocalCloud, unique: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(cloud, unique, monkeypatch)

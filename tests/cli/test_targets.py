@@ -42,7 +42,9 @@ def gone() -> int:
 @pytest.mark.usefixtures("aws")
 def test_names_come_from_the_stack_then_from_the_infrastructure() -> None:
     session = boto3.Session(region_name="eu-west-1")
-    session.client("cloudformation").create_stack(StackName="tidegate", TemplateBody=json.dumps(STACK))
+    stacks = session.client("cloudformation")
+    stacks.create_stack(StackName="tidegate", TemplateBody=json.dumps(STACK))
+    stacks.get_waiter("stack_create_complete").wait(StackName="tidegate", WaiterConfig={"Delay": 1})
     found = Pipeline.find(session).resources
     assert found == Resources(
         account="123456789012",
