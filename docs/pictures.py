@@ -119,7 +119,7 @@ def _draw_state(name: str, state: Mapping[str, Any]) -> str:
 
 
 def quote(text: str) -> str:
-    """Text as it may stand within quotes in Mermaid; an apostrophe's entity would be read as Mermaid's own."""
+    """Text as it may stand within quotes in Mermaid, which would read an apostrophe's entity as its own."""
     return html.escape(text, quote=False).replace('"', "&quot;")
 
 
