@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from docs import configuration, modules, pictures
+from docs import configuration, errors, modules, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,5 +14,6 @@ REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 PAGES: Final[Mapping[Path, Callable[[], str]]] = {
     REFERENCE / "statemachines.md": pictures.write_page,
     REFERENCE / "configuration.md": configuration.write_page,
+    REFERENCE / "errors.md": errors.write_page,
     REFERENCE / "local-cloud-modules.md": modules.write_page,
 }
