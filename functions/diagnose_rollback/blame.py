@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate.adapters.plans import find_plan, find_rollout, read_snapshot
 from tidegate.adapters.samples import read_samples
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judge import SUSPICION, measure_evidence
+from tidegate.domain.judge import SUSPICION, Sample, measure_evidence
 from tidegate.domain.rollouts import ALL, Shift, window
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def find_blame(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Blame:
     """Who is to blame for an alarm.
 
     At 100 % there is no stable traffic left to compare with: the new version is all that there is, and going
-    back is the safe side. Throttles are the function's, not a version's: below 100 % they only hold.
+    back is the safe side, unless the stable version did no better before. Throttles are the function's, not a version's: below 100 % they only hold.
     """
     plan = find_plan(tools.documents, ref)
     rollout = find_rollout(tools.documents, ref, trigger.stage)
@@ -39,7 +39,9 @@ def find_blame(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Blame:
         return Blame(shift=None)
     bake = (plan.stage(trigger.stage).config.bake or 0) * tools.settings.pace
     if shift.weight == ALL:
-        return Blame(shift=shift, bake=bake, guilty=True, reason=f"after the promotion: {trigger.reason}")
+        sick = find_sickness(trigger, ref, plan.stage(trigger.stage).config.alarms.error_rate, tools)
+        reason = sick or f"after the promotion: {trigger.reason}"
+        return Blame(shift=shift, bake=bake, guilty=not sick, reason=reason)
     if trigger.signal == "throttles":
         return Blame(shift=shift, bake=bake, reason="throttles are shared by both versions")
     guilty, reason = _compare(trigger, ref, rollout, shift, tools)
@@ -53,6 +55,20 @@ def find_shift(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Shift | No
     if not shifts:
         return None
     return Shift(step=len(shifts) - 1, weight=shifts[-1].evidence["weight"], at=shifts[-1].at)
+
+
+def find_sickness(trigger: AlarmFired, ref: ReleaseRef, limit: float, tools: Tools) -> str:
+    """What the judge last saw of a stable version that failed as much as the alarm forbids; empty otherwise."""
+    if trigger.signal != "errors":
+        return ""
+    entries = tools.ledger.entries(ref.service, ref.id)
+    verdicts = [e for e in entries if e.step == "JudgeCanary" and e.stage == trigger.stage]
+    samples = [Sample.model_validate(item) for item in verdicts[-1].evidence["evidence"]] if verdicts else []
+    for sample in samples:
+        stable = sample.stable
+        if sample.function == trigger.function and stable.failed * 100 >= limit * stable.requests > 0:
+            return f"the stable version {stable.text} before the promotion: no better"
+    return ""
 
 
 def _compare(

@@ -7,7 +7,7 @@ from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.domain.errors import CanaryFailed, InsufficientEvidence
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.judge import Status
-from tidegate.domain.rollouts import SHORTEST_LOOK, Move, NextMove, Rollout, Shift, move_on, pace
+from tidegate.domain.rollouts import Move, NextMove, Rollout, Shift, move_on, pace
 from tidegate.task import Tools, task
 
 
@@ -30,7 +30,7 @@ def handle(request: Request, tools: Tools) -> NextMove:
     if verdict is not None and verdict.status is Status.ROLLBACK:
         tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
         raise CanaryFailed(verdict.reason)
-    move = move_on(config, shift, verdict, now, shortest=SHORTEST_LOOK * tools.settings.pace)
+    move = move_on(config, shift, verdict, now, tools.settings.metric_period)
     if move is None:
         message = (
             f"{verdict.reason if verdict else ''}; the longest hold of {config.longest_hold:g} s has passed"

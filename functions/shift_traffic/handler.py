@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.adapters.aliases import AliasWriter
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.rollouts import ALL, Rollout, Shift, pace, point
+from tidegate.domain.rollouts import ALL, Rollout, Shift, first_look, pace, point
 from tidegate.task import Tools, task
 
 
@@ -40,9 +40,9 @@ def handle(request: Request, tools: Tools) -> Response:
         writer.point(function, point(function, weight))
     message = f"{release.service}: release {release.id} in {stage}: {what}"
     tools.bus.publish("Traffic Shifted", release, message, stage=stage, weight=weight)
-    observe = (config.bake or 0) if weight == ALL else config.interval
     shift = Shift(step=request.step, weight=weight, at=tools.now())
-    return Response(shift=shift, wait_seconds=max(1, round(observe)))
+    first = first_look(config, shift.at, tools.settings.metric_period)
+    return Response(shift=shift, wait_seconds=max(1, round(config.bake or 0)) if weight == ALL else first)
 
 
 handler = task(Request, handle)

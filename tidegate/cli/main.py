@@ -32,6 +32,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = {
+    "demo": Verb("tidegate.cli.demo", "demo", "Release the example service in a local cloud."),
     "init": Verb("tidegate.cli.init", "init", "Write a commented tidegate.yaml for a repository."),
     "check": Verb("tidegate.cli.check", "check", "Validate configuration and template, without AWS."),
     "push": Verb("tidegate.cli.push", "push", "Push a commit, which starts its release."),

@@ -107,7 +107,8 @@ def _render_stage(plan: StagePlan) -> list[str]:
 
 def _monitors(alarms: AlarmConfig) -> str:
     p99 = f", p99 from {alarms.p99} s on" if alarms.p99 is not None else ""
-    return f"the judge; alarms on an error rate from {alarms.error_rate:g} % on, {alarms.throttles} throttles{p99}"
+    rate = f"an error rate from {alarms.error_rate:g} % on"
+    return f"the judge; alarms on {rate}, {alarms.throttles} throttles{p99}"
 
 
 def _count(changes: tuple[ChangedResource, ...]) -> str:
@@ -134,7 +135,8 @@ def _short(artifact: str | None) -> str:
 
 def _render_changes(changes: tuple[ChangedResource, ...]) -> list[str]:
     rows = [
-        f"| {change.action}{' (replaced)' if change.replacement else ''} | {change.logical_id} | {change.type} | "
+        f"| {change.action}{' (replaced)' if change.replacement else ''} | {change.logical_id} "
+        f"| {change.type} | "
         f"{', '.join(change.properties)} |"
         for change in changes[:SHOWN]
     ]

@@ -18,12 +18,11 @@ from tidegate.domain.identity import Frozen
 from tidegate.domain.judge import Status, Verdict
 
 ALL: Final = 100
-SHORTEST_LOOK: Final = 10  # seconds between two looks of the judge
-LONGEST_LOOK: Final = 900
+LONGEST_LOOK: Final = 900  # seconds between two looks of the judge
 
 
 class RollingFunction(Frozen):
-    """A function that moves from its stable to its canary version; `name` and `alias` as Lambda knows them."""
+    """A function that moves from its stable to its canary version; named as Lambda knows it."""
 
     logical_id: str
     name: str
@@ -115,13 +114,13 @@ def move_on(
     shift: Shift,
     verdict: Verdict | None,
     now: datetime,
-    *,
-    shortest: float = SHORTEST_LOOK,
+    period: int,
 ) -> NextMove | None:
     """What to do after a look; None where the longest hold has passed without enough evidence.
 
     `verdict` is None at 100 %: there is no stable traffic to compare with, so the bake is left to the alarms.
-    `shortest` is the least number of seconds between two looks. A verdict to roll back is not this function's: it never asks for a move.
+    `period` is that of the metrics: a look before the next period is over would see nothing new. A verdict
+    to roll back is not this function's: it never asks for a move.
     """
     held = (now - shift.at).total_seconds()
     if verdict is None:
@@ -133,7 +132,7 @@ def move_on(
         weight = follow(config, shift.weight)
         return NextMove(next=Move.SHIFT, weight=weight, reason=verdict.reason)
     if held < config.longest_hold:
-        wait = min(max(config.interval / 4, shortest), LONGEST_LOOK)
+        wait = min(max(config.interval / 4, period), LONGEST_LOOK)
         return NextMove(next=Move.HOLD, wait_seconds=math.ceil(wait), reason=verdict.reason)
     if config.on_insufficient_evidence is OnInsufficientEvidence.PROMOTE and not is_suspicious(verdict):
         reason = f"advanced without enough evidence, as configured: {verdict.reason}"
@@ -156,6 +155,12 @@ def window(shift: Shift, now: datetime, period: int) -> tuple[datetime, datetime
     end = math.floor(now.timestamp() / period) * period - period
     zone = now.tzinfo
     return datetime.fromtimestamp(start, zone), datetime.fromtimestamp(max(start, end), zone)
+
+
+def first_look(config: StageConfig, at: datetime, period: int) -> int:
+    """Seconds from a shift to its first look: the interval, but not before a whole period can be read."""
+    readable = math.ceil(at.timestamp() / period) * period + 2 * period - at.timestamp()
+    return math.ceil(max(config.interval, readable))
 
 
 def pace(config: StageConfig, factor: float) -> StageConfig:

@@ -36,6 +36,7 @@ EXTENSIONS: Final = (
     "tidegate.local.machines",
     "tidegate.local.events",
     "tidegate.local.alarms",
+    "tidegate.local.log_patterns",
     "tidegate.local.stacks",
     "tidegate.local.resources",
 )
