@@ -118,8 +118,7 @@ def find_change_set(client: CloudFormationClient, stack: str, name: str) -> Chan
         try:
             page = client.describe_change_set(StackName=stack, ChangeSetName=name, **token)
         except ClientError as error:
-            missing = error.response["Error"]["Code"] in {"ChangeSetNotFound", "ChangeSetNotFoundException"}
-            if missing or "does not exist" in error.response["Error"]["Message"]:
+            if _is_missing(error):
                 return None
             raise
         changes += [_change(item["ResourceChange"]) for item in page.get("Changes", [])]
@@ -131,6 +130,11 @@ def find_change_set(client: CloudFormationClient, stack: str, name: str) -> Chan
                 changes=tuple(changes),
             )
         token = {"NextToken": page["NextToken"]}
+
+
+def _is_missing(error: ClientError) -> bool:
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    return code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or "does not exist" in message
 
 
 def _change(change: Mapping[str, Any]) -> ChangedResource:
@@ -227,7 +231,11 @@ def delete_guards(client: CloudFormationClient, service: str, stage: str, functi
 
 def delete_change_set(client: CloudFormationClient, stack: str, name: str) -> None:
     """Delete a change set; a missing one is no error."""
-    client.delete_change_set(StackName=stack, ChangeSetName=name)
+    try:
+        client.delete_change_set(StackName=stack, ChangeSetName=name)
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
 
 
 def explain_failure(client: CloudFormationClient, stack: str) -> str:
