@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 COMMIT_ID = "0123456789abcdef0123456789abcdef01234567"
 RELEASE_ID = "0123456789ab-1"
 MACHINES = f"arn:aws:states:{REGION}:{ACCOUNT_ID}"
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Place:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src
+      Handler: index.handler
+      Runtime: python3.12
+"""
 CODE = "def handler(event, context):\n    return {number}\n"
 
 
@@ -238,6 +248,31 @@ class Scene:
             FunctionVersion=version,
             RoutingConfig={"AdditionalVersionWeights": routing},
         )
+
+    # A whole service.
+
+    def sam(self, number: int, **changes: Any) -> Snapshot:
+        """The snapshot of a service with one function whose code gives `number`, its artifact built."""
+        artifact = f"{number:064x}"
+        body = zipped(index=CODE.replace("{number}", str(number)))
+        self.tools.documents.write_bytes(f"artifacts/{artifact}.zip", body)
+        function = {
+            "logical_id": "Place",
+            "code_uri": "src",
+            "handler": "index.handler",
+            "runtime": "python3.12",
+            "declared_runtime": "python3.12",
+            "architecture": "x86_64",
+            "artifact": artifact,
+        }
+        return self.snapshot(**{"template_text": TEMPLATE, "functions": (function,)} | changes)
+
+    def next_release(self, commit_id: str = "f" * 40) -> None:
+        """The next release is open and holds the claim."""
+        release_id = f"{commit_id[:12]}-1"
+        self.commit = Commit(service=self.service, id=commit_id, branch="main")
+        self.ref = self.make_ref(epoch=self.ref.epoch + 1, release_id=release_id)
+        self.open()
 
     # What was told.
 

@@ -37,13 +37,19 @@ def take_turn(release: Release, tools: Tools) -> Standing | None:
     if opened_by != ref.execution:
         return Standing(status="duplicate", reason=f"{ref.id} was released by {opened_by}")
     newest = find_newest(ref, tools)
-    if newest.opened_at <= ref.opened_at:
+    if newest.opened_at <= ref.opened_at or _holds_claim(ref, tools):
         return None
     tools.ledger.open_release(release)
     reason = f"superseded by the newer release {newest.id}"
     tools.ledger.close_release(ref, Outcome.SUPERSEDED, reason, tools.now())
     tools.record(ref, "OpenRelease", reason, key="superseded")
     return Standing(status="refused", error="Superseded", reason=reason)
+
+
+def _holds_claim(ref: ReleaseRef, tools: Tools) -> bool:
+    """Whether an earlier run of this task took the claim: then the release is under way, not waiting."""
+    claim = tools.ledger.read_claim(ref.service)
+    return claim is not None and claim.holder == ref.execution and claim.state is ClaimState.HELD
 
 
 def find_newest(ref: ReleaseRef, tools: Tools) -> ReleaseRef:

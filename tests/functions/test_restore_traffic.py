@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.restore_traffic.handler import Request, Response, handle
+from tidegate.domain.errors import ClaimLost, RestoreFailed
+from tidegate.domain.ledger import Failure
+from tidegate.domain.rollouts import RollingFunction, point
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
+
+FAILURE = Failure(state="JudgeCanary", error="CanaryFailed", cause="Place: canary failed 9 of 9 requests")
+
+
+@pytest.fixture
+def functions(scene: Scene) -> list[RollingFunction]:
+    scene.open()
+    found = [scene.function(name) for name in ("Place", "Ship", "Bill")]
+    scene.rollout(scene.staging, found[2])
+    scene.rollout(scene.production, *found[:2])
+    scene.move(found[0], "1", v2=0.5)
+    scene.move(found[1], "2")
+    scene.move(found[2], "2")
+    return found
+
+
+def restore(scene: Scene) -> Response:
+    return handle(Request(release=scene.ref, failure=FAILURE), scene.tools)
+
+
+def test_every_alias_of_every_stage_is_put_back(scene: Scene, functions: list[RollingFunction]) -> None:
+    assert restore(scene).restored == 3
+    assert [scene.pointing(function) for function in functions] == [point(f, 0) for f in functions]
+    assert restore(scene).restored == 0
+    (told,) = scene.told()
+    assert told == f"restored 3 aliases; {FAILURE.reason}"
+
+
+def test_an_alias_that_was_never_shifted_is_fenced_too(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    """A late write of the release must fail on it: its revision has changed."""
+    scene.move(functions[0], "1")
+    before = scene.lambdas.get_alias(FunctionName=functions[0].name, Name="live")["RevisionId"]
+    restore(scene)
+    assert scene.lambdas.get_alias(FunctionName=functions[0].name, Name="live")["RevisionId"] != before
+
+
+def test_one_that_cannot_be_put_back_does_not_keep_the_others(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    scene.lambdas.delete_alias(FunctionName=functions[0].name, Name="live")
+    with pytest.raises(RestoreFailed, match=f"{functions[0].name}:live"):
+        restore(scene)
+    assert scene.pointing(functions[1]) == point(functions[1], 0)
+
+
+def test_a_foreign_version_does_not_stop_a_rollback(scene: Scene, functions: list[RollingFunction]) -> None:
+    scene.move(functions[0], "$LATEST")
+    assert restore(scene).restored == 3
+    assert scene.pointing(functions[0]) == point(functions[0], 0)
+
+
+def test_a_later_rollback_is_left_alone(scene: Scene, functions: list[RollingFunction]) -> None:
+    scene.lose()
+    with pytest.raises(ClaimLost):
+        restore(scene)
+    assert scene.pointing(functions[1]) == point(functions[1], 100)
+
+
+def test_what_failed_before_any_rollout_has_nothing_to_restore(scene: Scene) -> None:
+    scene.open()
+    assert restore(scene).restored == 0
+    assert scene.told() == [FAILURE.reason]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.shift_traffic.handler import Request, Response, handle
+from tidegate.domain.errors import ClaimLost, ForeignChange
+from tidegate.domain.rollouts import RollingFunction, point
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
+
+
+@pytest.fixture
+def functions(scene: Scene) -> list[RollingFunction]:
+    scene.open()
+    found = [scene.function(name) for name in ("Place", "Ship")]
+    scene.plan(scene.stage_plan(scene.production, *(scene.function_plan(function) for function in found)))
+    scene.rollout(scene.production, *found)
+    return found
+
+
+def shift(scene: Scene, weight: int, step: int = 0) -> Response:
+    request = Request(release=scene.ref, stage=scene.production, weight=weight, step=step)
+    return handle(request, scene.tools)
+
+
+def test_all_functions_get_their_weight_together(scene: Scene, functions: list[RollingFunction]) -> None:
+    for step, weight in enumerate((10, 50, 100)):
+        response = shift(scene, weight, step)
+        assert [scene.pointing(function) for function in functions] == [point(f, weight) for f in functions]
+        assert (response.shift.weight, response.shift.step) == (weight, step)
+        assert response.wait_seconds >= (12 if weight == 100 else 1)
+    assert scene.told() == [
+        "shifting 10 % to the new version of Place, Ship",
+        "shifting 50 % to the new version of Place, Ship",
+        "promoting Place, Ship",
+    ]
+
+
+def test_a_shift_is_told_in_words(scene: Scene, functions: list[RollingFunction]) -> None:
+    scene.listen()
+    shift(scene, 10)
+    event = scene.heard()
+    assert (event["detail-type"], event["detail"]["weight"]) == ("Traffic Shifted", 10)
+    assert functions[0].logical_id in event["detail"]["message"]
+
+
+def test_the_same_shift_twice_is_one(scene: Scene, functions: list[RollingFunction]) -> None:
+    shift(scene, 10)
+    revision = scene.lambdas.get_alias(FunctionName=functions[0].name, Name="live")["RevisionId"]
+    shift(scene, 10)
+    assert scene.lambdas.get_alias(FunctionName=functions[0].name, Name="live")["RevisionId"] == revision
+    assert len(scene.told()) == 1
+
+
+def test_the_decision_is_known_before_the_first_write(scene: Scene, functions: list[RollingFunction]) -> None:
+    """Whatever happens to the writes: a rollback finds that traffic may have moved."""
+    scene.move(functions[1], "$LATEST")
+    with pytest.raises(ForeignChange):
+        shift(scene, 10)
+    assert scene.pointing(functions[0]) == point(functions[0], 10)
+    assert len(scene.told()) == 1
+
+
+def test_without_the_claim_nothing_moves(scene: Scene, functions: list[RollingFunction]) -> None:
+    scene.lose()
+    with pytest.raises(ClaimLost):
+        shift(scene, 10)
+    assert [scene.pointing(function) for function in functions] == [point(f, 0) for f in functions]
