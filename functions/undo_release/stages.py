@@ -40,9 +40,16 @@ def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     if previous is None:
         _forget_change(plan, state, tools)
         return True
-    if not previous.existed or state.status == "UPDATE_ROLLBACK_COMPLETE":
-        return True
-    return _bring_back(ref, plan, previous, tools)
+    begun = tools.documents.find(_mark_key(ref, plan), UndoMark)
+    if begun is not None:
+        return advance(stage.cloudformation, plan.stack_name, begun.change_set)
+    # Where the release's own update failed and was rolled back, there is nothing to bring back.
+    untouched = not previous.existed or state.status == "UPDATE_ROLLBACK_COMPLETE"
+    return untouched or _bring_back(ref, plan, previous, tools)
+
+
+def _mark_key(ref: ReleaseRef, plan: StagePlan) -> str:
+    return f"{stage_prefix(ref, plan.stage)}undo.json"
 
 
 def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
@@ -57,16 +64,14 @@ def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:
     """Ask for the change set back to the previous template, then drive it to its end.
 
-    The mark says that it is being executed: from then on a missing change set is one that has ended.
+    The mark says that it is being executed: from then on a missing change set is one that has ended, and a
+    stack that was rolled back is one whose undoing failed.
     """
     stage = tools.stage(plan.stage)
     client, name = stage.cloudformation, f"tidegate-undo-{ref.id}"
-    prefix = stage_prefix(ref, plan.stage)
-    if tools.documents.find(f"{prefix}undo.json", UndoMark) is not None:
-        return advance(client, plan.stack_name, name)
     found = find_change_set(client, plan.stack_name, name)
     if found is None:
-        key = f"{prefix}previous-template.json"
+        key = f"{stage_prefix(ref, plan.stage)}previous-template.json"
         stage.documents.write_bytes(key, previous.template.encode(), "application/json")
         create_change_set(
             client,
@@ -86,5 +91,5 @@ def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools
     if found.status == "FAILED":
         message = f"CloudFormation cannot compute the way back of {plan.stack_name}: {found.reason}"
         raise ChangeSetFailed(message)
-    tools.documents.write(f"{prefix}undo.json", UndoMark(change_set=name))
+    tools.documents.write(_mark_key(ref, plan), UndoMark(change_set=name))
     return advance(client, plan.stack_name, name)
