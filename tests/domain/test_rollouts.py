@@ -16,6 +16,7 @@ from tidegate.domain.rollouts import (
     RollingFunction,
     Shift,
     count_looks,
+    first_look,
     first_weight,
     follow,
     is_foreign,
@@ -79,41 +80,50 @@ def test_weights_rise_through_all_steps_to_the_promotion(given_steps: tuple[int,
 
 
 def test_an_advance_shifts_to_the_next_weight() -> None:
-    move = move_on(CONFIG, shift(10, 60), verdict(Status.ADVANCE, "fine"), NOW)
+    move = move_on(CONFIG, shift(10, 60), verdict(Status.ADVANCE, "fine"), NOW, 60)
     assert (move.next, move.weight, move.reason) == (Move.SHIFT, 50, "fine")  # type: ignore[union-attr]
-    move = move_on(CONFIG, shift(50, 60), verdict(Status.ADVANCE, "fine"), NOW)
+    move = move_on(CONFIG, shift(50, 60), verdict(Status.ADVANCE, "fine"), NOW, 60)
     assert (move.next, move.weight) == (Move.SHIFT, ALL)  # type: ignore[union-attr]
 
 
 def test_all_traffic_bakes_and_then_leaves() -> None:
-    baking = move_on(CONFIG, shift(ALL, 590.5), None, NOW)
+    baking = move_on(CONFIG, shift(ALL, 590.5), None, NOW, 60)
     assert (baking.next, baking.wait_seconds) == (Move.HOLD, 10)  # type: ignore[union-attr]
-    done = move_on(CONFIG, shift(ALL, 600), None, NOW)
+    done = move_on(CONFIG, shift(ALL, 600), None, NOW, 60)
     assert done.next is Move.LEAVE  # type: ignore[union-attr]
-    assert move_on(StageConfig(bake=0), shift(ALL, 0), None, NOW).next is Move.LEAVE  # type: ignore[union-attr]
+    assert move_on(StageConfig(bake=0), shift(ALL, 0), None, NOW, 60).next is Move.LEAVE  # type: ignore[union-attr]
 
 
-@given(st.integers(0, 100_000), st.floats(0, 3599), st.floats(0.01, 10))
-def test_a_hold_is_looked_at_again_soon_but_not_too_soon(interval: int, held: float, shortest: float) -> None:
+@given(st.integers(0, 100_000), st.floats(0, 3599), st.integers(1, 300))
+def test_a_hold_is_looked_at_again_soon_but_not_too_soon(interval: int, held: float, period: int) -> None:
     config = CONFIG.model_copy(update={"interval": interval})
-    move = move_on(config, shift(10, held), verdict(Status.HOLD), NOW, shortest=shortest)
+    move = move_on(config, shift(10, held), verdict(Status.HOLD), NOW, period)
     assert move is not None
     assert move.next is Move.HOLD
-    assert max(1, shortest) <= move.wait_seconds <= LONGEST_LOOK
+    assert period <= move.wait_seconds <= LONGEST_LOOK
     assert isinstance(move.wait_seconds, int)
 
 
 def test_after_the_longest_hold_silence_is_no_promotion() -> None:
-    assert move_on(CONFIG, shift(10, 3600), verdict(Status.HOLD), NOW) is None
+    assert move_on(CONFIG, shift(10, 3600), verdict(Status.HOLD), NOW, 60) is None
 
 
 def test_silence_promotes_where_the_service_says_so() -> None:
     config = CONFIG.model_copy(update={"on_insufficient_evidence": OnInsufficientEvidence.PROMOTE})
-    move = move_on(config, shift(10, 3600), verdict(Status.HOLD), NOW)
+    move = move_on(config, shift(10, 3600), verdict(Status.HOLD), NOW, 60)
     assert (move.next, move.weight) == (Move.SHIFT, 50)  # type: ignore[union-attr]
     assert "as configured" in move.reason  # type: ignore[union-attr]
     for reason in ("suspicion: F: canary failed", "throttled: F"):
-        assert move_on(config, shift(10, 3600), verdict(Status.HOLD, reason), NOW) is None
+        assert move_on(config, shift(10, 3600), verdict(Status.HOLD, reason), NOW, 60) is None
+
+
+@given(st.floats(0, 1000), st.integers(0, 600), st.sampled_from([1, 2, 60]))
+def test_the_first_look_sees_a_whole_period(at: float, interval: int, period: int) -> None:
+    begun = Shift(step=0, weight=10, at=NOW + timedelta(seconds=at))
+    wait = first_look(CONFIG.model_copy(update={"interval": interval}), begun.at, period)
+    start, end = window(begun, begun.at + timedelta(seconds=wait), period)
+    assert interval <= wait <= max(interval, 3 * period) + 1
+    assert start < end
 
 
 @given(st.floats(0, 100_000), st.floats(0, 5000), st.sampled_from([1, 2, 60, 300]))
