@@ -77,5 +77,7 @@ def unique() -> str:
 
 
 @pytest.fixture
-def scene(cloud: LocalCloud, unique: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    return Scene(cloud, unique, monkeypatch)
+def scene(cloud: LocalCloud, unique: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    found = Scene(cloud, unique, monkeypatch)
+    yield found
+    found.stop()

@@ -91,6 +91,7 @@ class Scene:
         self.ref = self.make_ref()
         self.commit = Commit(service=self.service, id=COMMIT_ID, branch="main")
         self._queue = ""
+        self._running: list[str] = []
         self._make_resources()
 
     def _make_resources(self) -> None:
@@ -138,6 +139,26 @@ class Scene:
         ).model_copy(update=changes)
         assert self.tools.ledger.write_claim(claim, over=self.tools.ledger.read_claim(self.service))
         return claim
+
+    def run(self, name: str) -> str:
+        """An execution that runs until `stop`; gives its ARN."""
+        machines = self.cloud.client("stepfunctions")
+        arn = f"{MACHINES}:stateMachine:{self.unique}-{name}"
+        wait = {"Type": "Wait", "Seconds": 900_000, "End": True}
+        machines.create_state_machine(
+            name=f"{self.unique}-{name}",
+            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
+            roleArn=self.tools.settings.stages[0].deploy_role,
+        )
+        execution: str = machines.start_execution(stateMachineArn=arn, name=name)["executionArn"]
+        self._running.append(execution)
+        return execution
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        for execution in self._running:
+            self.cloud.client("stepfunctions").stop_execution(executionArn=execution)
+        self._running.clear()
 
     def lose(self) -> None:
         """A rollback takes the claim."""

@@ -32,6 +32,12 @@ def free(scene: Scene, response: Response) -> None:
     scene.tools.ledger.free_claim(response.release)
 
 
+@pytest.fixture(autouse=True)
+def running(scene: Scene) -> None:
+    """The release's execution runs: whoever waits looks at that."""
+    scene.ref = scene.make_ref(execution=scene.run("release"))
+
+
 def test_a_release_is_opened_claimed_and_told(scene: Scene) -> None:
     scene.listen()
     response = handle(request(scene), scene.tools)

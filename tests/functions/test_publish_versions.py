@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.publish_versions.handler import Request, Response, handle
+from functions.publish_versions.versions import publish_version
+from tidegate.adapters.plans import find_rollout
+from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
+    from tidegate.domain.rollouts import RollingFunction
+
+NEW = "def handler(event, context):\n    return 'new'\n"
+
+
+@pytest.fixture
+def function(scene: Scene) -> RollingFunction:
+    scene.open()
+    found = scene.function(versions=1)
+    scene.plan(scene.stage_plan(scene.production, scene.function_plan(found)))
+    return found
+
+
+def publish(scene: Scene) -> Response:
+    return handle(Request(release=scene.ref, stage=scene.production), scene.tools)
+
+
+def test_what_the_stack_left_is_published_once(scene: Scene, function: RollingFunction) -> None:
+    scene.change(function.name, NEW)
+    responses = [publish(scene) for _ in range(2)]
+    assert responses == [Response(rolling=1, first_weight=10)] * 2
+    rollout = find_rollout(scene.tools.documents, scene.ref, scene.production)
+    assert rollout is not None
+    assert rollout.functions == (function,)
+    assert len(scene.told()) == 1
+    versions = scene.lambdas.list_versions_by_function(FunctionName=function.name)["Versions"]
+    assert [item["Version"] for item in versions] == ["$LATEST", "1", "2"]
+
+
+def test_a_run_that_died_before_it_wrote_the_rollout_publishes_the_same(
+    scene: Scene, function: RollingFunction
+) -> None:
+    scene.change(function.name, NEW)
+    plan = scene.function_plan(function)
+    assert publish_version(scene.lambdas, plan, scene.ref) == publish_version(scene.lambdas, plan, scene.ref)
+
+
+def test_configuration_alone_is_a_version_too(scene: Scene, function: RollingFunction) -> None:
+    scene.lambdas.update_function_configuration(
+        FunctionName=function.name, Environment={"Variables": {"MODE": "new"}}
+    )
+    assert publish(scene).rolling == 1
+
+
+def test_where_nothing_changed_nothing_shifts(scene: Scene, function: RollingFunction) -> None:
+    assert publish(scene).rolling == 0
+    assert scene.told() == ["published new versions: none, nothing to shift"]
+    assert scene.pointing(function).version == "1"
+
+
+def test_somebody_elses_rollout_is_not_joined(scene: Scene, function: RollingFunction) -> None:
+    scene.change(function.name, NEW)
+    scene.lambdas.publish_version(FunctionName=function.name)
+    scene.move(function, "1", v2=0.5)
+    with pytest.raises(ForeignChange, match="splits its traffic already"):
+        publish(scene)
+    scene.lambdas.delete_alias(FunctionName=function.name, Name="live")
+    with pytest.raises(ForeignChange, match="is gone; repair it"):
+        publish(scene)
+
+
+class Slow:
+    """Lambda that is not done yet, or never will be."""
+
+    def __init__(self, client: Any, qualifier: str, **changes: str) -> None:
+        self.client, self.qualifier, self.changes = client, qualifier, changes
+        self.get_alias, self.publish_version = client.get_alias, client.publish_version
+
+    def get_function_configuration(self, **arguments: Any) -> Any:
+        answer = self.client.get_function_configuration(**arguments)
+        return answer | (self.changes if arguments["Qualifier"] == self.qualifier else {})
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "changes", "error", "said"),
+    [
+        ("$LATEST", {"LastUpdateStatus": "InProgress"}, VersionsPending, "is still being updated"),
+        ("2", {"State": "Pending"}, VersionsPending, "version 2 of .* is not active yet"),
+        (
+            "2",
+            {"State": "Failed", "StateReason": "no subnet"},
+            SmokeFailed,
+            "version 2 of .* is Failed: no subnet",
+        ),
+    ],
+)
+def test_a_version_is_awaited(
+    scene: Scene,
+    function: RollingFunction,
+    qualifier: str,
+    changes: dict[str, str],
+    error: type[Exception],
+    said: str,
+) -> None:
+    scene.change(function.name, NEW)
+    client: Any = Slow(scene.lambdas, qualifier, **changes)
+    with pytest.raises(error, match=said):
+        publish_version(client, scene.function_plan(function), scene.ref)
