@@ -140,13 +140,14 @@ class Scene:
         assert self.tools.ledger.write_claim(claim, over=self.tools.ledger.read_claim(self.service))
         return claim
 
-    def run(self, name: str) -> str:
-        """An execution that runs until `stop`; gives its ARN."""
+    def run(self, name: str, machine: str = "") -> str:
+        """An execution that runs until `stop`; gives its ARN. A machine of one's own, if none is named."""
         machines = self.cloud.client("stepfunctions")
-        arn = f"{MACHINES}:stateMachine:{self.unique}-{name}"
+        machine = machine or f"{self.unique}-{name}"
+        arn = f"{MACHINES}:stateMachine:{machine}"
         wait = {"Type": "Wait", "Seconds": 900_000, "End": True}
         machines.create_state_machine(
-            name=f"{self.unique}-{name}",
+            name=machine,
             definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
             roleArn=self.tools.settings.stages[0].deploy_role,
         )
@@ -156,8 +157,11 @@ class Scene:
 
     def stop(self) -> None:
         """Stop what runs."""
+        machines = self.cloud.client("stepfunctions")
         for execution in self._running:
-            self.cloud.client("stepfunctions").stop_execution(executionArn=execution)
+            machines.stop_execution(executionArn=execution)
+            arn = execution.rpartition(":")[0].replace(":execution:", ":stateMachine:")
+            machines.delete_state_machine(stateMachineArn=arn)
         self._running.clear()
 
     def lose(self) -> None:

@@ -1,0 +1,206 @@
+"""Which triggers take a release back, and that taking the claim stops everybody else."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.diagnose_rollback.handler import Request, Response, handle
+from functions.diagnose_rollback.takeover import take_over
+from tests.scene import eventually
+from tidegate.adapters.samples import read_samples
+from tidegate.domain.errors import ClaimLost
+from tidegate.domain.ledger import ClaimState, Outcome
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
+    from tidegate.domain.rollouts import RollingFunction
+
+ROLLBACK = "arn:aws:states:us-east-1:123456789012:execution:tidegate-rollback:r2"
+CODE = """
+def handler(event, context):
+    if {number} == 2 or event.get("both"):
+        raise ValueError("no luck")
+"""
+
+
+def alarm(scene: Scene, signal: str = "errors") -> dict[str, Any]:
+    name = f"tidegate/{scene.service}/{scene.production}/Place/{signal}"
+    detail = {"alarmName": name, "state": {"value": "ALARM", "reason": "Threshold Crossed"}}
+    return {"id": "e1", "detail-type": "CloudWatch Alarm State Change", "detail": detail}
+
+
+def ended(scene: Scene, status: str = "ABORTED", execution: str = "") -> dict[str, Any]:
+    text = json.dumps({"commit": {"service": scene.service}})
+    detail = {"executionArn": execution or scene.ref.execution, "status": status, "input": text}
+    return {"detail-type": "Step Functions Execution Status Change", "detail": detail}
+
+
+def asked(scene: Scene) -> dict[str, Any]:
+    return {"detail-type": "Rollback Requested", "detail": {"service": scene.service, "reason": "it smells"}}
+
+
+def diagnose(scene: Scene, event: dict[str, Any], execution: str = ROLLBACK) -> Response:
+    return handle(Request(event=event, execution=execution), scene.tools)
+
+
+def prepare(scene: Scene, weight: int, seconds_ago: float = 30) -> RollingFunction:
+    """A release in its production stage, shifted a while ago."""
+    scene.open()
+    scene.snapshot()
+    function = scene.function(code=CODE)
+    scene.plan(scene.stage_plan(scene.production, scene.function_plan(function)))
+    scene.rollout(scene.production, function)
+    at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    now, scene.tools.now = scene.tools.now, lambda: at  # type: ignore[method-assign]
+    scene.tools.record(
+        scene.ref, "ShiftTraffic", "shifting", stage=scene.production, evidence={"weight": weight}
+    )
+    scene.tools.now = now  # type: ignore[method-assign]
+    return function
+
+
+def close(scene: Scene, outcome: Outcome, seconds_ago: float = 0) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    scene.tools.ledger.close_release(scene.ref, outcome, "done", at)
+    scene.tools.ledger.free_claim(scene.ref)
+
+
+def assert_taken(scene: Scene, response: Response, error: str) -> None:
+    assert response.action == "restore"
+    assert response.release == scene.ref.model_copy(update={"epoch": 2})
+    assert response.failure is not None
+    assert response.failure.error == error
+    claim = scene.tools.ledger.check_epoch(response.release)
+    assert (claim.holder, claim.state) == (ROLLBACK, ClaimState.HELD)
+    with pytest.raises(ClaimLost):
+        scene.tools.ledger.check_epoch(scene.ref)
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_a_release_that_ended_without_repair_is_taken_back(scene: Scene, status: str) -> None:
+    scene.open()
+    response = diagnose(scene, ended(scene, status))
+    assert_taken(scene, response, f"Execution{status.title().replace('_', '')}")
+    assert "without repairing what it changed" in scene.told()[0]
+
+
+def test_a_release_that_repaired_itself_is_left_alone(scene: Scene) -> None:
+    scene.open()
+    close(scene, Outcome.ROLLED_BACK)
+    response = diagnose(scene, ended(scene, "FAILED"))
+    assert (response.action, response.release) == ("ignore", None)
+    scene.claim()
+    assert diagnose(scene, ended(scene, execution="arn:another")).action == "ignore"
+
+
+def test_a_retry_goes_on_with_what_it_has(scene: Scene) -> None:
+    scene.open()
+    first = diagnose(scene, ended(scene))
+    again = diagnose(scene, ended(scene))
+    assert (again.action, again.release) == ("restore", first.release)
+    assert len(scene.told()) == 1
+
+
+def test_an_operator_takes_back_what_runs_or_has_completed(scene: Scene) -> None:
+    scene.open()
+    assert_taken(scene, diagnose(scene, asked(scene)), "OperatorRequest")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.REJECTED])
+def test_an_operator_takes_back_a_completed_release_only(scene: Scene, outcome: Outcome) -> None:
+    scene.open()
+    close(scene, outcome)
+    response = diagnose(scene, asked(scene))
+    assert response.action == ("restore" if outcome is Outcome.PROMOTED else "ignore")
+
+
+def test_an_operator_goes_on_where_a_rollback_gave_up(scene: Scene) -> None:
+    scene.open()
+    scene.claim(state=ClaimState.OPERATOR, holder="arn:execution:tidegate-rollback:r1")
+    assert diagnose(scene, asked(scene)).action == "restore"
+
+
+def test_a_rollback_that_runs_is_not_disturbed(scene: Scene) -> None:
+    scene.open()
+    holder = scene.run("r1", machine="tidegate-rollback")
+    scene.claim(holder=holder)
+    response = diagnose(scene, asked(scene))
+    assert response.action == "ignore"
+    assert "is rolling" in response.reason
+    scene.cloud.client("stepfunctions").stop_execution(executionArn=holder)
+    assert diagnose(scene, asked(scene)).action == "restore"
+
+
+def test_what_was_never_released_and_what_is_unrelated_is_ignored(scene: Scene) -> None:
+    assert diagnose(scene, asked(scene)).reason == f"{scene.service} has never been released"
+    assert diagnose(scene, {"detail-type": "Other"}).action == "ignore"
+
+
+def test_after_the_promotion_an_alarm_takes_the_release_back(scene: Scene) -> None:
+    prepare(scene, 100)
+    response = diagnose(scene, alarm(scene))
+    assert_taken(scene, response, "AlarmFired")
+    assert response.reason == (
+        f"alarm errors of Place in {scene.production}: after the promotion: Threshold Crossed"
+    )
+
+
+@pytest.mark.parametrize(("seconds_ago", "action"), [(11, "restore"), (13, "ignore")])
+def test_a_completed_release_is_taken_back_within_its_bake_only(
+    scene: Scene, seconds_ago: float, action: str
+) -> None:
+    """600 s of bake are 12 s at this pace."""
+    prepare(scene, 100)
+    close(scene, Outcome.PROMOTED, seconds_ago)
+    assert diagnose(scene, alarm(scene)).action == action
+
+
+def test_an_alarm_after_a_rollback_or_before_any_shift_is_ignored(scene: Scene) -> None:
+    scene.open()
+    scene.plan()
+    assert "has had no shift" in diagnose(scene, alarm(scene)).reason
+    close(scene, Outcome.ROLLED_BACK)
+    assert "is rolled_back already" in diagnose(scene, alarm(scene)).reason
+
+
+def test_throttles_during_the_shift_only_hold(scene: Scene) -> None:
+    prepare(scene, 10)
+    response = diagnose(scene, alarm(scene, "throttles"))
+    assert response.action == "ignore"
+    assert "throttles are shared by both versions; no rollback" in response.reason
+    assert scene.told()[-1] == response.reason
+    scene.tools.ledger.check_epoch(scene.ref)
+
+
+@pytest.mark.parametrize(("both", "action"), [(False, "restore"), (True, "ignore")])
+def test_a_bad_version_is_told_from_a_downstream_that_hurts_both(
+    scene: Scene, both: bool, action: str
+) -> None:
+    function = prepare(scene, 50)
+    for version in ("1", "2"):
+        scene.move(function, version)
+        for _ in range(6):
+            body = json.dumps({"both": both})
+            scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=body)
+    clients = scene.cloud.client("cloudwatch"), scene.cloud.client("logs")
+
+    def arrived() -> bool:
+        span = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC) - timedelta(seconds=2)
+        (sample,) = read_samples(*clients, [function], span, 1, '{ $.level = "ERROR" }')
+        return sample.stable.requests == sample.canary.requests == 6
+
+    eventually(arrived)
+    found = diagnose(scene, alarm(scene))
+    assert found.action == action
+    assert ("both versions alike" if both else "the new version: canary failed 6 of 6") in found.reason
+
+
+def test_of_two_who_take_over_one_wins(scene: Scene) -> None:
+    claim = scene.open() and scene.tools.ledger.check_epoch(scene.ref)
+    take_over(claim, ROLLBACK, scene.tools)
+    with pytest.raises(ClaimLost, match="changed hands during the diagnosis"):
+        take_over(claim, "arn:other", scene.tools)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.restore_traffic.handler import Request as Restore
+from functions.restore_traffic.handler import handle as restore
+from functions.verify_recovery.handler import Request, Response, handle
+from functions.verify_recovery.signals import find_trouble
+from tests.scene import eventually
+from tidegate.domain.errors import ClaimLost
+from tidegate.domain.ledger import ClaimState, Failure, Outcome
+from tidegate.domain.recovery import LOOKS
+
+if TYPE_CHECKING:
+    from tests.scene import Scene
+    from tidegate.domain.rollouts import RollingFunction
+
+FAILURE = Failure(state="JudgeCanary", error="CanaryFailed", cause="Place: canary failed 9 of 9 requests")
+SICK = "def handler(event, context):\n    raise ValueError({number})\n"
+
+
+def prepare(scene: Scene, *, shifted: bool = True, **function: Any) -> RollingFunction:
+    scene.open()
+    scene.snapshot()
+    rolling = scene.function(**function)
+    scene.plan(scene.stage_plan(scene.production, scene.function_plan(rolling)))
+    scene.rollout(scene.production, rolling)
+    if shifted:
+        scene.tools.record(scene.ref, "ShiftTraffic", "shifting", stage=scene.production, key="0")
+    return rolling
+
+
+def verify(scene: Scene, looks: int = 0, *, undone: bool = True) -> Response:
+    request = Request(release=scene.ref, failure=FAILURE, undone=undone, looks=looks)
+    return handle(request, scene.tools)
+
+
+def claim_state(scene: Scene) -> ClaimState:
+    claim = scene.tools.ledger.read_claim(scene.service)
+    assert claim is not None
+    return claim.state
+
+
+def test_stacks_come_first(scene: Scene) -> None:
+    prepare(scene)
+    response = verify(scene, undone=False)
+    assert (response.status, response.looks, response.wait_seconds) == ("verifying", 0, 1)
+    assert claim_state(scene) is ClaimState.HELD
+
+
+@pytest.mark.parametrize(
+    ("shifted", "outcome", "event"),
+    [(True, Outcome.ROLLED_BACK, "Release Rolled Back"), (False, Outcome.REJECTED, "Release Rejected")],
+)
+def test_the_end_is_recorded_told_and_frees_the_claim(
+    scene: Scene, *, shifted: bool, outcome: Outcome, event: str
+) -> None:
+    prepare(scene, shifted=shifted)
+    scene.listen()
+    response = verify(scene)
+    assert response.status == outcome.value
+    release = scene.tools.ledger.release(scene.ref)
+    assert (release.outcome, release.reason) == (outcome, FAILURE.reason)
+    assert claim_state(scene) is ClaimState.FREE
+    heard = scene.heard()
+    assert heard["detail-type"] == event
+    assert FAILURE.reason in heard["detail"]["message"]
+
+
+def test_an_alias_that_is_still_split_is_trouble_until_an_operator_is_needed(scene: Scene) -> None:
+    function = prepare(scene)
+    scene.move(function, "1", v2=0.1)
+    first = verify(scene, LOOKS - 1)
+    assert (first.status, first.looks) == ("verifying", LOOKS)
+    assert "is not on version 1" in first.reason
+    scene.listen()
+    last = verify(scene, LOOKS)
+    assert last.status == "needs_operator"
+    assert "not recovered" in last.reason
+    assert claim_state(scene) is ClaimState.OPERATOR
+    assert scene.tools.ledger.release(scene.ref).outcome is Outcome.NEEDS_OPERATOR
+    assert scene.heard()["detail-type"] == "Operator Needed"
+
+
+def test_a_stable_version_that_fails_is_trouble(scene: Scene) -> None:
+    function = prepare(scene, code=SICK)
+    assert find_trouble(scene.ref, scene.tools) == ""
+    restore(Restore(release=scene.ref, failure=FAILURE), scene.tools)
+
+    def trouble() -> str:
+        scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=json.dumps({}))
+        return find_trouble(scene.ref, scene.tools)
+
+    found = eventually(trouble)
+    assert found.startswith(f"Place in {scene.production}: stable failed ")
+    assert found.endswith(" since the restore")
+    assert verify(scene).status == "verifying"
+
+
+def test_what_ended_before_its_plan_has_no_signals(scene: Scene) -> None:
+    scene.open()
+    response = verify(scene)
+    assert response.status == "rejected"
+    assert datetime.now(UTC) - scene.tools.ledger.entries(scene.service, scene.ref.id)[0].at < timedelta(
+        minutes=1
+    )
+
+
+def test_a_later_rollback_is_left_alone(scene: Scene) -> None:
+    prepare(scene)
+    scene.lose()
+    with pytest.raises(ClaimLost):
+        verify(scene)
+    assert scene.tools.ledger.release(scene.ref).outcome is Outcome.OPEN
