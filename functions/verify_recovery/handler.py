@@ -39,8 +39,9 @@ def handle(request: Request, tools: Tools) -> Response:
     if not request.undone:
         reason = "the stacks are being undone"
         return Response(status="verifying", looks=request.looks, wait_seconds=wait, reason=reason)
-    trouble = find_split(release, tools) or find_trouble(release, tools)
-    outcome = decide(trouble, request.looks, shifted=has_shifted(release, tools))
+    shifted = has_shifted(release, tools)
+    trouble = find_split(release, tools) or (find_trouble(release, tools) if shifted else "")
+    outcome = decide(trouble, request.looks, shifted=shifted)
     if outcome is None:
         return Response(status="verifying", looks=request.looks + 1, wait_seconds=wait, reason=trouble)
     reason = f"{request.failure.reason}{f'; not recovered: {trouble}' if trouble else ''}"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def find_trouble(ref: ReleaseRef, tools: Tools) -> str:
     """The first function whose stable version still fails more than its alarm allows; empty where none does.
 
-    No request after the restore is no trouble: there is nobody to fail.
+    No request after the restore is no trouble: there is nobody to fail. But as long as no whole period since
+    the restore can be read, nothing is known.
     """
     restored = _restored_at(ref, tools)
     plan = find_plan(tools.documents, ref)
@@ -26,6 +27,8 @@ def find_trouble(ref: ReleaseRef, tools: Tools) -> str:
         return ""
     period = tools.settings.metric_period
     span = window(Shift(step=0, weight=0, at=restored), tools.now(), period)
+    if span[0] >= span[1]:
+        return "no whole minute since the restore can be read yet"
     mark = read_snapshot(tools.documents, ref).config.failure_mark
     for stage in plan.stages:
         rollout = find_rollout(tools.documents, ref, stage.stage)

@@ -93,12 +93,27 @@ def test_a_stable_version_that_fails_is_trouble(scene: Scene) -> None:
 
     def trouble() -> str:
         scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=json.dumps({}))
-        return find_trouble(scene.ref, scene.tools)
+        said = find_trouble(scene.ref, scene.tools)
+        return said if "failed" in said else ""
 
     found = eventually(trouble)
     assert found.startswith(f"Place in {scene.production}: stable failed ")
     assert found.endswith(" since the restore")
     assert verify(scene).status == "verifying"
+
+
+@pytest.mark.parametrize("shifted", [True, False])
+def test_what_cannot_be_read_yet_is_no_recovery(scene: Scene, *, shifted: bool) -> None:
+    """The first look after the restore knows nothing. Where nothing shifted, nobody waits."""
+    prepare(scene, shifted=shifted)
+    restore(Restore(release=scene.ref, failure=FAILURE), scene.tools)
+    if not shifted:
+        assert verify(scene).status == "rejected"
+        return
+    first = verify(scene)
+    assert (first.status, first.looks) == ("verifying", 1)
+    assert first.reason == "no whole minute since the restore can be read yet"
+    eventually(lambda: verify(scene, 1).status == "rolled_back")
 
 
 def test_what_ended_before_its_plan_has_no_signals(scene: Scene) -> None:
