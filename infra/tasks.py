@@ -68,7 +68,7 @@ TASKS: Final = (
     ),
     Task(
         "OpenRelease",
-        rights=(RECORD, PUBLISH),
+        rights=(RECORD, PUBLISH, Right(("states:DescribeExecution",), (On.EXECUTIONS,))),
         variables=("EVENT_BUS", "LEDGER_TABLE", "PACE"),
     ),
     Task(

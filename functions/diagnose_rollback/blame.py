@@ -30,7 +30,8 @@ def find_blame(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Blame:
     """Who is to blame for an alarm.
 
     At 100 % there is no stable traffic left to compare with: the new version is all that there is, and going
-    back is the safe side, unless the stable version did no better before. Throttles are the function's, not a version's: below 100 % they only hold.
+    back is the safe side, unless the stable version did no better before. Throttles are the function's, not a
+    version's: below 100 % they only hold.
     """
     plan = find_plan(tools.documents, ref)
     rollout = find_rollout(tools.documents, ref, trigger.stage)
@@ -58,7 +59,7 @@ def find_shift(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Shift | No
 
 
 def find_sickness(trigger: AlarmFired, ref: ReleaseRef, limit: float, tools: Tools) -> str:
-    """What the judge last saw of a stable version that failed as much as the alarm forbids; empty otherwise."""
+    """That the stable version failed as much as the alarm forbids when last judged; empty otherwise."""
     if trigger.signal != "errors":
         return ""
     entries = tools.ledger.entries(ref.service, ref.id)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tidegate.adapters.plans import find_healthy, find_rollout, read_plan, read_snapshot, write_healthy
+from tidegate.adapters.plans import (
+    find_healthy,
+    find_rollout,
+    healthy_key,
+    read_plan,
+    read_snapshot,
+    write_healthy,
+)
 from tidegate.adapters.stacks import delete_guards
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import Healthy, Rollout
@@ -29,8 +36,11 @@ def handle(request: Request, tools: Tools) -> Response:
     documents, snapshot = tools.documents, read_snapshot(tools.documents, release)
     rollout = find_rollout(documents, release, stage) or Rollout(stage=stage, functions=())
     before = find_healthy(tools.ledger, documents, release.service, stage)
+    pointer = tools.ledger.document(release.service, healthy_key(stage))
+    again = before is not None and before.release_id == release.id
     healthy = Healthy(
         stage=stage,
+        previous=before.previous if before is not None and again else pointer,
         release_id=release.id,
         artifacts={function.logical_id: function.artifact for function in snapshot.functions},
         versions={

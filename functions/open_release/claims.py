@@ -71,7 +71,7 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
         reason = f"release {found.release.id} needs an operator first: tidegate rollback {ref.service}"
         return Standing(status="refused", error="NeedsOperator", reason=reason)
     if found is not None and found.state is ClaimState.HELD:
-        return _wait(tools, f"release {found.release.id} is under way")
+        return _look_at(found, tools)
     epoch = found.epoch + 1 if found else 1
     claim = Claim(
         service=ref.service,
@@ -83,6 +83,16 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
     if tools.ledger.write_claim(claim, over=found):
         return claim
     return _wait(tools, "another release was quicker")
+
+
+def _look_at(claim: Claim, tools: Tools) -> Standing:
+    """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
+    status = tools.machines.describe_execution(executionArn=claim.holder)["status"]
+    if status in {"RUNNING", "SUCCEEDED"} or claim.holder == claim.release.execution:
+        return _wait(tools, f"release {claim.release.id} is under way")
+    remedy = f"tidegate rollback {claim.service}"
+    reason = f"the rollback of {claim.release.id} ended as {status}; repair it: {remedy}"
+    return Standing(status="refused", error="NeedsOperator", reason=reason)
 
 
 def _wait(tools: Tools, reason: str) -> Standing:

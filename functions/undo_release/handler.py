@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions.undo_release.executions import stop_release
 from functions.undo_release.stages import undo_stage
-from tidegate.adapters.plans import find_plan
+from tidegate.adapters.plans import find_plan, forget_healthy
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
 from tidegate.task import Tools, task
@@ -32,6 +32,8 @@ def handle(request: Request, tools: Tools) -> Response:
     stages = reversed(plan.stages) if plan else ()
     undone = all(undo_stage(release, stage, tools) for stage in stages)
     if undone and plan:
+        for stage in plan.stages:
+            forget_healthy(tools.ledger, tools.documents, release, stage.stage)
         what = "undid the stacks: " + ", ".join(stage.stack_name for stage in reversed(plan.stages))
         tools.record(release, "UndoRelease", what, key=f"{release.epoch}")
     return Response(undone=undone)

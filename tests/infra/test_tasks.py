@@ -29,7 +29,7 @@ SURFACE: dict[str, set[str]] = {
     "Intake": {"sqs:SendMessage", "states:StartExecution"},
     "JudgeCanary": LEDGER | READ | {"events:PutEvents", "sts:AssumeRole"},
     "LeaveStage": LEDGER | KEEP | {"sts:AssumeRole"},
-    "OpenRelease": LEDGER | {"events:PutEvents"},
+    "OpenRelease": LEDGER | {"events:PutEvents", "states:DescribeExecution"},
     "PlanRelease": LEDGER | KEEP | {"sts:AssumeRole"},
     "ProvisionStage": LEDGER | KEEP | {"sts:AssumeRole"},
     "PublishVersions": LEDGER | KEEP | {"sts:AssumeRole"},

@@ -1,8 +1,8 @@
 """Lambda aliases and versions of one stage: read, publish, and the one way to write where an alias points.
 
 A write is fenced: the alias is read, the claim's epoch is checked by a consistent read, and UpdateAlias
-carries the revision that was read. The description names the epoch, so that even a write which changes nothing else
-changes the revision and fences off a writer that read before.
+carries the revision that was read. The description names the epoch, so that even a write which changes
+nothing else changes the revision and fences off a writer that read before.
 Source: AWS Lambda API Reference, UpdateAlias.
 """
 

@@ -56,6 +56,13 @@ def find_healthy(ledger: Ledger, documents: Documents, service: str, stage: str)
     return None if pointer is None else documents.read(pointer, Healthy)
 
 
+def forget_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str) -> None:
+    """Point back at the healthy state before this release, where the stage had been left already."""
+    found = find_healthy(ledger, documents, ref.service, stage)
+    if found is not None and found.release_id == ref.id and found.previous is not None:
+        ledger.put_document(ref.service, healthy_key(stage), found.previous)
+
+
 def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy: Healthy) -> None:
     """Record a stage's healthy state: the document first, then the pointer at it."""
     key = f"{stage_prefix(ref, healthy.stage)}healthy.json"

@@ -102,12 +102,13 @@ def _reaction(
     cloud: LocalCloud,
     mix: ModuleType,
 ) -> Callable[[Entry, Release], None]:
-    """What a person or the world does meanwhile: approves, or turns on the flag that a time bomb waits for."""
+    """What people do meanwhile: approve, or turn on the flag that a time bomb waits for."""
     from tidegate.cli.approvals import answer
     from tidegate.cli.playing import say
 
     def react(entry: Entry, release: Release) -> None:
-        if step.approval and entry.step == "AwaitApproval":
+        asked = entry.step == "AwaitApproval" and entry.what.startswith("waiting")
+        if step.approval and asked:
             answer(pipeline, SERVICE, release.ref.id, entry.stage, approve=True, comment="looks good")
         promoted = entry.step == "ShiftTraffic" and entry.evidence.get("weight") == 100  # noqa: PLR2004
         if step.flag_after_promotion and promoted and entry.stage == "production":

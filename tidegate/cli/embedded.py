@@ -24,11 +24,13 @@ PACE: Final = 1 / 60
 
 
 @contextmanager
-def embed(tell: Callable[[str], None], port: int = 0) -> Iterator[tuple[LocalCloud, Pipeline]]:
+def embed(
+    tell: Callable[[str], None], port: int = 0, branches: tuple[str, ...] = ("main",)
+) -> Iterator[tuple[LocalCloud, Pipeline]]:
     """A running local cloud with the pipeline deployed; it and its files are gone afterwards."""
     architecture = MACHINES.get(platform.machine(), "x86_64")
     tell("synthesizing the pipeline's own template")
-    assembly = synthesize(PACE, architecture)
+    assembly = synthesize(PACE, architecture, branches)
     home = Path(tempfile.mkdtemp(prefix="tidegate-"))
     cloud = LocalCloud(home)
     try:

@@ -33,6 +33,8 @@ class Verb(NamedTuple):
 
 VERBS: Final = {
     "demo": Verb("tidegate.cli.demo", "demo", "Release the example service in a local cloud."),
+    "run": Verb("tidegate.cli.run", "run", "Release a repository's commits in a local cloud."),
+    "local": Verb("tidegate.cli.local", "local", "Keep a local cloud running."),
     "init": Verb("tidegate.cli.init", "init", "Write a commented tidegate.yaml for a repository."),
     "check": Verb("tidegate.cli.check", "check", "Validate configuration and template, without AWS."),
     "push": Verb("tidegate.cli.push", "push", "Push a commit, which starts its release."),

@@ -163,8 +163,8 @@ class Releasing:
         if release.outcome is Outcome.PROMOTED:
             wanted |= self._canaries(release, after)
         return tuple(
-            f"{placed.target.function}:{placed.target.alias} in {placed.stage} points at {after.get(placed)}, "
-            f"not at {pointing}"
+            f"{placed.target.function}:{placed.target.alias} in {placed.stage} points at "
+            f"{after.get(placed)}, not at {pointing}"
             for placed, pointing in wanted.items()
             if after.get(placed) != pointing
         )

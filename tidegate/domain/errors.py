@@ -60,7 +60,7 @@ class SmokeFailed(TidegateError):
 
 
 class ApprovalRejected(TidegateError):
-    """A person said no, or nobody answered in time."""
+    """A person said no. Where nobody answers in time, the state's own States.Timeout leaves."""
 
 
 class CanaryFailed(TidegateError):

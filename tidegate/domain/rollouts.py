@@ -40,9 +40,13 @@ class Rollout(Frozen):
 
 
 class Healthy(Frozen):
-    """What a stage runs when it is left: each function's artifact, and the version of those that shifted."""
+    """What a stage runs when it is left: each function's artifact, and the version of those that shifted.
+
+    `previous` is the document of the healthy state before, which a rollback goes back to.
+    """
 
     stage: str
+    previous: str | None = None
     release_id: str
     artifacts: dict[str, str]
     versions: dict[str, str]

@@ -41,13 +41,14 @@ def make_layers() -> Path:
     return out
 
 
-def synthesize(pace: float, architecture: str) -> Path:
+def synthesize(pace: float, architecture: str, branches: tuple[str, ...] = ("main",)) -> Path:
     """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs."""
     layers = make_layers()
     overrides = {
         "account": ACCOUNT_ID,
         "region": REGION,
         "pace": pace,
+        "branches": list(branches),
         "runtime": f"python{HERE}",
         "architecture": architecture,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},

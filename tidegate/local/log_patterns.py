@@ -200,7 +200,7 @@ def _equals(found: Any, wanted: str) -> bool:  # noqa: ANN401
         return False
     if _is_number(found):
         try:
-            return float(wanted) == found
+            return bool(float(wanted) == found)
         except ValueError:
             return False
     text = json.dumps(found) if isinstance(found, bool) or found is None else str(found)

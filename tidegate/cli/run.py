@@ -1,0 +1,149 @@
+"""`tidegate run`: the commits of any local repository released in a local cloud, under made-up traffic.
+
+The traffic is the service's own sample events where there are some, and else an event of the kind that
+triggers each function. An error that both versions give alike says nothing against either.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from tidegate.cli.failures import Failed
+from tidegate.domain.ledger import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tidegate.cli.releasing import Released
+    from tidegate.cli.traffic import Request
+    from tidegate.domain.ledger import Entry, Release
+
+REPORT: Final = Path("build") / "tidegate" / "report.html"
+SERVER_ERROR: Final = 500
+
+
+@click.command()
+@click.argument("repository", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--commits", type=click.IntRange(1, 50), default=2, show_default=True, help="How many, to HEAD."
+)
+@click.option("--branch", help="Branch that the commits are released for; otherwise the one checked out.")
+@click.option("--service", help="The service; otherwise the name in tidegate.yaml, or the repository's.")
+@click.option(
+    "--events",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of events to send: <FunctionLogicalId>.json, or <FunctionLogicalId>/*.json.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(1, 200), default=30, show_default=True, help="Requests a second."
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=REPORT, help="The report.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def run(  # noqa: PLR0913 (click gives each option by name)
+    repository: Path,
+    commits: int,
+    branch: str | None,
+    service: str | None,
+    events: Path | None,
+    rate: float,
+    report: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Release the last commits of REPOSITORY (here by default), oldest first, in a local cloud.
+
+    The first of them brings both stages up, each later one is canaried. The exit code tells the last one's
+    outcome.
+    """
+    from tidegate.cli.embedded import embed
+    from tidegate.cli.outcomes import EXITS
+    from tidegate.cli.playing import finish, say
+    from tidegate.cli.releasing import Releasing
+    from tidegate.cli.repositories import find_branch, find_service
+    from tidegate.cli.screens import show_entry
+    from tidegate.cli.traffic import Traffic
+
+    started = time.monotonic()
+    chosen = list_commits(repository, commits)
+    name = service or find_service(repository, "HEAD")
+    line = branch or find_branch(repository)
+    with embed(say, branches=(line,)) as (cloud, pipeline):
+        mix = Mix(events)
+        with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
+            releasing = Releasing(cloud, pipeline, traffic, show_entry)
+            released: list[Released] = []
+            for commit, title in chosen:
+                say(f"commit {commit[:12]} {title!r}")
+                mix.learn(repository, commit)
+                released.append(
+                    releasing.release(repository, commit, line, name, title=title, react=mix.react)
+                )
+        seconds = time.monotonic() - started
+    good = finish(f"{name}, released commit by commit", released, report, seconds, as_json=as_json)
+    outcome = released[-1].report.release.outcome
+    if not good:
+        raise Failed("an alias is not on the right version")
+    if outcome is not Outcome.PROMOTED:
+        raise Failed(released[-1].report.release.reason or outcome.value, EXITS[outcome])
+
+
+def list_commits(repository: Path, count: int) -> list[tuple[str, str]]:
+    """The last commits of HEAD's first-parent line, oldest first: (id, title)."""
+    command = ["git", "-C", str(repository), "log", "--first-parent", f"-{count}", "--format=%H %s"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise Failed(f"{repository} has no commit to release: {done.stderr.strip()}")
+    lines = [line.partition(" ") for line in done.stdout.splitlines()]
+    return [(commit, title) for commit, _, title in reversed(lines)]
+
+
+def has_failed(body: Any, error: str | None) -> bool:  # noqa: ANN401 (whatever a function answers)
+    """A request has failed if its invocation erred or its answer is a server error."""
+    status = body.get("statusCode") if isinstance(body, dict) else None
+    return error is not None or (isinstance(status, int) and status >= SERVER_ERROR)
+
+
+class Mix:
+    """Events for the functions that the current release shifts, one function after the other."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._events: dict[str, Iterator[Any]] = {}
+        self._focus: tuple[str, ...] = ()
+
+    def learn(self, repository: Path, commit: str) -> None:
+        """Find events for every function that the commit's template has."""
+        from tidegate.cli.samples import sample_events
+
+        found = sample_events(repository, commit)
+        self._events = {name: cycle(self._given(name) or payloads) for name, payloads in found.items()}
+
+    def _given(self, function: str) -> list[Any]:
+        if self._folder is None:
+            return []
+        one, many = self._folder / f"{function}.json", self._folder / function
+        files = [one] if one.is_file() else sorted(many.glob("*.json")) if many.is_dir() else []
+        return [json.loads(file.read_text()) for file in files]
+
+    def react(self, entry: Entry, _release: Release) -> None:
+        """Turn to the functions that a stage is about to shift; to all where none does."""
+        if entry.step == "PublishVersions":
+            self._focus = tuple(entry.evidence["versions"])
+
+    def requests(self) -> Iterator[Request]:
+        """For ever, in turn; a function without events is left out."""
+        from tidegate.cli.traffic import Request
+
+        turn = 0
+        while True:
+            names = [name for name in self._focus or self._events if name in self._events]
+            name = names[turn % len(names)] if names else ""
+            turn += 1
+            yield Request(name, next(self._events[name]) if names else {})

@@ -1,0 +1,128 @@
+"""Events for functions that nobody here knows: declared smoke events first, else one of the trigger's kind.
+
+Event shapes: AWS Lambda Developer Guide, one page for each event source.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tidegate.adapters.checkouts import check_out
+from tidegate.adapters.projects import Override, open_project
+from tidegate.cli.bundling import make_bundle
+from tidegate.domain.errors import TidegateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tidegate.adapters.checkouts import Checkout
+
+ARN: Final = "arn:aws:{}:us-east-1:123456789012:sample"
+
+
+def sample_events(repository: Path, commit: str) -> dict[str, list[Any]]:
+    """Events by function's logical id; nothing for a commit that cannot be released anyway."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        bundle.write_bytes(make_bundle(repository, commit))
+        try:
+            with check_out(bundle, commit) as checkout:
+                return _read(checkout)
+        except TidegateError:
+            return {}
+
+
+def _read(checkout: Checkout) -> dict[str, list[Any]]:
+    project = open_project(checkout, Override())
+    declared: dict[str, list[Any]] = {}
+    for functions in project.config.smoke.values():
+        for function, files in functions.items():
+            declared.setdefault(function, []).extend(json.loads(checkout.read_text(file)) for file in files)
+    found: dict[str, list[Any]] = {}
+    for name, resource in project.template.data["Resources"].items():
+        if str(resource.get("Type", "")).endswith("::Function"):
+            found[name] = declared.get(name) or [trigger_event(resource.get("Properties") or {})]
+    return found
+
+
+def trigger_event(properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
+    """An event of the kind that the function's first trigger sends; `{}` where it has none that is known."""
+    events = properties.get("Events") or {}
+    for event in events.values():
+        make = KINDS.get(str(event.get("Type", "")))
+        if make is not None:
+            return make(event.get("Properties") or {})
+    return {}
+
+
+def _http(properties: Mapping[str, Any]) -> dict[str, Any]:
+    path, method = str(properties.get("Path", "/")), str(properties.get("Method", "GET")).upper()
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "example.com"},
+        "requestContext": {
+            "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
+            "stage": "$default",
+        },
+        "body": "{}",
+        "isBase64Encoded": False,
+    }
+
+
+def _rest(properties: Mapping[str, Any]) -> dict[str, Any]:
+    path, method = str(properties.get("Path", "/")), str(properties.get("Method", "GET")).upper()
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json", "Host": "example.com"},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {"stage": "Prod", "identity": {"sourceIp": "192.0.2.1"}, "httpMethod": method},
+        "body": "{}",
+        "isBase64Encoded": False,
+    }
+
+
+def _queue(_: Mapping[str, Any]) -> dict[str, Any]:
+    record = {"messageId": "1", "body": "{}", "attributes": {}, "messageAttributes": {}}
+    return {"Records": [{**record, "eventSource": "aws:sqs", "eventSourceARN": ARN.format("sqs")}]}
+
+
+def _topic(_: Mapping[str, Any]) -> dict[str, Any]:
+    message = {"Type": "Notification", "MessageId": "1", "Message": "{}", "TopicArn": ARN.format("sns")}
+    return {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": message}]}
+
+
+def _bucket(_: Mapping[str, Any]) -> dict[str, Any]:
+    entity = {"bucket": {"name": "sample"}, "object": {"key": "sample.txt", "size": 1, "eTag": "0"}}
+    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}]}
+
+
+def _rule(properties: Mapping[str, Any]) -> dict[str, Any]:
+    pattern = properties.get("Pattern") or {}
+    sources, kinds = (
+        pattern.get("source") or ["aws.events"],
+        pattern.get("detail-type") or ["Scheduled Event"],
+    )
+    detail: dict[str, Any] = {}
+    return {"id": "1", "source": sources[0], "detail-type": kinds[0], "detail": detail, "resources": []}
+
+
+KINDS: Final = {
+    "HttpApi": _http,
+    "Api": _rest,
+    "SQS": _queue,
+    "SNS": _topic,
+    "S3": _bucket,
+    "EventBridgeRule": _rule,
+    "CloudWatchEvent": _rule,
+    "Schedule": _rule,
+    "ScheduleV2": _rule,
+}
