@@ -1,0 +1,134 @@
+"""The main job, from a pushed commit to its end: which way it takes, and what is live afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipelines.services import RAISES, RETURNS_500, compress
+from tests.pipelines.traffic import Traffic
+from tidegate.cli.approvals import answer
+from tidegate.domain.ledger import Outcome
+
+if TYPE_CHECKING:
+    from tests.pipelines.services import Service
+    from tidegate.cli.push import Pushed
+
+pytestmark = pytest.mark.xdist_group("releases")
+OPEN = "OpenRelease IsOpen CheckOutSource BuildFunctions BuildFunction TestFunction PlanRelease NextStage".split()
+ENTER = "EnterStage IsApprovalNeeded ProvisionStage IsProvisioned PublishVersions SmokeTest IsRolling".split()
+ASK = "EnterStage IsApprovalNeeded AwaitApproval".split()
+LOOK = "ShiftTraffic ObserveTraffic JudgeCanary".split()
+LEAVE = "LeaveStage NextStage".split()
+UNDO = "RestoreTraffic UndoRelease VerifyRecovery IsRecovered RolledBack".split()
+STAGING = [*ENTER, *LOOK, "IsJudged", *LEAVE]
+
+
+def weights(service: Service, pushed: Pushed) -> list[int]:
+    shifts = (e for e in service.entries(pushed) if (e.step, e.stage) == ("ShiftTraffic", "production"))
+    return [entry.evidence["weight"] for entry in shifts]
+
+
+def messages(service: Service, pushed: Pushed) -> list[str]:
+    return [entry.what for entry in service.entries(pushed)]
+
+
+def test_a_first_release_brings_up_both_stages(fresh: Service) -> None:
+    fresh.live = fresh.change()
+    pushed = fresh.release()
+    assert fresh.outcome(pushed) is Outcome.PROMOTED, fresh.tell(pushed)
+    assert compress(fresh.path(pushed)) == [*OPEN, *ENTER, *LEAVE, *ENTER, *LEAVE, "CompleteRelease"]
+    assert fresh.stacks() == {f"{fresh.name}-{s}": "CREATE_COMPLETE" for s in ("staging", "production")}
+    fresh.check_settled()
+
+
+def test_a_good_change_is_promoted_in_steps(service: Service) -> None:
+    service.live, service_before = service.change(), service.live
+    with Traffic(service) as traffic:
+        pushed = service.release()
+    assert service.outcome(pushed) is Outcome.PROMOTED, service.tell(pushed)
+    way = [*OPEN, *STAGING, *ENTER, *LOOK, "IsJudged", *LOOK, "IsJudged", *LEAVE, "CompleteRelease"]
+    assert compress(service.path(pushed)) == way
+    assert weights(service, pushed) == [50, 100]
+    assert service.live != service_before
+    assert set(traffic.answers) == {"answer"}
+    service.check_settled()
+
+
+@pytest.mark.parametrize("body", [RETURNS_500, RAISES])
+def test_the_judge_rolls_back_what_fails_more_than_the_stable_version(service: Service, body: str) -> None:
+    service.change(body)
+    with Traffic(service):
+        pushed = service.release()
+    assert service.outcome(pushed) is Outcome.ROLLED_BACK, service.tell(pushed)
+    assert compress(service.path(pushed)) == [*OPEN, *STAGING, *ENTER, *LOOK, *UNDO]
+    assert weights(service, pushed) == [50]
+    assert "canary failed" in messages(service, pushed)[-1]
+    service.check_settled()
+
+
+def test_an_alarm_rolls_back_what_fails_after_the_promotion(service: Service) -> None:
+    service.config["stages"]["production"]["bake"] = "20m"
+    service.change('if event.get("strain"): raise RuntimeError("broken under strain")')
+    with Traffic(service) as traffic:
+        pushed = service.push()
+        service.until(lambda: weights(service, pushed) == [50, 100], lambda: service.tell(pushed))
+        traffic.payload = {"strain": True}
+        service.await_end(pushed)
+    assert service.outcome(pushed) is Outcome.ROLLED_BACK, service.tell(pushed)
+    assert "alarm errors of" in messages(service, pushed)[-1]
+    assert any(one["status"] == "SUCCEEDED" and "Alarm" in one["input"] for one in service.rollbacks())
+    service.check_settled()
+
+
+def test_a_change_of_configuration_alone_is_shifted_too(service: Service) -> None:
+    service.properties["Environment"] = {"Variables": {"SUFFIX": "-configured"}}
+    service.commit({})
+    with Traffic(service):
+        pushed = service.release()
+    assert service.outcome(pushed) is Outcome.PROMOTED, service.tell(pushed)
+    assert weights(service, pushed) == [50, 100]
+    assert service.path(pushed).count("BuildFunction") <= 1
+    assert set(service.ask()) == {f"{service.live}-configured", service.live}
+    service.reset()
+    service.release_good()
+
+
+class TestApproval:
+    """A release that waits for a person before production."""
+
+    @pytest.fixture(autouse=True)
+    def _quick(self, service: Service) -> None:
+        service.config["stages"]["production"] |= {"approval": "required", "steps": []}
+
+    def test_given(self, service: Service) -> None:
+        service.live = service.change()
+        pushed = service.push()
+        service.await_entry(pushed, "AwaitApproval", "production")
+        answer(service.pipeline, service.name, pushed.release_id)
+        service.await_end(pushed)
+        assert service.outcome(pushed) is Outcome.PROMOTED, service.tell(pushed)
+        asked = [*OPEN, *STAGING, *ASK, *ENTER[2:], *LOOK, "IsJudged", *LEAVE, "CompleteRelease"]
+        assert compress(service.path(pushed)) == asked
+        service.check_settled()
+
+    def test_refused(self, service: Service) -> None:
+        service.change()
+        pushed = service.push()
+        service.await_entry(pushed, "AwaitApproval", "production")
+        answer(service.pipeline, service.name, pushed.release_id, approve=False, comment="not today")
+        service.await_end(pushed)
+        assert service.outcome(pushed) is Outcome.ROLLED_BACK, service.tell(pushed)
+        assert compress(service.path(pushed)) == [*OPEN, *STAGING, *ASK, *UNDO]
+        assert "not today" in messages(service, pushed)[-1]
+        service.check_settled()
+
+    def test_given_by_nobody_in_time(self, service: Service) -> None:
+        service.config["stages"]["production"]["approval_timeout"] = "1s"
+        service.change()
+        pushed = service.release()
+        assert service.outcome(pushed) is Outcome.ROLLED_BACK, service.tell(pushed)
+        assert compress(service.path(pushed)) == [*OPEN, *STAGING, *ASK, *UNDO]
+        assert "AwaitApproval" in messages(service, pushed)[-1]
+        service.check_settled()
