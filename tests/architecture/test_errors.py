@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
@@ -20,7 +21,9 @@ CLASSES = {
     and issubclass(value, errors.TidegateError)
     and value is not errors.TidegateError
 }
-PLATFORM = re.compile(r"(Lambda|States|Sandbox)\.\w+")
+PLATFORM = re.compile(r"(Lambda|States|Sandbox|Runtime)\.\w+")
+# Faults of the surroundings that are retried and never a verdict on the service, by where they are made.
+FAULTS = {"RegistryUnreachable": "tidegate.adapters.installs"}
 # A person's no, and an approval's end of time, are said by whoever answers the task token.
 SAID_ELSEWHERE = {"ApprovalRejected"}
 
@@ -43,6 +46,8 @@ def machine(name: str) -> Any:
 def test_every_name_that_a_machine_catches_exists(name: str) -> None:
     for found in error_names(machine(name)):
         known = found in CLASSES or PLATFORM.fullmatch(found) or hasattr(botocore.exceptions, found)
+        if found in FAULTS:
+            known = hasattr(importlib.import_module(FAULTS[found]), found)
         assert known, found
 
 
