@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements/all.txt)
 
-.PHONY: help demo test check format lint types tests conformance bench lock deploy clean
+.PHONY: help demo test check format lint types tests conformance bench docs layers deploy lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,9 +45,19 @@ conformance: $(VENV)/.locked ## public samples beside the checkout, read in plac
 bench: $(VENV)/.locked ## the benchmarks, side by side
 	$(BIN)/python -m benchmarks
 
+docs: $(VENV)/.locked ## write the generated pages of the reference
+	$(BIN)/python -m docs
+
+layers: $(VENV)/.locked ## the layers of the functions for Lambda, from the lock
+	$(BIN)/python -m infra.layers
+
+deploy: layers ## deploy the pipeline and its stages to AWS by the usual credentials
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npx --yes aws-cdk@2 deploy --all
+
 lock: ## renew the locks
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate pyproject.toml --output-file requirements/all.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --constraints requirements/all.txt pyproject.toml --output-file requirements/runtime.txt
+	@awk '/^uv==/{on=1} on{print} on&&!/\\$$/{exit}' requirements/all.txt > requirements/toolchain.txt
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build

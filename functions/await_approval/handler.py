@@ -26,10 +26,10 @@ def handle(request: Request, tools: Tools) -> Response:
     key = approval_key(release.id, stage)
     tools.ledger.put_document(release.service, key, asked.model_dump_json())
     what = f"waiting for approval of {stage}"
-    if tools.record(release, "AwaitApproval", what, stage=stage):
-        how = f"tidegate approve {release.service} {release.id}"
-        message = f"{release.service}: release {release.id} is {what}; {how}"
-        tools.bus.publish("Approval Requested", release, message, stage=stage)
+    tools.record(release, "AwaitApproval", what, stage=stage)
+    how = f"tidegate approve {release.service} {release.id}"
+    message = f"{release.service}: release {release.id} is {what}; {how}"
+    tools.bus.publish("Approval Requested", release, message, stage=stage)
     return Response()
 
 

@@ -37,7 +37,8 @@ def handle(request: Request, tools: Tools) -> Response:
     claim = take_over(diagnosis.claim, request.execution, tools)
     failure = Failure(state="DiagnoseRollback", error=diagnosis.error, cause=diagnosis.reason)
     what = f"taking release {claim.release.id} back: {diagnosis.reason}"
-    evidence = {"event": request.event.get("id", ""), "epoch": claim.epoch}
+    event = request.event.get("id", "")
+    evidence = {"event": event, "epoch": claim.epoch, "execution": request.execution}
     tools.record(claim.release, "DiagnoseRollback", what, key=f"{claim.epoch}", evidence=evidence)
     return Response(action="restore", reason=diagnosis.reason, release=claim.release, failure=failure)
 

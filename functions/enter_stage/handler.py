@@ -28,9 +28,9 @@ def handle(request: Request, tools: Tools) -> Response:
     plan = read_plan(tools.documents, request.release).stage(request.stage)
     what = f"entered {request.stage}: {plan.strategy}"
     evidence = {"account": plan.account, "region": plan.region, "stack": plan.stack_name}
-    if tools.record(request.release, "EnterStage", what, stage=request.stage, evidence=evidence):
-        message = f"{request.release.service}: release {request.release.id} {what}"
-        tools.bus.publish("Stage Entered", request.release, message, stage=request.stage)
+    tools.record(request.release, "EnterStage", what, stage=request.stage, evidence=evidence)
+    message = f"{request.release.service}: release {request.release.id} {what}"
+    tools.bus.publish("Stage Entered", request.release, message, stage=request.stage)
     return Response(
         approval=plan.config.approval is Approval.REQUIRED,
         approval_timeout=max(1, plan.config.approval_timeout),

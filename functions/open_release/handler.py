@@ -49,10 +49,9 @@ def handle(request: Request, tools: Tools) -> Response:
     opened = claim.release
     tools.ledger.open_release(Release(ref=opened, commit=commit, attempt=request.attempt))
     what = f"opened for commit {commit.id[:12]} on {commit.branch}"
-    if tools.record(
-        opened, "OpenRelease", what, evidence={"commit": commit.model_dump(), "epoch": claim.epoch}
-    ):
-        tools.bus.publish("Release Started", opened, f"{commit.service}: release {opened.id} {what}")
+    evidence = {"commit": commit.model_dump(), "epoch": claim.epoch}
+    tools.record(opened, "OpenRelease", what, evidence=evidence)
+    tools.bus.publish("Release Started", opened, f"{commit.service}: release {opened.id} {what}")
     return Response(status="opened", release=opened)
 
 

@@ -53,7 +53,9 @@ def test_logs_are_filtered_by_it(cloud, unique):
     client, group = cloud.client("logs"), f"/patterns/{unique}"
     client.create_log_group(logGroupName=group)
     client.create_log_stream(logGroupName=group, logStreamName="s")
-    events = [{"timestamp": int(time.time() * 1000) + i, "message": text} for i, text in enumerate([INFO, ERROR])]
+    events = [
+        {"timestamp": int(time.time() * 1000) + i, "message": text} for i, text in enumerate([INFO, ERROR])
+    ]
     client.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
     found = client.filter_log_events(logGroupName=group, filterPattern='{ $.level = "ERROR" }', startTime=0)
     assert [event["message"] for event in found["events"]] == [ERROR]

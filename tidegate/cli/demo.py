@@ -38,7 +38,7 @@ SEED: Final = 20_261_121
 @click.command()
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=REPORT, help="The report.")
 @click.option(
-    "--rate", type=click.FloatRange(1, 200), default=40.0, show_default=True, help="Requests a second."
+    "--rate", type=click.FloatRange(1, 200), default=25, show_default=True, help="Requests a second."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def demo(report: Path, rate: float, *, as_json: bool) -> None:
@@ -47,27 +47,37 @@ def demo(report: Path, rate: float, *, as_json: bool) -> None:
     No AWS account is needed, and nothing outside this checkout is touched.
     """
     from tidegate.cli.embedded import embed
-    from tidegate.cli.playing import finish, say
-    from tidegate.cli.releasing import Releasing
+    from tidegate.cli.playing import finish, log_entry, say
     from tidegate.cli.screens import show_entry
-    from tidegate.cli.traffic import Traffic
 
     started = time.monotonic()
-    history, mix = _load("make_history"), _load("traffic")
-    with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as folder, embed(say) as (cloud, pipeline):
-        repository = Path(folder) / SERVICE
-        commits = history.make_history(repository)
-        with Traffic(cloud.client("lambda"), mix.requests(SEED), mix.failed, rate) as traffic:
-            releasing = Releasing(cloud, pipeline, traffic, show_entry)
-            released = [
-                _play(releasing.release, commit, repository, _reaction(commit.step, pipeline, cloud, mix))
-                for commit in commits
-            ]
+    with embed(say) as (cloud, pipeline):
+        released = release_history(cloud, pipeline, rate, log_entry if as_json else show_entry)
         seconds = time.monotonic() - started
     if not finish(
         "The orders service, released commit by commit", released, report, seconds, as_json=as_json
     ):
         raise Failed("an outcome is not the expected one, or an alias is not on the right version")
+
+
+def release_history(
+    cloud: LocalCloud, pipeline: Pipeline, rate: float, show: Callable[[Entry], None]
+) -> list[Released]:
+    """Release all commits of the example in a row, under `rate` requests a second."""
+    from tidegate.cli.releasing import Releasing
+    from tidegate.cli.traffic import Traffic
+
+    history, mix = _load("make_history"), _load("traffic")
+    requests = mix.requests(SEED)
+    with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as folder:
+        repository = Path(folder) / SERVICE
+        commits = history.make_history(repository)
+        with Traffic(cloud.client("lambda"), requests, mix.failed, rate) as traffic:
+            releasing = Releasing(cloud, pipeline, traffic, show)
+            return [
+                _play(releasing.release, commit, repository, _reaction(commit.step, pipeline, cloud, mix))
+                for commit in commits
+            ]
 
 
 def _load(name: str) -> ModuleType:

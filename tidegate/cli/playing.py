@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tidegate.cli.releasing import Released
+    from tidegate.domain.ledger import Entry
 
 COLUMNS = ("commit", "what", "outcome", "expected", "time", "served", "failed", "transitions")
 
@@ -21,6 +22,11 @@ COLUMNS = ("commit", "what", "outcome", "expected", "time", "served", "failed", 
 def say(text: str) -> None:
     """A line of progress; on stderr, so that --json stays alone on stdout."""
     click.secho(f"» {text}", err=True, bold=True)
+
+
+def log_entry(entry: Entry) -> None:
+    """A decision as a line of progress, where stdout is kept for JSON."""
+    click.echo(f"{entry.step} {entry.stage} {entry.what}", err=True)
 
 
 def finish(title: str, released: Sequence[Released], report: Path, seconds: float, *, as_json: bool) -> bool:

@@ -64,7 +64,7 @@ def run(  # noqa: PLR0913 (click gives each option by name)
     """
     from tidegate.cli.embedded import embed
     from tidegate.cli.outcomes import EXITS
-    from tidegate.cli.playing import finish, say
+    from tidegate.cli.playing import finish, log_entry, say
     from tidegate.cli.releasing import Releasing
     from tidegate.cli.repositories import find_branch, find_service
     from tidegate.cli.screens import show_entry
@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913 (click gives each option by name)
     with embed(say, branches=(line,)) as (cloud, pipeline):
         mix = Mix(events)
         with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
-            releasing = Releasing(cloud, pipeline, traffic, show_entry)
+            releasing = Releasing(cloud, pipeline, traffic, log_entry if as_json else show_entry)
             released: list[Released] = []
             for commit, title in chosen:
                 say(f"commit {commit[:12]} {title!r}")

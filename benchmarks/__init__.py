@@ -1,0 +1,1 @@
+"""Measurements of Tidegate that anyone can repeat: `make bench`."""

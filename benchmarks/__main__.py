@@ -1,0 +1,133 @@
+"""`python -m benchmarks`: the example's releases measured, with what they would cost on AWS.
+
+Times are those of the local cloud, where a minute of observation or bake lasts a second. Lambda's seconds are
+those of the task states, from scheduled to ended: more than AWS would bill. Prices: us-east-1, on demand;
+AWS Step Functions, AWS Lambda and Amazon DynamoDB pricing pages (storage, logs and requests to S3 left out).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tidegate.cli.demo import release_history
+from tidegate.cli.embedded import embed
+from tidegate.cli.playing import log_entry, say
+from tidegate.cli.screens import show_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tidegate.cli.pipeline import Pipeline
+    from tidegate.cli.releasing import Released
+
+PER_TRANSITION: Final = 0.025 / 1000
+PER_INVOCATION: Final = 0.20 / 1_000_000
+PER_GB_SECOND: Final = 0.0000166667
+RATE: Final = 25.0
+MEGABYTES: Final = 1024
+COLUMNS: Final = (
+    "release",
+    "outcome",
+    "to first shift",
+    "to the end",
+    "transitions",
+    "invocations",
+    "GB-s",
+    "USD on AWS",
+)
+
+
+class Calls(NamedTuple):
+    """What a release called of Lambda: invocations, and their gigabyte-seconds."""
+
+    invocations: int
+    gb_seconds: float
+
+
+def main() -> None:
+    """Release the example's commits and print what each took; JSON with --json."""
+    with embed(say) as (cloud, pipeline):
+        released = release_history(cloud, pipeline, RATE, log_entry)
+        memory = _memory(pipeline)
+        rows = [_row(one, pipeline, memory) for one in released]
+        restored = [seconds for one in released if (seconds := _restore_seconds(one, pipeline)) is not None]
+    if "--json" in sys.argv[1:]:
+        text = {
+            "releases": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
+            "restore_seconds": restored,
+        }
+        sys.stdout.write(json.dumps(text, indent=2) + "\n")
+        return
+    show_table(COLUMNS, rows)
+    for seconds in restored:
+        sys.stdout.write(f"alarm's event to restored traffic: {seconds:.2f} s\n")
+
+
+def _row(one: Released, pipeline: Pipeline, memory: dict[str, int]) -> tuple[str, ...]:
+    report = one.report
+    calls = _calls(report.release.ref.execution, pipeline, memory)
+    cost = (
+        report.transitions * PER_TRANSITION
+        + calls.invocations * PER_INVOCATION
+        + calls.gb_seconds * PER_GB_SECOND
+    )
+    shift = _first(one, "ShiftTraffic")
+    first = f"{(shift - report.start).total_seconds():.1f} s" if shift else "-"
+    end = f"{(report.end - report.start).total_seconds():.1f} s"
+    counted = (f"{report.transitions}", f"{calls.invocations}", f"{calls.gb_seconds:.1f}", f"{cost:.5f}")
+    return (report.title, report.release.outcome.value, first, end, *counted)
+
+
+def _first(one: Released, step: str) -> datetime | None:
+    return next((entry.at for entry in one.report.entries if entry.step == step), None)
+
+
+def _restore_seconds(one: Released, pipeline: Pipeline) -> float | None:
+    """From the start of the rollback's execution, which the alarm's event brought, to the written aliases."""
+    restored = _first(one, "RestoreTraffic")
+    if restored is None or _first(one, "DiagnoseRollback") is None:
+        return None
+    claim = pipeline.ledger.read_claim(one.report.release.ref.service)
+    name = next((e.evidence["execution"] for e in one.report.entries if e.step == "DiagnoseRollback"), None)
+    if claim is None or name is None:
+        return None
+    started = pipeline.machines.describe_execution(executionArn=name)["startDate"]
+    return (restored - started).total_seconds()
+
+
+def _calls(execution: str, pipeline: Pipeline, memory: dict[str, int]) -> Calls:
+    begun: dict[int, tuple[str, datetime]] = {}
+    invocations, gb_seconds = 0, 0.0
+    for event in _history(execution, pipeline):
+        if event["type"] == "TaskScheduled":
+            parameters = json.loads(event["taskScheduledEventDetails"]["parameters"])
+            begun[event["id"]] = (_name(parameters["FunctionName"]), event["timestamp"])
+            invocations += 1
+        elif event["type"] in {"TaskSucceeded", "TaskFailed", "TaskTimedOut"}:
+            function, since = begun.pop(max(begun))
+            seconds = (event["timestamp"] - since).total_seconds()
+            gb_seconds += seconds * memory.get(function, MEGABYTES) / MEGABYTES
+    return Calls(invocations, gb_seconds)
+
+
+def _history(execution: str, pipeline: Pipeline) -> Iterator[Any]:
+    pages = pipeline.machines.get_paginator("get_execution_history").paginate(executionArn=execution)
+    for page in pages:
+        yield from page["events"]
+
+
+def _name(arn: str) -> str:
+    return arn.split(":")[6]
+
+
+def _memory(pipeline: Pipeline) -> dict[str, int]:
+    """Megabytes by function."""
+    pages = pipeline.client("lambda").get_paginator("list_functions").paginate()
+    return {item["FunctionName"]: item["MemorySize"] for page in pages for item in page["Functions"]}
+
+
+if __name__ == "__main__":
+    main()
