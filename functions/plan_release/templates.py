@@ -68,7 +68,8 @@ def build_template(
         )
         for package in snapshot.packages
     }
-    prepared = prepare(place(template, artifacts, packages, parameters), parameters)
+    known_values = {"AWS::Region": target.region, **parameters}
+    prepared = prepare(place(template, artifacts, packages, known_values), known_values)
     return normalize(translate(prepared.template, parameters, target.region), prepared, deployed)
 
 

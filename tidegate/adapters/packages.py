@@ -18,6 +18,7 @@ from tidegate.domain.artifacts import MAX_UNZIPPED, Method, content_key, platfor
 from tidegate.domain.errors import BuildFailed, InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.snapshots import PackageSnapshot
 from tidegate.domain.sources import tree_hash
+from tidegate.domain.templates.definitions import unqualify_definition
 from tidegate.domain.templates.template import properties_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _store_as_it_is(project: Project, source: PackageSource, path: str, document
     with TemporaryDirectory(prefix="tidegate-") as name:
         file = Path(name) / "package"
         if source.kind == "file" or (is_file and path.endswith(ZIPS)):
-            file.write_bytes(checkout.read(path))
+            file.write_bytes(_unqualify(source, checkout.read(path)))
             suffix = posixpath.splitext(path)[1]
         else:
             base = posixpath.dirname(path) if is_file else path
@@ -66,6 +67,13 @@ def _store_as_it_is(project: Project, source: PackageSource, path: str, document
             key = f"packages/{hashlib.file_digest(body, 'sha256').hexdigest()}{suffix}"
         documents.write_once(key, file)
     return key
+
+
+def _unqualify(source: PackageSource, body: bytes) -> bytes:
+    """A state machine's definition without `:$LATEST`: its functions are repointed to their aliases."""
+    if not source.resource_type.endswith("::StateMachine"):
+        return body
+    return unqualify_definition(body.decode()).encode()
 
 
 def _store_layer(project: Project, source: PackageSource, path: str, documents: Documents) -> str:

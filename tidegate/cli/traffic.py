@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-SENDERS: Final = 8
+SENDERS: Final = 4
 
 
 class Target(NamedTuple):
