@@ -85,6 +85,22 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
     return _wait(tools, "another release was quicker")
 
 
+def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
+    """Undo the claim where the release's own execution has ended meanwhile; None where it goes on.
+
+    A stopped execution's handler runs on. The event of its end may have found no claim to repair, so nobody
+    would ever free this one; an end after this look finds the claim, and the rollback machine repairs it.
+    """
+    status = tools.machines.describe_execution(executionArn=ref.execution)["status"]
+    if status == "RUNNING":
+        return None
+    reason = f"its execution ended as {status} before the release was opened"
+    tools.ledger.close_release(ref, Outcome.REJECTED, reason, tools.now())
+    tools.record(ref, "OpenRelease", reason, key="ended")
+    tools.ledger.free_claim(ref)
+    return Standing(status="refused", error="ExecutionEnded", reason=reason)
+
+
 def _look_at(claim: Claim, tools: Tools) -> Standing:
     """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
     status = tools.machines.describe_execution(executionArn=claim.holder)["status"]

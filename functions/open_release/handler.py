@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from functions.open_release.claims import Standing, open_claim, take_turn
+from functions.open_release.claims import Standing, give_up, open_claim, take_turn
 from tidegate.domain.identity import Commit, Frozen, ReleaseRef, release_id
 from tidegate.domain.ledger import Release
 from tidegate.task import Tools, task
@@ -48,6 +48,9 @@ def handle(request: Request, tools: Tools) -> Response:
         return Response(release=ref, **claim.model_dump())
     opened = claim.release
     tools.ledger.open_release(Release(ref=opened, commit=commit, attempt=request.attempt))
+    ended = give_up(opened, tools)
+    if ended is not None:
+        return Response(release=opened, **ended.model_dump())
     what = f"opened for commit {commit.id[:12]} on {commit.branch}"
     evidence = {"commit": commit.model_dump(), "epoch": claim.epoch}
     tools.record(opened, "OpenRelease", what, evidence=evidence)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tests.scene import Scene
 
 
+RUNNING: dict[tuple[str, str], str] = {}
+
+
 def request(scene: Scene, **changes: Any) -> Request:
     values = {
         "commit": scene.commit,
@@ -22,10 +25,17 @@ def request(scene: Scene, **changes: Any) -> Request:
     return Request.model_validate(values | changes)
 
 
+def run(scene: Scene, name: str) -> str:
+    """The ARN of a running execution, the same one for the same name."""
+    if (scene.unique, name) not in RUNNING:
+        RUNNING[scene.unique, name] = scene.run(name)
+    return RUNNING[scene.unique, name]
+
+
 def newer(scene: Scene, seconds: int = 60) -> Request:
     commit = scene.commit.model_copy(update={"id": "f" * 40})
     at = scene.ref.opened_at + timedelta(seconds=seconds)
-    return request(scene, commit=commit, execution="arn:other", started_at=at)
+    return request(scene, commit=commit, execution=run(scene, "other"), started_at=at)
 
 
 def free(scene: Scene, response: Response) -> None:
@@ -78,7 +88,7 @@ def test_of_those_that_wait_the_newest_goes_on(scene: Scene) -> None:
     first = handle(request(scene), scene.tools)
     older, newest = (
         newer(scene, 60),
-        newer(scene, 120).model_copy(update={"attempt": 2, "execution": "arn:3"}),
+        newer(scene, 120).model_copy(update={"attempt": 2, "execution": run(scene, "third")}),
     )
     assert handle(older, scene.tools).status == "waiting"
     assert handle(newest, scene.tools).status == "waiting"
@@ -112,6 +122,20 @@ def test_nothing_is_released_before_an_operator_has_repaired(scene: Scene) -> No
 @pytest.mark.parametrize("commits", [3])
 def test_commits_in_a_row_raise_the_epoch_each(scene: Scene, commits: int) -> None:
     for number in range(1, commits + 1):
-        response = handle(request(scene, attempt=number, execution=f"arn:{number}"), scene.tools)
+        response = handle(
+            request(scene, attempt=number, execution=run(scene, f"number-{number}")), scene.tools
+        )
         assert response.release.epoch == number
         free(scene, response)
+
+
+def test_an_execution_that_has_ended_opens_nothing(scene: Scene) -> None:
+    """It was stopped while the task ran: the event of its end found no claim to repair."""
+    scene.cloud.client("stepfunctions").stop_execution(executionArn=scene.ref.execution)
+    response = handle(request(scene), scene.tools)
+    assert (response.status, response.error) == ("refused", "ExecutionEnded")
+    claim = scene.tools.ledger.read_claim(scene.service)
+    assert claim is not None
+    assert claim.state is ClaimState.FREE
+    assert scene.tools.ledger.release(response.release).outcome is Outcome.REJECTED
+    assert handle(newer(scene), scene.tools).status == "opened"
