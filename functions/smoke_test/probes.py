@@ -88,10 +88,15 @@ def invoke(client: LambdaClient, probe: Probe) -> str:
     if "FunctionError" in answer:
         kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
         message = body.get("errorMessage", body) if isinstance(body, dict) else body
-        if probe.strict or kind.startswith(START_ERRORS):
+        if probe.strict or kind.startswith(START_ERRORS) or _is_of_init(body):
             return f"{kind}: {message}"
         return ""
     status = body.get("statusCode") if isinstance(body, dict) else None
     if probe.strict and isinstance(status, int) and status >= SERVER_ERROR:
         return f"it answered with status {status}"
     return ""
+
+
+def _is_of_init(body: object) -> bool:
+    """Whether an error left the module and not its handler: the Python runtime knows no request then."""
+    return isinstance(body, dict) and body.get("requestId") == ""
