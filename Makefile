@@ -26,7 +26,7 @@ demo: $(VENV)/.locked ## release the example service, commit after commit, in th
 test: tests ## the same as tests
 
 tests: $(VENV)/.locked ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: format lint types tests ## what CI runs
 
