@@ -15,13 +15,29 @@ if TYPE_CHECKING:
     from tests.pipelines.services import Service
     from tidegate.cli.push import Pushed
 
-pytestmark = pytest.mark.xdist_group("releases")
-OPEN = "OpenRelease IsOpen CheckOutSource BuildFunctions BuildFunction TestFunction PlanRelease NextStage".split()
-ENTER = "EnterStage IsApprovalNeeded ProvisionStage IsProvisioned PublishVersions SmokeTest IsRolling".split()
-ASK = "EnterStage IsApprovalNeeded AwaitApproval".split()
-LOOK = "ShiftTraffic ObserveTraffic JudgeCanary".split()
-LEAVE = "LeaveStage NextStage".split()
-UNDO = "RestoreTraffic UndoRelease VerifyRecovery IsRecovered RolledBack".split()
+OPEN = [
+    "OpenRelease",
+    "IsOpen",
+    "CheckOutSource",
+    "BuildFunctions",
+    "BuildFunction",
+    "TestFunction",
+    "PlanRelease",
+    "NextStage",
+]
+ENTER = [
+    "EnterStage",
+    "IsApprovalNeeded",
+    "ProvisionStage",
+    "IsProvisioned",
+    "PublishVersions",
+    "SmokeTest",
+    "IsRolling",
+]
+ASK = ["EnterStage", "IsApprovalNeeded", "AwaitApproval"]
+LOOK = ["ShiftTraffic", "ObserveTraffic", "JudgeCanary"]
+LEAVE = ["LeaveStage", "NextStage"]
+UNDO = ["RestoreTraffic", "UndoRelease", "VerifyRecovery", "IsRecovered", "RolledBack"]
 STAGING = [*ENTER, *LOOK, "IsJudged", *LEAVE]
 
 
@@ -84,7 +100,7 @@ def test_an_alarm_rolls_back_what_fails_after_the_promotion(service: Service) ->
 
 def test_a_change_of_configuration_alone_is_shifted_too(service: Service) -> None:
     service.properties["Environment"] = {"Variables": {"SUFFIX": "-configured"}}
-    service.commit({})
+    service.commit()
     with Traffic(service):
         pushed = service.release()
     assert service.outcome(pushed) is Outcome.PROMOTED, service.tell(pushed)

@@ -18,7 +18,6 @@ from tidegate.domain.ledger import Outcome
 if TYPE_CHECKING:
     from tests.pipelines.services import Service
 
-pytestmark = pytest.mark.xdist_group("kills")
 BEFORE = ("open-release", "check-out-source", "build-function", "test-function", "plan-release")
 STAGE = ("enter-stage", "provision-stage", "publish-versions", "smoke-test", "shift-traffic", "judge-canary")
 PROMOTION = (*STAGE, "leave-stage")

@@ -5,12 +5,12 @@ A stopped execution runs no Catch: the rollback machine must repair what it left
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.pipelines.faults import Fault
-from tidegate.cli.retry import retry_release
 from tidegate.cli.rollback import start_rollback
 from tidegate.domain.ledger import ClaimState, Outcome
 
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from tests.pipelines.services import Service
     from tidegate.cli.push import Pushed
 
-pytestmark = pytest.mark.xdist_group("stops")
 AT_ONCE: dict[str, Any] = {"steps": []}
 SILENT: dict[str, Any] = {"longest_hold": "1m"}
 ASKING: dict[str, Any] = {"approval": "required"}
 PRODUCTION = '"production"'
 
 
-def task(name: str, *words: str) -> Fault:
-    return Fault(f"tidegate-{name}", "stop", list(words))
+def task(name: str, *words: str, seconds: float = 0) -> Fault:
+    return Fault(f"tidegate-{name}", "stop", list(words), seconds=seconds)
 
 
 def state(name: str, skip: int = 0) -> Fault:
@@ -78,6 +77,44 @@ def test_what_a_stopped_release_left_is_repaired(
     service.await_end(pushed)
     assert service.describe(service.arn(pushed))["status"] == "ABORTED"
     assert service.outcome(pushed) in {Outcome.ROLLED_BACK, Outcome.REJECTED}, service.tell(pushed)
+    service.check_settled()
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("open-release", AT_ONCE),
+        ("provision-stage", AT_ONCE),
+        ("shift-traffic", {}),
+        ("complete-release", AT_ONCE),
+    ],
+)
+def test_a_handler_that_comes_to_it_after_the_repair_changes_nothing(
+    service: Service, name: str, config: dict[str, Any]
+) -> None:
+    pushed = stop(service, task(name, seconds=3), config)
+    time.sleep(4)
+    service.until(lambda: not service.running(), lambda: service.tell(pushed))
+    if name != "open-release":
+        assert service.outcome(pushed) in {Outcome.ROLLED_BACK, Outcome.REJECTED}, service.tell(pushed)
+    service.check_settled()
+
+
+def test_a_rollback_that_was_stopped_is_repaired_by_the_next(service: Service) -> None:
+    service.config["stages"]["production"] |= AT_ONCE
+    before = service.live
+    pushed = service.release_good()
+    service.order(Fault("tidegate-undo-release", "stop", machine="rollback"))
+    start_rollback(service.pipeline, service.name, "stopped in a moment")
+    service.until(lambda: service.cloud.struck() == [1], lambda: service.tell(pushed))
+    service.until(lambda: not service.running(), lambda: service.tell(pushed))
+    claim = service.claim()
+    assert claim is not None
+    assert claim.state is ClaimState.HELD
+    start_rollback(service.pipeline, service.name, "once more")
+    service.live = before
+    service.await_end(pushed)
+    assert service.outcome(pushed) is Outcome.ROLLED_BACK, service.tell(pushed)
     service.check_settled()
 
 

@@ -30,16 +30,14 @@ class Fault:
     """What goes wrong, once per `times` after `skip` occasions.
 
     `at`: `start` and `end` kill the process of `function` before its code runs, and after it has done
-    everything but answer; `call` kills it after its AWS call number `calls` (of `action`, if one is named) was
-    carried out; `stop` stops the execution of `machine` while the handler runs on, `stop-late` lets the handler
-    begin only `seconds` after that; `state` stops the execution as soon as it has entered the state `function`.
-    `words` must all stand in the payload.
+    everything but answer; `call` kills it after its AWS call number `calls` was carried out; `stop` stops the
+    execution of `machine` before the handler begins, which it does only `seconds` later; `state` stops the
+    execution as soon as it has entered the state `function`. `words` must all stand in the payload.
     """
 
     function: str
     at: str
     words: list[str] = field(default_factory=list)
-    action: str = ""
     calls: int = 1
     machine: str = "release"
     seconds: float = 0
@@ -73,7 +71,8 @@ class Faults:
         """The order that befalls this occasion, counted."""
         with self._lock:
             for fault in self._orders:
-                fits = fault.function == name and fault.at in moments and all(w in text for w in fault.words)
+                fits = fault.function == name and fault.at in moments
+                fits = fits and (fault.at == "state" or all(word in text for word in fault.words))
                 if not fits or fault.struck >= fault.times:
                     continue
                 if fault.skip:
@@ -89,11 +88,11 @@ class Faults:
         with self._lock:
             self._watched[request_id.replace("-", "")[:24]] = (fault, sandbox)
 
-    def called(self, trace: str, action: str) -> None:
+    def called(self, trace: str) -> None:
         """A call of an invocation has been carried out."""
         with self._lock:
             fault, sandbox = self._watched.get(trace, (None, None))
-            if fault is None or sandbox is None or (fault.action and fault.action != action):
+            if fault is None or sandbox is None:
                 return
             fault.calls -= 1
             if fault.calls:
@@ -118,12 +117,9 @@ class Faults:
 
     def entered(self, state: str) -> None:
         """An execution has entered a state; whose it is, is found out by who runs."""
-        fault = self.take(state, "", {"state"}) if self._has_words(state) else None
+        fault = self.take(state, "", {"state"})
         if fault is not None:
             threading.Thread(target=self._stop_entered, args=(fault,), daemon=True).start()
-
-    def _has_words(self, state: str) -> bool:
-        return any(fault.function == state and fault.at == "state" for fault in self._orders)
 
     def _stop_entered(self, fault: Fault) -> None:
         stopped = self.stop(fault)
@@ -140,20 +136,11 @@ class Faults:
             body = app(environ, start_response)
             trace = environ.get("HTTP_X_AMZN_TRACE_ID", "")
             if trace and faults._watched:
-                faults.called(trace.rpartition("-")[2].partition(";")[0], _action(environ))
+                faults.called(trace.rpartition("-")[2].partition(";")[0])
             return body
 
         server.app = watch
         _install_states(self._cloud, faults)
-
-
-def _action(environ: dict[str, Any]) -> str:
-    """The call's name where it is told: Target of JSON protocols, method and path of REST ones."""
-    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    return (
-        target
-        or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].strip('/').partition('/')[2].partition('/')[0]}"
-    )
 
 
 def _sandbox_type(faults: Faults) -> type[Sandbox]:
@@ -162,7 +149,7 @@ def _sandbox_type(faults: Faults) -> type[Sandbox]:
 
         def _run(self, invocation: Invocation) -> Signal | None:
             text = json.dumps(json.loads(invocation.payload or b"{}"))
-            moments = {"start", "end", "call", "stop", "stop-late"}
+            moments = {"start", "end", "call", "stop"}
             fault = faults.take(self.blueprint.name, text, moments)
             if fault is None:
                 return super()._run(invocation)
@@ -170,7 +157,7 @@ def _sandbox_type(faults: Faults) -> type[Sandbox]:
                 self._end_group()
             if fault.at == "call":
                 faults.watch(fault, invocation.request_id, self)
-            if fault.at.startswith("stop"):
+            if fault.at == "stop":
                 faults.stop(fault)
                 faults._cloud.stopping.wait(fault.seconds)
             answer = super()._run(invocation)

@@ -106,17 +106,20 @@ class Service:
         self.count += 1
         answer = f"v{self.count}"
         code = HANDLER.format(body=body, answer=answer)
-        written = {f"{name.lower()}/app.py": code for name in self.functions}
-        self.commit({"test_it.py": TESTS.format(body="pass"), **written, **files})
+        self.code = {f"{name.lower()}/app.py": code for name in self.functions}
+        self.commit(files)
         return answer
 
-    def commit(self, files: dict[str, str]) -> str:
-        """Commit files over what is there; configuration and template are written anew."""
+    def commit(self, files: dict[str, str] | None = None) -> str:
+        """Commit the service as it is configured, with `files` over it, and nothing else."""
         standing = {
+            "test_it.py": TESTS.format(body="pass"),
+            **self.code,
             "tidegate.yaml": json.dumps(self.config),
             "template.yaml": json.dumps(template(self.functions, self.properties, self.resources)),
         }
-        return self.repository.commit({**standing, **files})
+        self.repository.git("rm", "-r", "-f", "--quiet", "--ignore-unmatch", ".")
+        return self.repository.commit({**standing, **(files or {})})
 
     # Releasing
 
@@ -141,7 +144,7 @@ class Service:
         return pushed
 
     def await_end(self, pushed: Pushed, patience: float = PATIENCE) -> None:
-        """Until the release's execution and all rollbacks of the service have ended, and the ledger says how."""
+        """Until the release and all rollbacks of the service have ended, and the ledger says how."""
 
         def ended() -> bool:
             found = self.record(pushed)
@@ -202,6 +205,13 @@ class Service:
 
     def path(self, pushed: Pushed) -> list[str]:
         return paths.path(self.pipeline.machines, self.arn(pushed))
+
+    def path_or_nothing(self, pushed: Pushed) -> list[str]:
+        """The path so far; empty where the execution has not started yet."""
+        try:
+            return self.path(pushed)
+        except self.pipeline.machines.exceptions.ExecutionDoesNotExist:
+            return []
 
     def rollbacks(self) -> list[Any]:
         """The executions of the rollback machine that speak of the service, the first one first."""
