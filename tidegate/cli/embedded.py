@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 
 # Every duration of the pipeline is multiplied by this: a minute on AWS is a second here.
 PACE: Final = 1 / 60
+STAGES: Final = ("staging", "production")
 
 
 @contextmanager
 def embed(
-    tell: Callable[[str], None], port: int = 0, branches: tuple[str, ...] = ("main",)
+    tell: Callable[[str], None],
+    port: int = 0,
+    branches: tuple[str, ...] = ("main",),
+    stages: tuple[str, ...] = STAGES,
 ) -> Iterator[tuple[LocalCloud, Pipeline]]:
     """A running local cloud with the pipeline deployed; it and its files are gone afterwards."""
     architecture = MACHINES.get(platform.machine(), "x86_64")
     tell("synthesizing the pipeline's own template")
-    assembly = synthesize(PACE, architecture, branches)
+    assembly = synthesize(PACE, architecture, branches, stages)
     home = Path(tempfile.mkdtemp(prefix="tidegate-"))
     cloud = LocalCloud(home)
     try:

@@ -59,14 +59,15 @@ def run(  # noqa: PLR0913 (click gives each option by name)
 ) -> None:
     """Release the last commits of REPOSITORY (here by default), oldest first, in a local cloud.
 
-    The first of them brings both stages up, each later one is canaried. The exit code tells the last one's
-    outcome.
+    The first of them brings the stages up, each later one is canaried. A template that fixes physical names
+    is released to production alone, since the stages share an account. The exit code tells the last outcome.
     """
-    from tidegate.cli.embedded import embed
+    from tidegate.cli.embedded import STAGES, embed
     from tidegate.cli.outcomes import EXITS
     from tidegate.cli.playing import finish, log_entry, say
     from tidegate.cli.releasing import Releasing
     from tidegate.cli.repositories import find_branch, find_service
+    from tidegate.cli.samples import look_at
     from tidegate.cli.screens import show_entry
     from tidegate.cli.traffic import Traffic
 
@@ -74,7 +75,11 @@ def run(  # noqa: PLR0913 (click gives each option by name)
     chosen = list_commits(repository, commits)
     name = service or find_service(repository, "HEAD")
     line = branch or find_branch(repository)
-    with embed(say, branches=(line,)) as (cloud, pipeline):
+    fixed = look_at(repository, chosen[-1][0]).fixed_names
+    if fixed:
+        say(f"the template names {', '.join(fixed[:3])} itself: no two stages of one account can have it")
+        say("so the release goes to production alone")
+    with embed(say, branches=(line,), stages=("production",) if fixed else STAGES) as (cloud, pipeline):
         mix = Mix(events)
         with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
             releasing = Releasing(cloud, pipeline, traffic, log_entry if as_json else show_entry)
@@ -120,9 +125,9 @@ class Mix:
 
     def learn(self, repository: Path, commit: str) -> None:
         """Find events for every function that the commit's template has."""
-        from tidegate.cli.samples import sample_events
+        from tidegate.cli.samples import look_at
 
-        found = sample_events(repository, commit)
+        found = look_at(repository, commit).events
         self._events = {name: cycle(self._given(name) or payloads) for name, payloads in found.items()}
 
     def _given(self, function: str) -> list[Any]:

@@ -41,7 +41,12 @@ def make_layers() -> Path:
     return out
 
 
-def synthesize(pace: float, architecture: str, branches: tuple[str, ...] = ("main",)) -> Path:
+def synthesize(
+    pace: float,
+    architecture: str,
+    branches: tuple[str, ...] = ("main",),
+    stages: tuple[str, ...] = ("staging", "production"),
+) -> Path:
     """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs."""
     layers = make_layers()
     overrides = {
@@ -49,6 +54,7 @@ def synthesize(pace: float, architecture: str, branches: tuple[str, ...] = ("mai
         "region": REGION,
         "pace": pace,
         "branches": list(branches),
+        "stages": [{"name": name, "production": name == stages[-1]} for name in stages],
         "runtime": f"python{HERE}",
         "architecture": architecture,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
