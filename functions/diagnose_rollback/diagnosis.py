@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.diagnose_rollback.blame import find_blame
+from tidegate.adapters.executions import read_status
 from tidegate.domain.identity import Frozen
 from tidegate.domain.ledger import Claim, ClaimState, Outcome
 from tidegate.domain.rollouts import is_within_bake
@@ -50,7 +51,7 @@ def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
 def _is_rolling_back(claim: Claim, tools: Tools) -> bool:
     if claim.state is not ClaimState.HELD or ROLLBACK_EXECUTION not in claim.holder:
         return False
-    return tools.machines.describe_execution(executionArn=claim.holder)["status"] == "RUNNING"
+    return read_status(tools.machines, claim.holder) == "RUNNING"
 
 
 def _diagnose_execution(trigger: ExecutionEnded, claim: Claim) -> Diagnosis:

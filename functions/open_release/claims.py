@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from tidegate.adapters.executions import read_status
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Claim, ClaimState, Outcome, Release
 
@@ -91,7 +92,7 @@ def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
     A stopped execution's handler runs on. The event of its end may have found no claim to repair, so nobody
     would ever free this one; an end after this look finds the claim, and the rollback machine repairs it.
     """
-    status = tools.machines.describe_execution(executionArn=ref.execution)["status"]
+    status = read_status(tools.machines, ref.execution)
     if status == "RUNNING":
         return None
     reason = f"its execution ended as {status} before the release was opened"
@@ -103,7 +104,7 @@ def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
 
 def _look_at(claim: Claim, tools: Tools) -> Standing:
     """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
-    status = tools.machines.describe_execution(executionArn=claim.holder)["status"]
+    status = read_status(tools.machines, claim.holder)
     if status in {"RUNNING", "SUCCEEDED"} or claim.holder == claim.release.execution:
         return _wait(tools, f"release {claim.release.id} is under way")
     remedy = f"tidegate rollback {claim.service}"

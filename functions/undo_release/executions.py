@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.executions import read_status
+
 if TYPE_CHECKING:
     from tidegate.domain.ledger import Claim
     from tidegate.task import Tools
@@ -14,7 +16,7 @@ def stop_release(claim: Claim, tools: Tools) -> None:
     execution = claim.release.execution
     if claim.holder == execution:
         return
-    status = tools.machines.describe_execution(executionArn=execution)["status"]
+    status = read_status(tools.machines, execution)
     if status == "RUNNING":
         cause = f"a rollback took the claim: {claim.holder}"
         tools.machines.stop_execution(executionArn=execution, error="RolledBack", cause=cause)

@@ -1,4 +1,4 @@
-"""Starts executions of the release machine.
+"""Starts executions of the release machine, and tells how executions stand.
 
 The name and the input come from the push alone, so that Step Functions itself makes a repeated event a
 no-op: while the execution runs, by answering the same; for 90 days after, by refusing the name.
@@ -30,3 +30,11 @@ def start_release(machines: SFNClient, machine: str, push: Push) -> bool:
     except machines.exceptions.ExecutionAlreadyExists:
         return False
     return True
+
+
+def read_status(machines: SFNClient, execution: str) -> str:
+    """An execution's status; GONE for one that Step Functions has forgotten, 90 days after its end."""
+    try:
+        return machines.describe_execution(executionArn=execution)["status"]
+    except machines.exceptions.ExecutionDoesNotExist:
+        return "GONE"
