@@ -12,6 +12,8 @@ from tidegate.domain.recovery import decide
 from tidegate.task import Tools, task
 
 LOOK_SECONDS = 15
+# Where one of these has failed for good, the repair itself is what went wrong.
+REPAIR = frozenset({"RestoreTraffic", "UndoRelease"})
 
 
 class Request(Frozen):
@@ -36,12 +38,13 @@ def handle(request: Request, tools: Tools) -> Response:
     """Look once; at the end close the release, tell, and free the claim or keep it for an operator."""
     release, wait = request.release, tools.settings.paced(LOOK_SECONDS)
     claim = tools.ledger.check_epoch(release)
-    if not request.undone:
+    stuck = request.failure.state in REPAIR
+    if not request.undone and not stuck:
         reason = "the stacks are being undone"
         return Response(status="verifying", looks=request.looks, wait_seconds=wait, reason=reason)
     shifted = has_shifted(release, tools)
     trouble = find_split(release, tools) or (find_trouble(release, tools) if shifted else "")
-    outcome = decide(trouble, request.looks, shifted=shifted)
+    outcome = Outcome.NEEDS_OPERATOR if stuck else decide(trouble, request.looks, shifted=shifted)
     if outcome is None:
         return Response(status="verifying", looks=request.looks + 1, wait_seconds=wait, reason=trouble)
     reason = f"{request.failure.reason}{f'; not recovered: {trouble}' if trouble else ''}"

@@ -131,3 +131,13 @@ def test_a_later_rollback_is_left_alone(scene: Scene) -> None:
     with pytest.raises(ClaimLost):
         verify(scene)
     assert scene.tools.ledger.release(scene.ref).outcome is Outcome.OPEN
+
+
+@pytest.mark.parametrize("state", ["RestoreTraffic", "UndoRelease"])
+def test_a_repair_that_failed_is_an_operators_matter(scene: Scene, state: str) -> None:
+    prepare(scene)
+    failure = Failure(state=state, error="StackNeedsOperator", cause="stack s is UPDATE_ROLLBACK_FAILED")
+    response = handle(Request(release=scene.ref, failure=failure, undone=False, looks=0), scene.tools)
+    assert response.status == "needs_operator"
+    assert response.reason.startswith(f"{state}: StackNeedsOperator: stack s is UPDATE_ROLLBACK_FAILED")
+    assert claim_state(scene) is ClaimState.OPERATOR
