@@ -25,7 +25,8 @@ def listen(world: World) -> str:
 
 def heard(world: World, queue: str) -> list[Push]:
     """What intake would make of the events in the queue."""
-    received = world.pipeline.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    sqs = world.pipeline.client("sqs")
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5)
     read = [json.loads(message["Body"]) for message in received.get("Messages", [])]
     pushes = [normalize(event, {"main"}, world.pipeline.sources.bucket) for event in read]
     assert all(isinstance(push, Push) for push in pushes)

@@ -117,8 +117,11 @@ class Service:
                 del sys.modules[name]
 
     def messages(self, url: str) -> list[dict[str, Any]]:
-        received = []
-        while batch := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        """All that is in the queue; delivery takes a moment where a local cloud lives in the process."""
+        received: list[dict[str, Any]] = []
+        while batch := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0 if received else 5
+        ).get("Messages"):
             received += batch
         return received
 
