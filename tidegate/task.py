@@ -6,8 +6,8 @@ their class name, and the state machine catches them by it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
@@ -38,6 +38,8 @@ LOGGER: Final = Logger(service="tidegate")
 CLIENT_CONFIG: Final = Config(
     retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=60
 )
+# A role's credentials are good for an hour at least; an invocation lasts a quarter of one at most.
+RENEWAL: Final = timedelta(minutes=30)
 
 
 class StageTools:
@@ -102,7 +104,7 @@ class Tools:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._stages: dict[str, StageTools] = {}
+        self._stages: dict[str, tuple[datetime, StageTools]] = {}
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -147,10 +149,12 @@ class Tools:
         return boto3.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905)))
 
     def stage(self, name: str) -> StageTools:
-        """The tools of a stage, under its deploy role."""
-        if name not in self._stages:
-            self._stages[name] = StageTools(self.settings.stage(name), f"tidegate-{name}")
-        return self._stages[name]
+        """The tools of a stage, under its deploy role; made anew before its credentials expire."""
+        made_at, tools = self._stages.get(name, (datetime.min.replace(tzinfo=UTC), None))
+        if tools is None or self.now() - made_at > RENEWAL:
+            tools = StageTools(self.settings.stage(name), f"tidegate-{name}")
+            self._stages[name] = (self.now(), tools)
+        return tools
 
     def record(
         self,
@@ -181,6 +185,12 @@ class Tools:
         )
 
 
+@lru_cache(maxsize=1)
+def keep_tools() -> Tools:
+    """The tools of this process: clients are made once, and invocations that follow find them warm."""
+    return Tools(load())
+
+
 def task(
     request_type: type[RequestT], handle: Callable[[RequestT, Tools], BaseModel]
 ) -> Callable[[dict[str, Any], object], dict[str, Any]]:
@@ -188,6 +198,6 @@ def task(
 
     def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         request = request_type.model_validate(event)
-        return handle(request, Tools(load())).model_dump(mode="json")
+        return handle(request, keep_tools()).model_dump(mode="json")
 
     return handler
