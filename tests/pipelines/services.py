@@ -88,6 +88,7 @@ class Service:
         self.repository = Repository(folder / self.name)
         self.count = 0
         self.live = ""
+        self.codes: dict[str, dict[str, str]] = {}
         self.reset()
 
     def client(self, service: str) -> Any:
@@ -98,15 +99,16 @@ class Service:
         self.config: dict[str, Any] = json.loads(json.dumps(CONFIG))
         self.properties: dict[str, Any] = {}
         self.resources: dict[str, Any] = {}
+        self.code = self.codes.get(self.live, {})
 
     # What can be committed
 
     def change(self, body: str = "pass", **files: str) -> str:
         """Commit a new version of all functions whose code begins with `body`; gives what it answers."""
         self.count += 1
-        answer = f"v{self.count}"
+        answer = f"{self.name}-{self.count}"  # no two services share an artifact
         code = HANDLER.format(body=body, answer=answer)
-        self.code = {f"{name.lower()}/app.py": code for name in self.functions}
+        self.code = self.codes[answer] = {f"{name.lower()}/app.py": code for name in self.functions}
         self.commit(files)
         return answer
 

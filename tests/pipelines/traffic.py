@@ -26,7 +26,11 @@ class Traffic:
         self.answers: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
-        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(SENDERS)]
+        # A session makes clients in one thread only.
+        client = self._service.client("lambda")
+        targets = list(self._service.aliases("production").values())
+        given = (client, targets)
+        self._threads = [threading.Thread(target=self._send, args=given) for _ in range(SENDERS)]
         for thread in self._threads:
             thread.start()
         return self
@@ -36,9 +40,7 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def _send(self) -> None:
-        client = self._service.client("lambda")
-        targets = list(self._service.aliases("production").values())
+    def _send(self, client: Any, targets: list[tuple[str, str]]) -> None:
         while not self._stop.wait(SENDERS / self._rate):
             for function, alias in targets:
                 self.answers[self._ask(client, function, alias)] += 1
