@@ -108,7 +108,8 @@ def test_a_change_of_configuration_alone_is_shifted_too(service: Service) -> Non
     assert service.path(pushed).count("BuildFunction") <= 1
     assert set(service.ask()) == {f"{service.live}-configured", service.live}
     service.reset()
-    service.release_good()
+    with Traffic(service):
+        service.release_good()
 
 
 class TestApproval:

@@ -21,6 +21,7 @@ import boto3
 from tidegate.cli.pipeline import Pipeline
 from tidegate.local import assembly
 from tidegate.local.cloud import REGION, LocalCloud
+from tidegate.local.functions import compute
 
 if TYPE_CHECKING:
     from tests.pipelines.faults import Fault
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PACE = 0.016
 # Waits are whole seconds, at least one; this shortens them once more.
 WAIT_PACE = 0.2
+# One for each function of the pipeline, and some for the services: every version leaves one behind.
+SANDBOXES = 28
 
 
 def synthesize() -> Path:
@@ -92,6 +95,7 @@ def serve(made: Path, home: Path) -> None:
     from tests.pipelines.faults import Faults
 
     with LocalCloud(home, pace=WAIT_PACE) as cloud:
+        compute().pool.cap = SANDBOXES
         assembly.deploy(cloud, made, lambda _: None)
         faults = Faults(cloud)
         print(json.dumps({"endpoint_url": cloud.endpoint_url}), file=answers, flush=True)
