@@ -69,7 +69,7 @@ TASKS: Final = (
     Task(
         "OpenRelease",
         rights=(RECORD, PUBLISH, Right(("states:DescribeExecution",), (On.EXECUTIONS,))),
-        variables=("EVENT_BUS", "LEDGER_TABLE", "PACE"),
+        variables=("EVENT_BUS", "LEDGER_TABLE"),
     ),
     Task(
         "CheckOutSource",

@@ -7,6 +7,7 @@ names the variable, since it means that the stack and the code disagree.
 from __future__ import annotations
 
 import json
+import math
 import os
 from functools import cached_property, lru_cache
 from typing import Final
@@ -119,14 +120,17 @@ class Settings:
         """What every duration is multiplied by: 1 on AWS, less in the local cloud."""
         return float(self._environment.get(PREFIX + "PACE", "1"))
 
-    def paced(self, seconds: float) -> int:
-        """A duration as a Wait state takes it: whole seconds, at least one."""
-        return max(1, round(seconds * self.pace))
+    def wait(self, seconds: float) -> int:
+        """What a Wait state is told for `seconds` to pass: whole seconds, at least one.
+
+        The local cloud's state machines wait at its pace, so they are told what AWS would be told.
+        """
+        return max(1, math.ceil(round(seconds / self.pace, 3)))
 
     @property
     def metric_period(self) -> int:
-        """The period of AWS/Lambda metrics: 60 s on AWS."""
-        return self.paced(60)
+        """The period of AWS/Lambda metrics: 60 s on AWS, whole seconds everywhere."""
+        return max(1, round(60 * self.pace))
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.domain.errors import CanaryFailed, InsufficientEvidence
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.judge import Status
-from tidegate.domain.rollouts import Move, NextMove, Rollout, Shift, move_on, pace
+from tidegate.domain.rollouts import Move, Rollout, Shift, move_on, pace
 from tidegate.task import Tools, task
 
 
@@ -19,7 +19,16 @@ class Request(Frozen):
     shift: Shift
 
 
-def handle(request: Request, tools: Tools) -> NextMove:
+class Response(Frozen):
+    """The move; `weight` where it is a shift, `wait_seconds` where it is a hold."""
+
+    next: Move
+    weight: int
+    wait_seconds: int
+    reason: str
+
+
+def handle(request: Request, tools: Tools) -> Response:
     """The next move; a verdict to roll back leaves as CanaryFailed, silence as InsufficientEvidence."""
     release, stage, shift = request.release, request.stage, request.shift
     tools.ledger.check_epoch(release)
@@ -38,7 +47,8 @@ def handle(request: Request, tools: Tools) -> NextMove:
         raise InsufficientEvidence(message)
     if move.next is Move.SHIFT:
         tools.bus.publish("Verdict Reached", release, f"{release.service}: {move.reason}", stage=stage)
-    return move
+    wait = tools.settings.wait(move.wait)
+    return Response(next=move.next, weight=move.weight, wait_seconds=wait, reason=move.reason)
 
 
 handler = task(Request, handle)

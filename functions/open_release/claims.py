@@ -83,7 +83,7 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
     )
     if tools.ledger.write_claim(claim, over=found):
         return claim
-    return _wait(tools, "another release was quicker")
+    return _wait("another release was quicker")
 
 
 def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
@@ -106,11 +106,11 @@ def _look_at(claim: Claim, tools: Tools) -> Standing:
     """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
     status = read_status(tools.machines, claim.holder)
     if status in {"RUNNING", "SUCCEEDED"} or claim.holder == claim.release.execution:
-        return _wait(tools, f"release {claim.release.id} is under way")
+        return _wait(f"release {claim.release.id} is under way")
     remedy = f"tidegate rollback {claim.service}"
     reason = f"the rollback of {claim.release.id} ended as {status}; repair it: {remedy}"
     return Standing(status="refused", error="NeedsOperator", reason=reason)
 
 
-def _wait(tools: Tools, reason: str) -> Standing:
-    return Standing(status="waiting", wait_seconds=tools.settings.paced(WAIT_SECONDS), reason=reason)
+def _wait(reason: str) -> Standing:
+    return Standing(status="waiting", wait_seconds=WAIT_SECONDS, reason=reason)

@@ -32,18 +32,17 @@ def handle(request: Request, tools: Tools) -> Response:
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
-    wait = tools.settings.paced(LOOK_SECONDS)
     if plan.change_set and not apply(release, plan, tools):
-        return Response(status="provisioning", wait_seconds=wait)
+        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if plan.canaried and not arm(release, plan, tools):
-        return Response(status="provisioning", wait_seconds=wait)
+        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     what = (
         f"stack {plan.stack_name} is as planned"
         if plan.change_set
         else f"stack {plan.stack_name} is unchanged"
     )
     tools.record(release, "ProvisionStage", what, stage=stage, evidence={"changes": len(plan.changes)})
-    return Response(status="provisioned", wait_seconds=wait)
+    return Response(status="provisioned", wait_seconds=LOOK_SECONDS)
 
 
 handler = task(Request, handle)

@@ -42,7 +42,8 @@ def handle(request: Request, tools: Tools) -> Response:
     tools.bus.publish("Traffic Shifted", release, message, stage=stage, weight=weight)
     shift = Shift(step=request.step, weight=weight, at=tools.now())
     first = first_look(config, shift.at, tools.settings.metric_period)
-    return Response(shift=shift, wait_seconds=max(1, round(config.bake or 0)) if weight == ALL else first)
+    seconds = (config.bake or 0) if weight == ALL else first
+    return Response(shift=shift, wait_seconds=tools.settings.wait(seconds))
 
 
 handler = task(Request, handle)

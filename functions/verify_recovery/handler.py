@@ -36,7 +36,7 @@ class Response(Frozen):
 
 def handle(request: Request, tools: Tools) -> Response:
     """Look once; at the end close the release, tell, and free the claim or keep it for an operator."""
-    release, wait = request.release, tools.settings.paced(LOOK_SECONDS)
+    release, wait = request.release, LOOK_SECONDS
     claim = tools.ledger.check_epoch(release)
     stuck = request.failure.state in REPAIR
     if not request.undone and not stuck:

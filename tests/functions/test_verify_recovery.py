@@ -48,7 +48,7 @@ def claim_state(scene: Scene) -> ClaimState:
 def test_stacks_come_first(scene: Scene) -> None:
     prepare(scene)
     response = verify(scene, undone=False)
-    assert (response.status, response.looks, response.wait_seconds) == ("verifying", 0, 1)
+    assert (response.status, response.looks, response.wait_seconds) == ("verifying", 0, 15)
     assert claim_state(scene) is ClaimState.HELD
 
 

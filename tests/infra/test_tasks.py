@@ -60,7 +60,7 @@ SETTINGS: dict[str, set[str]] = {
     "build_runtime": {"BUILD_RUNTIME"},
     "metric_period": {"PACE"},
     "pace": {"PACE"},
-    "paced": {"PACE"},
+    "wait": {"PACE"},
     "release_machine": {"RELEASE_MACHINE"},
     "rollback_machine": {"ROLLBACK_MACHINE"},
     "sandbox_function": {"SANDBOX_FUNCTION"},

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from tidegate.cli.embedded import PACE
 from tidegate.cli.pipeline import Pipeline
 from tidegate.local import assembly
 from tidegate.local.cloud import REGION, LocalCloud
@@ -26,10 +27,6 @@ from tidegate.local.functions import compute
 if TYPE_CHECKING:
     from tests.pipelines.faults import Fault
 
-# A minute of observation takes a second: metric periods are whole seconds.
-PACE = 0.016
-# Waits are whole seconds, at least one; this shortens them once more.
-WAIT_PACE = 0.2
 # One for each function of the pipeline, and some for the services: every version leaves one behind.
 SANDBOXES = 28
 
@@ -94,7 +91,7 @@ def serve(made: Path, home: Path) -> None:
     os.dup2(2, 1)
     from tests.pipelines.faults import Faults
 
-    with LocalCloud(home, pace=WAIT_PACE) as cloud:
+    with LocalCloud(home, pace=PACE) as cloud:
         compute().pool.cap = SANDBOXES
         assembly.deploy(cloud, made, lambda _: None)
         faults = Faults(cloud)

@@ -36,7 +36,7 @@ def embed(
     tell("synthesizing the pipeline's own template")
     assembly = synthesize(PACE, architecture, branches, stages)
     home = Path(tempfile.mkdtemp(prefix="tidegate-"))
-    cloud = LocalCloud(home)
+    cloud = LocalCloud(home, pace=PACE)
     try:
         cloud.start(port)
         deploy(cloud, assembly, tell)

@@ -76,11 +76,11 @@ class Move(StrEnum):
 
 
 class NextMove(Frozen):
-    """The move, the weight where it is a shift, and the seconds to wait where it is a hold."""
+    """The move; `weight` where it is a shift, `wait` in seconds until the next look where it is a hold."""
 
     next: Move
     weight: int = 0
-    wait_seconds: int = 1
+    wait: float = 0
     reason: str
 
 
@@ -131,13 +131,13 @@ def move_on(
         left = (config.bake or 0) - held
         if left <= 0:
             return NextMove(next=Move.LEAVE, reason="the bake is over")
-        return NextMove(next=Move.HOLD, wait_seconds=math.ceil(left), reason="baking")
+        return NextMove(next=Move.HOLD, wait=left, reason="baking")
     if verdict.status is Status.ADVANCE:
         weight = follow(config, shift.weight)
         return NextMove(next=Move.SHIFT, weight=weight, reason=verdict.reason)
     if held < config.longest_hold:
         wait = min(max(config.interval / 4, period), LONGEST_LOOK)
-        return NextMove(next=Move.HOLD, wait_seconds=math.ceil(wait), reason=verdict.reason)
+        return NextMove(next=Move.HOLD, wait=wait, reason=verdict.reason)
     if config.on_insufficient_evidence is OnInsufficientEvidence.PROMOTE and not is_suspicious(verdict):
         reason = f"advanced without enough evidence, as configured: {verdict.reason}"
         return NextMove(next=Move.SHIFT, weight=follow(config, shift.weight), reason=reason)
@@ -161,10 +161,10 @@ def window(shift: Shift, now: datetime, period: int) -> tuple[datetime, datetime
     return datetime.fromtimestamp(start, zone), datetime.fromtimestamp(max(start, end), zone)
 
 
-def first_look(config: StageConfig, at: datetime, period: int) -> int:
+def first_look(config: StageConfig, at: datetime, period: int) -> float:
     """Seconds from a shift to its first look: the interval, but not before a whole period can be read."""
     readable = math.ceil(at.timestamp() / period) * period + 2 * period - at.timestamp()
-    return math.ceil(max(config.interval, readable))
+    return max(config.interval, readable)
 
 
 def pace(config: StageConfig, factor: float) -> StageConfig:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from tidegate.local.compute.blueprint import network_environment
+from tidegate.local.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +39,7 @@ EXTENSIONS: Final = (
     "tidegate.local.log_patterns",
     "tidegate.local.stacks",
     "tidegate.local.resources",
+    "tidegate.local.server",
 )
 
 
@@ -56,7 +57,7 @@ class LocalCloud:
         self.extensions = extensions
         self.network_environment = network_environment(os.environ, str(Path.home()))
         self.endpoint_url = ""
-        self._server: ThreadedMotoServer | None = None
+        self._server: Server | None = None
         self._patches: list[tuple[Any, str, Any]] = []
         self._on_stop: list[Callable[[], None]] = []
         self._stopping = threading.Event()
@@ -71,11 +72,9 @@ class LocalCloud:
     def start(self, port: int = 0) -> None:
         """Start the server on a free port of the loopback interface (or `port`), and the extensions."""
         self.home.mkdir(parents=True, exist_ok=True)
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request otherwise
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        self._server = Server(port)
         self._server.start()
-        host, bound = self._server.get_host_and_port()
-        self.endpoint_url = f"http://{host}:{bound}"
+        self.endpoint_url = self._server.url
         for name in self.extensions:
             importlib.import_module(name).install(self)
 
