@@ -129,7 +129,7 @@ class Faults:
     def _install(self) -> None:
         faults = self
         self._cloud.patch(pool, "Sandbox", _sandbox_type(faults))
-        server = self._cloud._server._server
+        server = self._cloud._server
         app = server.app
 
         def watch(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
