@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.plan_release.templates import build_template, dump, want
+from functions.plan_release.adoption import explain, plan_adoption, write_updates
+from functions.plan_release.templates import build_template, choose_parameters, dump, want
 from tidegate.adapters.aliases import find_alias, parse_alias
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
@@ -20,6 +21,7 @@ from tidegate.adapters.stacks import (
 from tidegate.adapters.templates import parse
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.plans import FunctionPlan, StagePlan
+from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 
 if TYPE_CHECKING:
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     from tidegate.domain.config import StageConfig
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.snapshots import Snapshot
+    from tidegate.domain.templates.adoption import Adoption
     from tidegate.domain.templates.aliases import RolledFunction
     from tidegate.domain.templates.normalization import Normalized
     from tidegate.task import StageTools, Tools
 
-ADOPTED: Final = "is new to Tidegate: its alias is made by this release, so it takes its traffic at once"
+NEW: Final = "gets its alias by this release, so it takes its traffic at once"
 
 
 class StageChange:
@@ -47,6 +50,9 @@ class StageChange:
         self.wanted: Wanted = want(snapshot, self.target, self.config)
         self.change_set_name = f"tidegate-{ref.id}"
         self.state: StackState | None = None
+        self.deployed: dict[str, Any] | None = None
+        self.parameters: dict[str, str] = self.wanted.parameters
+        self.standing: dict[str, str] = {}
         self.normalized: Normalized
         self.change_set: ChangeSet
 
@@ -69,16 +75,22 @@ def request_change(ref: ReleaseRef, snapshot: Snapshot, name: str, tools: Tools)
         message = f"CloudFormation cannot compute the change set of {stack}: {found.reason}"
         raise ChangeSetFailed(message)
     change.change_set = found
-    change.normalized = _normalize(change)
+    _normalize(change)
+    if exists(change.state):
+        change.standing = list_resources(client, stack)
     return change
 
 
-def _normalize(change: StageChange) -> Normalized:
-    deployed: dict[str, Any] | None = None
+def _normalize(change: StageChange) -> None:
+    """Read what is deployed, as CloudFormation has processed it, and make of both what is wanted."""
+    name = change.wanted.stack_name
     if exists(change.state):
-        text = read_template(change.stage.cloudformation, change.wanted.stack_name)
-        deployed = parse(text, change.wanted.stack_name).data
-    return build_template(change.snapshot, change.target, change.wanted.parameters, deployed)
+        change.deployed = parse(read_template(change.stage.cloudformation, name, processed=True), name).data
+    parameters = change.wanted.parameters
+    change.normalized = build_template(change.snapshot, change.target, parameters, change.deployed)
+    if change.state is not None and exists(change.state):
+        kept = choose_parameters(change.normalized.template, parameters, change.state.parameters)
+        change.parameters = kept
 
 
 def exists(state: StackState | None) -> bool:
@@ -88,7 +100,8 @@ def exists(state: StackState | None) -> bool:
 
 def _ask(change: StageChange, tools: Tools) -> None:
     """Upload the template, to the ledger's documents and to where CloudFormation reads it, and ask."""
-    body = dump(_normalize(change).template)
+    _normalize(change)
+    body = dump(change.normalized.template)
     key = f"{stage_prefix(change.ref, change.target.name)}template.json"
     tools.documents.write_bytes(key, body, "application/json")
     change.stage.documents.write_bytes(key, body, "application/json")
@@ -97,7 +110,7 @@ def _ask(change: StageChange, tools: Tools) -> None:
         change.wanted.stack_name,
         change.change_set_name,
         template_url=change.stage.documents.url(key),
-        parameters=change.wanted.parameters,
+        parameters=change.parameters,
         capabilities=change.wanted.capabilities,
         role=change.target.cloudformation_role,
         exists=exists(change.state),
@@ -108,9 +121,11 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     """The stage's part of the plan."""
     changes = () if change.change_set.is_empty else change.change_set.changes
     functions = change.normalized.functions
-    plans = _plan_functions(change, tools)
-    notices = [*diff_notices(changes, functions), *change.normalized.notices]
-    adopted = [f"{p.logical_id} {ADOPTED}" for p in plans if not p.canaried and exists(change.state)]
+    adoption = plan_adoption(change)
+    plans = _plan_functions(change, adoption, tools)
+    own = leave_out(changes, adoption, change.normalized)
+    notices = [*diff_notices(own, functions), *change.normalized.notices]
+    new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
     return StagePlan(
         stage=change.target.name,
         account=change.target.account,
@@ -122,48 +137,52 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         changes=changes,
         functions=plans,
         config=change.config,
-        at_once=tuple([f"{notice.logical_id}: {notice.text}" for notice in notices] + adopted),
+        at_once=tuple([f"{notice.logical_id}: {notice.text}" for notice in notices] + new),
+        updates=write_updates(change, adoption, tools),
+        adoption=explain(adoption),
     )
 
 
-def _plan_functions(change: StageChange, tools: Tools) -> tuple[FunctionPlan, ...]:
-    """Functions that change, each canaried where an alias stands already; all of them in a new stack."""
+def _plan_functions(change: StageChange, adoption: Adoption, tools: Tools) -> tuple[FunctionPlan, ...]:
+    """Functions that change, canaried where an alias stands or is adopted; all of them in a new stack."""
     changes, functions = change.change_set.changes, change.normalized.functions
     healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
     previous = healthy.artifacts if healthy else {}
     artifacts = {function.logical_id: function.artifact for function in change.snapshot.functions}
-    standing = (
-        list_resources(change.stage.cloudformation, change.wanted.stack_name) if exists(change.state) else {}
-    )
     added = {item.logical_id for item in changes if item.action == "Add" or item.replacement}
     moving = {function.logical_id for function in changed_functions(changes, functions)}
+    adopted = frozenset(adoption.functions)
     return tuple(
-        _plan_function(change, function, standing, artifacts, previous)
+        _plan_function(change, function, adopted).model_copy(
+            update={
+                "artifact": artifacts.get(function.logical_id),
+                "previous_artifact": previous.get(function.logical_id),
+            }
+        )
         for function in functions
         if function.logical_id in moving | added
     )
 
 
-def _plan_function(
-    change: StageChange,
-    function: RolledFunction,
-    standing: dict[str, str],
-    artifacts: dict[str, str],
-    previous: dict[str, str],
-) -> FunctionPlan:
-    arn = standing.get(function.alias_logical_id, "")
+def _plan_function(change: StageChange, function: RolledFunction, adopted: frozenset[str]) -> FunctionPlan:
+    """How one function's traffic moves."""
+    plan = FunctionPlan(
+        logical_id=function.logical_id,
+        alias_logical_id=function.alias_logical_id,
+        artifact=None,
+        previous_artifact=None,
+        canaried=False,
+    )
+    if function.logical_id in adopted:
+        name, alias = change.standing[function.logical_id], str(function.alias_name)
+        named = {"canaried": True, "function_name": name, "alias": alias, "adopted": True}
+        return plan.model_copy(update=named)
+    arn = change.standing.get(function.alias_logical_id, "")
     replaced = any(
         item.logical_id == function.logical_id and item.replacement for item in change.change_set.changes
     )
     name, alias = parse_alias(arn) if arn and not replaced else ("", "")
     state = find_alias(change.stage.functions, name, alias) if name else None
-    return FunctionPlan(
-        logical_id=function.logical_id,
-        alias_logical_id=function.alias_logical_id,
-        artifact=artifacts.get(function.logical_id),
-        previous_artifact=previous.get(function.logical_id),
-        canaried=state is not None,
-        function_name=name,
-        alias=alias,
-        rollback_target=state.pointing.version if state else "",
-    )
+    target = state.pointing.version if state else ""
+    named = {"canaried": state is not None, "function_name": name, "alias": alias, "rollback_target": target}
+    return plan.model_copy(update=named)

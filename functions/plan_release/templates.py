@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.stacks import MASKED
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import InvalidConfiguration
 from tidegate.domain.identity import Frozen
@@ -71,6 +72,15 @@ def build_template(
     known_values = {"AWS::Region": target.region, **parameters}
     prepared = prepare(place(template, artifacts, packages, known_values), known_values)
     return normalize(translate(prepared.template, parameters, target.region), prepared, deployed)
+
+
+def choose_parameters(
+    template: Mapping[str, Any], given: Mapping[str, str], standing: Mapping[str, str]
+) -> dict[str, str]:
+    """What is given, and for a parameter without default that only the stack knows, its previous value."""
+    declared = template.get("Parameters", {})
+    kept = [name for name, item in declared.items() if "Default" not in item and name in standing]
+    return {**dict.fromkeys(kept, MASKED), **given}
 
 
 def dump(template: Mapping[str, Any]) -> bytes:

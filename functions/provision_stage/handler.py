@@ -36,11 +36,8 @@ def handle(request: Request, tools: Tools) -> Response:
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if plan.canaried and not arm(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
-    what = (
-        f"stack {plan.stack_name} is as planned"
-        if plan.change_set
-        else f"stack {plan.stack_name} is unchanged"
-    )
+    how = "as planned, and was adopted first" if plan.updates else "as planned"
+    what = f"stack {plan.stack_name} is {how if plan.change_set else 'unchanged'}"
     tools.record(release, "ProvisionStage", what, stage=stage, evidence={"changes": len(plan.changes)})
     return Response(status="provisioned", wait_seconds=LOOK_SECONDS)
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.changes import advance, check_operable
+from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import stage_prefix
-from tidegate.adapters.stacks import (
-    create_change_set,
-    delete,
-    delete_change_set,
-    delete_guards,
-    find_change_set,
-)
-from tidegate.domain.errors import ChangeSetFailed
-from tidegate.domain.undo import PreviousStack, UndoMark
+from tidegate.adapters.stacks import delete, delete_change_set, delete_guards
+from tidegate.domain.undo import ChangeMark, PreviousStack
 
 if TYPE_CHECKING:
     from tidegate.adapters.stacks import StackState
@@ -26,6 +19,7 @@ if TYPE_CHECKING:
 def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     """One step towards the stack as it was; True once it is. A stack that this release created stays.
 
+    An adopted stack stays adopted: its aliases are on the code that ran before, and its triggers with them.
     Deleting a stack would delete what it holds, so a first release that fails leaves its stack for the next.
     """
     stage = tools.stage(plan.stage)
@@ -40,9 +34,8 @@ def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     if previous is None:
         _forget_change(plan, state, tools)
         return True
-    begun = tools.documents.find(_mark_key(ref, plan), UndoMark)
-    if begun is not None:
-        return advance(stage.cloudformation, plan.stack_name, begun.change_set)
+    if tools.documents.find(_mark_key(ref, plan), ChangeMark) is not None:
+        return _bring_back(ref, plan, previous, tools)
     # Where the release's own update failed and was rolled back, there is nothing to bring back.
     untouched = not previous.existed or state.status == "UPDATE_ROLLBACK_COMPLETE"
     return untouched or _bring_back(ref, plan, previous, tools)
@@ -53,43 +46,29 @@ def _mark_key(ref: ReleaseRef, plan: StagePlan) -> str:
 
 
 def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
-    """Delete what only the plan made: an unexecuted change set, and the empty stack that it brings."""
+    """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings."""
     stage = tools.stage(plan.stage)
     if state.status == "REVIEW_IN_PROGRESS":
         delete(stage.cloudformation, plan.stack_name, stage.target.cloudformation_role)
-    elif plan.change_set:
-        delete_change_set(stage.cloudformation, plan.stack_name, plan.change_set)
+        return
+    for name in (plan.change_set, *(update.change_set for update in plan.updates)):
+        if name:
+            delete_change_set(stage.cloudformation, plan.stack_name, name)
 
 
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:
-    """Ask for the change set back to the previous template, then drive it to its end.
-
-    The mark says that it is being executed: from then on a missing change set is one that has ended, and a
-    stack that was rolled back is one whose undoing failed.
-    """
+    """One step of the update back to the previous template."""
     stage = tools.stage(plan.stage)
-    client, name = stage.cloudformation, f"tidegate-undo-{ref.id}"
-    found = find_change_set(client, plan.stack_name, name)
-    if found is None:
-        key = f"{stage_prefix(ref, plan.stage)}previous-template.json"
-        stage.documents.write_bytes(key, previous.template.encode(), "application/json")
-        create_change_set(
-            client,
-            plan.stack_name,
-            name,
-            template_url=stage.documents.url(key),
-            parameters=previous.parameters,
-            capabilities=previous.capabilities,
-            role=stage.target.cloudformation_role,
-            exists=True,
-        )
-        return False
-    if found.is_pending:
-        return False
-    if found.is_empty:
-        return True
-    if found.status == "FAILED":
-        message = f"CloudFormation cannot compute the way back of {plan.stack_name}: {found.reason}"
-        raise ChangeSetFailed(message)
-    tools.documents.write(_mark_key(ref, plan), UndoMark(change_set=name))
-    return advance(client, plan.stack_name, name)
+    key = f"{stage_prefix(ref, plan.stage)}previous-template.json"
+    stage.documents.write_bytes(key, previous.template.encode(), "application/json")
+    change = Change(
+        stack=plan.stack_name,
+        name=f"tidegate-undo-{ref.id}",
+        purpose="the way back",
+        template_url=stage.documents.url(key),
+        parameters=previous.parameters,
+        capabilities=previous.capabilities,
+        role=stage.target.cloudformation_role,
+        mark=_mark_key(ref, plan),
+    )
+    return drive(stage.cloudformation, tools.documents, change)

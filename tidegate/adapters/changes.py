@@ -1,20 +1,78 @@
 """A change set driven to its end, one look at a time: the state machine waits between two looks.
 
-Used for the planned change of a stage and for its undoing. Every look reads the stack's own state, so that a
-run which died at any point is gone on with.
+Used for the planned change of a stage, for the updates of an adoption and for an undoing. Every look reads
+the stack's own state, so that a run which died at any point is gone on with.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.stacks import execute, explain_failure, find_change_set, find_stack
+from tidegate.adapters.stacks import (
+    create_change_set,
+    execute,
+    explain_failure,
+    find_change_set,
+    find_stack,
+)
 from tidegate.domain.errors import ChangeSetFailed, StackNeedsOperator
+from tidegate.domain.identity import Frozen
+from tidegate.domain.undo import ChangeMark
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+    from tidegate.adapters.documents import Documents
     from tidegate.adapters.stacks import StackState
+
+
+class Change(Frozen):
+    """A change set of a stack that exists. `purpose` is what a message calls it; `mark` is a key."""
+
+    stack: str
+    name: str
+    purpose: str
+    template_url: str
+    parameters: dict[str, str]
+    capabilities: tuple[str, ...]
+    role: str
+    mark: str
+
+
+def drive(client: CloudFormationClient, documents: Documents, change: Change) -> bool:
+    """Ask for the change set, then drive it to its end, one look at a time; True once the stack is so.
+
+    The mark says that it is being executed: from then on a missing change set is one that has ended, and a
+    stack that was rolled back is one whose change failed. Raises as `advance` does.
+    """
+    begun = documents.find(change.mark, ChangeMark)
+    if begun is not None:
+        return advance(client, change.stack, begun.change_set)
+    state = check_operable(client, change.stack)
+    if state is not None and state.is_busy:
+        return False
+    found = find_change_set(client, change.stack, change.name)
+    if found is None:
+        create_change_set(
+            client,
+            change.stack,
+            change.name,
+            template_url=change.template_url,
+            parameters=change.parameters,
+            capabilities=change.capabilities,
+            role=change.role,
+            exists=True,
+        )
+        return False
+    if found.is_pending:
+        return False
+    if found.is_empty:
+        return True
+    if found.status == "FAILED":
+        message = f"CloudFormation cannot compute {change.purpose} of {change.stack}: {found.reason}"
+        raise ChangeSetFailed(message)
+    documents.write(change.mark, ChangeMark(change_set=change.name))
+    return advance(client, change.stack, change.name)
 
 
 def advance(client: CloudFormationClient, stack: str, change_set: str) -> bool:

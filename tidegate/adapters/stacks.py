@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
 from pydantic import Field
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
-MASKED: Final = "****"
+MASKED: Final = "****"  # a parameter that keeps its value; what CloudFormation shows of a NoEcho one
 
 
 class StackState(Frozen):
@@ -94,9 +94,13 @@ def find_stack(client: CloudFormationClient, name: str) -> StackState | None:
     )
 
 
-def read_template(client: CloudFormationClient, name: str) -> str:
-    """The template that the stack was last given, as JSON text or as it was written."""
-    body: Any = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+def read_template(client: CloudFormationClient, name: str, *, processed: bool = False) -> str:
+    """The template that the stack was last given, as JSON text or as it was written.
+
+    `processed` gives it as CloudFormation's transforms (SAM's among them) have left it.
+    """
+    stage: Literal["Original", "Processed"] = "Processed" if processed else "Original"
+    body: Any = client.get_template(StackName=name, TemplateStage=stage)["TemplateBody"]
     return body if isinstance(body, str) else json.dumps(body)
 
 

@@ -21,7 +21,8 @@ class FunctionPlan(Frozen):
 
     `canaried` functions shift by weight; the others are new or replaced and take their traffic at once.
     `function_name`, `alias` and `rollback_target`, the version that the alias points at now, are those of a
-    canaried function; CloudFormation names the others when it makes them.
+    canaried function; CloudFormation names the others when it makes them. An `adopted` function has no alias
+    yet: it gets one before the release's own update, on a version of the code that runs.
     """
 
     logical_id: str
@@ -32,10 +33,28 @@ class FunctionPlan(Frozen):
     function_name: str = ""
     alias: str = ""
     rollback_target: str = ""
+    adopted: bool = False
+
+
+class StackUpdate(Frozen):
+    """An update that ProvisionStage has computed itself: the one before it makes every change set obsolete.
+
+    template: a key in the stage's bucket. parameters: `****` keeps the value that the stack has.
+    """
+
+    name: str
+    change_set: str
+    template: str
+    parameters: dict[str, str]
+    capabilities: tuple[str, ...]
 
 
 class StagePlan(Frozen):
-    """What the release does in one stage. `change_set` is None where the stack does not change."""
+    """What the release does in one stage. `change_set` is None where the stack does not change.
+
+    `updates` are those of a stack that is adopted, in order, the release's own the last; `adoption` says in
+    sentences what the others do. All other stacks are changed by `change_set` itself.
+    """
 
     stage: str
     account: str
@@ -48,6 +67,8 @@ class StagePlan(Frozen):
     functions: tuple[FunctionPlan, ...] = Field(description="those that change; all where the stack is new")
     config: StageConfig
     at_once: tuple[str, ...] = Field(description="what a canary cannot hold back, a sentence each")
+    updates: tuple[StackUpdate, ...] = ()
+    adoption: tuple[str, ...] = ()
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:
@@ -99,10 +120,15 @@ def _render_stage(plan: StagePlan) -> list[str]:
         f"Stack `{plan.stack_name}` {verb}: {_count(plan.changes)}.{approval}",
         "",
         f"Strategy: {plan.strategy}. Monitors: {_monitors(plan.config.alarms)}.",
+        *_list("Adopts the stack first, with the code that runs:", plan.adoption),
         *_render_functions(plan.functions),
         *_render_changes(plan.changes),
-        *(["", "Takes effect at once:", "", *(f"- {text}" for text in plan.at_once)] if plan.at_once else []),
+        *_list("Takes effect at once:", plan.at_once),
     ]
+
+
+def _list(title: str, sentences: tuple[str, ...]) -> list[str]:
+    return ["", title, "", *(f"- {text}" for text in sentences)] if sentences else []
 
 
 def _monitors(alarms: AlarmConfig) -> str:
@@ -121,12 +147,16 @@ def _render_functions(functions: tuple[FunctionPlan, ...]) -> list[str]:
         return ["", "No function changes."]
     rows = [
         f"| {function.logical_id} | {_short(function.previous_artifact)} | {_short(function.artifact)} | "
-        f"{'canary' if function.canaried else 'at once'} | {function.rollback_target or '-'} |"
+        f"{'canary' if function.canaried else 'at once'} | {_target(function)} |"
         for function in functions[:SHOWN]
     ]
     more = [f"| … {len(functions) - SHOWN} more | | | | |"] if len(functions) > SHOWN else []
     table = "| function | old artifact | new artifact | traffic | rollback target |"
     return ["", table, "|---|---|---|---|---|", *rows, *more]
+
+
+def _target(function: FunctionPlan) -> str:
+    return "the code that runs" if function.adopted else function.rollback_target or "-"
 
 
 def _short(artifact: str | None) -> str:

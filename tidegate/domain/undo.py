@@ -1,4 +1,4 @@
-"""What an undo needs to know of a stack before the release changed it."""
+"""What is kept of a stack while it changes: what it was, and how far an update has come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from tidegate.domain.identity import Frozen
 
 
 class PreviousStack(Frozen):
-    """A stack as it was: it lies at stages/<stage>/previous.json, written before the first change."""
+    """A stack as it was: it lies at stages/<stage>/previous.json, written before the release's own update.
+
+    A stack that is adopted first is kept at stages/<stage>/original.json too, as it was before that: nothing
+    goes back to it, since an adopted stack runs the same code.
+    """
 
     stack_name: str
     existed: bool
@@ -17,7 +21,11 @@ class PreviousStack(Frozen):
     capabilities: tuple[str, ...] = ()
 
 
-class UndoMark(Frozen):
-    """Written before the change set back is executed: stages/<stage>/undo.json."""
+class ChangeMark(Frozen):
+    """Written before a change set is executed: from then on one that is missing is one that has ended.
+
+    The way back lies at stages/<stage>/undo.json, the updates of an adoption at
+    stages/<stage>/<update>-begun.json and, once each has ended, <update>-ended.json.
+    """
 
     change_set: str

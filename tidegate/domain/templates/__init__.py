@@ -1,13 +1,14 @@
 """What Tidegate understands of SAM and CloudFormation templates, as pure functions over plain data.
 
 In the order of use: refuse_unsupported, read_functions and read_packages (the raw template), place, prepare,
-then the adapter's translate, then normalize; changed_functions and diff_notices read the change set. May not
-read text, call the translator or know AWS clients.
+then the adapter's translate, then normalize; adopt compares the result with what is deployed, and
+changed_functions and diff_notices read the change set. May not read text, call the translator or know AWS
+clients.
 """
 
 from __future__ import annotations
 
-from .adoption import adopt
+from .adoption import Adoption, adopt
 from .aliases import RolledFunction
 from .changes import ChangedResource, changed_functions, diff_notices
 from .definitions import unqualify_definition
@@ -21,6 +22,7 @@ from .refusals import refuse_unsupported
 from .template import Template
 
 __all__ = [
+    "Adoption",
     "ChangedResource",
     "DeploymentPreference",
     "FunctionSource",

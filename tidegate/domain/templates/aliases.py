@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ALIAS, VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
-_RETAIN = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+# Kept for ever, but not by an update that fails: Lambda would have no second version of the same code for the
+# next attempt, and CloudFormation refuses a version that exists.
+_RETAIN = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 class RolledFunction(Frozen):

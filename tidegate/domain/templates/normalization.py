@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.domain.identity import Frozen
 
-from .adoption import adoption_notices
 from .aliases import RolledFunction, freeze
 from .deployments import rename_deployments
 from .intrinsics import copy, rename
@@ -51,7 +50,7 @@ def normalize(
     # The translator's order depends on hashes, of code keys too.
     resources = data["Resources"] = dict(sorted(data["Resources"].items()))
     frozen = freeze(resources, prepared, standing)
-    notices = [*frozen.notices, *adoption_notices(frozen.functions, standing), *drop_rivals(data)]
+    notices = [*frozen.notices, *drop_rivals(data)]
     rename_resources(data, frozen.renamed)
     resources = data["Resources"]
     before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == _REST_API}

@@ -1,0 +1,51 @@
+"""What comes before an update of the service's stack: what it was is kept, and artifacts are brought near."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.plans import read_snapshot
+from tidegate.adapters.stacks import find_stack, read_template
+from tidegate.domain.undo import PreviousStack
+
+if TYPE_CHECKING:
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import StagePlan
+    from tidegate.task import Tools
+
+
+def is_kept(ref: ReleaseRef, plan: StagePlan, name: Literal["previous", "original"], tools: Tools) -> bool:
+    """Whether the stack as it was has been kept under that name."""
+    return tools.documents.exists(f"{stage_prefix(ref, plan.stage)}{name}.json")
+
+
+def keep_stack(ref: ReleaseRef, plan: StagePlan, name: Literal["previous", "original"], tools: Tools) -> None:
+    """Keep the stack as it is, once: a retry must not take what the update has made of it."""
+    if not is_kept(ref, plan, name, tools):
+        tools.documents.write(f"{stage_prefix(ref, plan.stage)}{name}.json", _remember(plan, tools))
+
+
+def _remember(plan: StagePlan, tools: Tools) -> PreviousStack:
+    client = tools.stage(plan.stage).cloudformation
+    state = None if plan.creates_stack else find_stack(client, plan.stack_name)
+    if state is None:
+        return PreviousStack(stack_name=plan.stack_name, existed=False)
+    return PreviousStack(
+        stack_name=plan.stack_name,
+        existed=True,
+        template=read_template(client, plan.stack_name),
+        parameters=state.parameters,
+        capabilities=state.capabilities,
+    )
+
+
+def copy_artifacts(ref: ReleaseRef, stage: str, tools: Tools) -> None:
+    """Bring what the stage's own bucket lacks of the release's artifacts and packages."""
+    snapshot = read_snapshot(tools.documents, ref)
+    keys = {f"artifacts/{function.artifact}.zip" for function in snapshot.functions}
+    keys |= {package.key for package in snapshot.packages}
+    target = tools.stage(stage).documents
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda key: target.copy_from(tools.documents, key), sorted(keys)))
