@@ -31,6 +31,7 @@ MISSING: Final = object()
 # In the order of installation; each adds the one thing that its name says.
 EXTENSIONS: Final = (
     "tidegate.local.functions",
+    "tidegate.local.public_layers",
     "tidegate.local.mappings",
     "tidegate.local.jsonata",
     "tidegate.local.machines",
@@ -49,6 +50,7 @@ class LocalCloud:
     `network_environment` is what every process that the cloud starts gets of this machine's network set-up
     (proxies, certificate bundles, package index settings); change it before `start` to give more or less.
     `pace` is the factor on Wait states and Retry intervals of state machines; time limits are not paced.
+    `parameters` are values for those parameters of templates that have no default and are given none.
     """
 
     def __init__(self, home: Path, pace: float = 1.0, extensions: Sequence[str] = EXTENSIONS) -> None:
@@ -56,6 +58,7 @@ class LocalCloud:
         self.pace = pace
         self.extensions = extensions
         self.network_environment = network_environment(os.environ, str(Path.home()))
+        self.parameters: dict[str, str] = {}
         self.endpoint_url = ""
         self._server: Server | None = None
         self._patches: list[tuple[Any, str, Any]] = []

@@ -53,6 +53,7 @@ def make_revision(platform: Platform, stack: Stack, parameters: Parameters) -> R
     present = stack.revision
     template = _choose_template(platform, stack, parameters)
     given = settle_given(parameters.get("Parameters") or [], present.parameters if present else {})
+    given = _complete(platform, template) | given
     capabilities = list(parameters.get("Capabilities") or [])
     _check_capabilities(template, capabilities)
     settled = settle_parameters(template, given, lambda name: _fetch(platform, stack, name))
@@ -74,6 +75,13 @@ def make_revision(platform: Platform, stack: Stack, parameters: Parameters) -> R
     if revision.role_arn:
         platform.clients.choose(stack.account, stack.region, revision.role_arn)
     return revision
+
+
+def _complete(platform: Platform, template: Template) -> dict[str, str]:
+    """What the cloud was told to give to parameters that have no default."""
+    declared = template.section("Parameters")
+    known = platform.cloud.parameters
+    return {key: known[key] for key, rule in declared.items() if "Default" not in rule and key in known}
 
 
 def _make_static_scope(stack: Stack, revision: Revision) -> Scope:

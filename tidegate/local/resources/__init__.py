@@ -47,9 +47,16 @@ MODULES: Final = (
 
 def install(cloud: LocalCloud) -> None:
     """Register every type, and mend what of moto stands in the way of creating one."""
-    from tidegate.local.resources import kinds, repairs
+    from tidegate.local.resources import repairs
 
     repairs.install(cloud)
+    load()
+
+
+def load() -> None:
+    """Register every type."""
+    from tidegate.local.resources import kinds
+
     for name in MODULES:
         module = importlib.import_module(f"tidegate.local.resources.{name}")
         kinds.register(*module.KINDS)

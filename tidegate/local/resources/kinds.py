@@ -270,14 +270,14 @@ def register(*kinds: type[Kind]) -> None:
 
 
 def find(name: str) -> Kind:
-    """The kind of a type: a registered one, or moto's own; else an error that names the type."""
-    from tidegate.local.resources import custom, emulated
+    """The kind of a type: a registered one, one kept as a record, or moto's own; else an error names it."""
+    from tidegate.local.resources import custom, emulated, records
 
     if name in REGISTRY:
         return REGISTRY[name]
     if name.startswith("Custom::"):
         return custom.CustomResource()
-    found = emulated.find(name)
+    found = records.find(name) or emulated.find(name)
     if found is None:
         raise ResourceFailure(f"{name} is not available in the local cloud")
     return found
