@@ -6,21 +6,33 @@ What the CLI checks before a push and what CheckOutSource refuses come from here
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.configuration import read_config
+from tidegate.adapters.includes import include_files, write_template
 from tidegate.adapters.samconfig import read_samconfig
 from tidegate.adapters.templates import parse
 from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate
 from tidegate.domain.snapshots import Deployment
-from tidegate.domain.sources import CONFIG_FILE, SAMCONFIGS, TEMPLATES, find_templates, resolve
+from tidegate.domain.sources import (
+    CONFIG_FILE,
+    SAMCONFIGS,
+    TEMPLATES,
+    find_templates,
+    has_functions,
+    may_be_template,
+    resolve,
+)
 from tidegate.domain.templates.refusals import refuse_unsupported
 
 if TYPE_CHECKING:
     from tidegate.adapters.checkouts import Checkout
     from tidegate.domain.templates.template import Template
+
+SHOWN: Final = 6
 
 
 class Override(NamedTuple):
@@ -46,16 +58,13 @@ class Project(NamedTuple):
 
     def place(self, path: str, line: int) -> str:
         """A path that the template names, relative to the source's root."""
-        found = resolve(posixpath.dirname(self.template.file) or ".", path)
-        if found is None:
-            raise InvalidTemplate(f"{path} is not in the source", file=self.template.file, line=line)
-        if found not in self.checkout.files and not self.checkout.within(found):
-            alike = next((one for one in self.checkout.files if one.lower().startswith(found.lower())), "")
-            hint = f"; there is {alike}, but case matters" if alike else ""
-            raise InvalidTemplate(f"{path} does not exist{hint}", file=self.template.file, line=line)
-        for link in self.checkout.links_within(found):
-            raise InvalidSource(f"{link} is a link; code that is deployed may hold none")
-        return found
+        return place(self.checkout, self.template.file, path, line)
+
+    @property
+    def template_text(self) -> str:
+        """The template as it is parsed later: its own text, or, where it includes files, one with these."""
+        text = self.checkout.read_text(self.template.file)
+        return text if self.template == parse(text, self.template.file) else write_template(self.template)
 
     def requirements(self, folder: str) -> dict[str, str]:
         """The texts of a code folder's requirements, and of what they include, by path; its own first."""
@@ -74,7 +83,7 @@ def open_project(checkout: Checkout, override: Override) -> Project:
     if CONFIG_FILE in checkout.files:
         config = read_config(checkout.read_text(CONFIG_FILE), CONFIG_FILE)
     path = find_template(checkout, config)
-    template = parse(checkout.read_text(path), path)
+    template = include_files(parse(checkout.read_text(path), path), checkout, partial(place, checkout, path))
     folder = posixpath.dirname(path)
     places = [posixpath.join(place, name) for place in dict.fromkeys((folder, "")) for name in SAMCONFIGS]
     samconfig = next((place for place in places if place in checkout.files), None)
@@ -85,6 +94,20 @@ def open_project(checkout: Checkout, override: Override) -> Project:
     return project
 
 
+def place(checkout: Checkout, template: str, path: str, line: int) -> str:
+    """A path that a template names, relative to the source's root; InvalidTemplate if it is not there."""
+    found = resolve(posixpath.dirname(template) or ".", path)
+    if found is None:
+        raise InvalidTemplate(f"{path} is not in the source", file=template, line=line)
+    if found not in checkout.files and not checkout.within(found):
+        alike = next((one for one in checkout.files if one.lower().startswith(found.lower())), "")
+        hint = f"; there is {alike}, but case matters" if alike else ""
+        raise InvalidTemplate(f"{path} does not exist{hint}", file=template, line=line)
+    for link in checkout.links_within(found):
+        raise InvalidSource(f"{link} is a link; code that is deployed may hold none")
+    return found
+
+
 def find_template(checkout: Checkout, config: ServiceConfig) -> str:
     """The template's path: the configured one, else the first usual one."""
     if config.template is not None:
@@ -92,14 +115,19 @@ def find_template(checkout: Checkout, config: ServiceConfig) -> str:
         if path not in checkout.files:
             raise InvalidConfiguration(f"template: {path} does not exist", file=CONFIG_FILE)
         return path
-    found = find_templates(checkout.files)
+    found = find_templates(checkout.files) or _search_templates(checkout)
     if not found:
         usual = ", ".join(TEMPLATES)
         raise InvalidTemplate(
             f"no template; name it in {CONFIG_FILE} (`template: path`), or use one of {usual}"
         )
     if len(found) > 1 and found[0] not in TEMPLATES:
-        raise InvalidTemplate(
-            f"several templates: name one in {CONFIG_FILE} (`template:`): {', '.join(found)}"
-        )
+        shown = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        raise InvalidTemplate(f"several templates: name one in {CONFIG_FILE} (`template:`): {shown}")
     return found[0]
+
+
+def _search_templates(checkout: Checkout) -> tuple[str, ...]:
+    """The files anywhere in the source that are templates with functions, whatever their names."""
+    likely = (path for path, file in checkout.files.items() if may_be_template(path, file.size))
+    return tuple(sorted(path for path in likely if has_functions(checkout.read(path))))

@@ -55,7 +55,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     return Snapshot(
         commit=commit,
         template=project.template.file,
-        template_text=checkout.read_text(project.template.file),
+        template_text=project.template_text,
         config=project.config,
         deployments=project.deployments,
         functions=functions,

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import boto3
 import yaml
@@ -72,17 +72,26 @@ def parse(text: str, file: str) -> Template:
     that stands twice the last one counts, as for CloudFormation's own tools, and `doubles` names it.
     Raises InvalidTemplate, with the line where there is one.
     """
+    data, lines, doubles = _read(text, file)
+    if not isinstance(data, dict):
+        raise InvalidTemplate("a template must be a mapping", file=file)
+    return check_shape(Template(data=data, lines=lines, file=file, doubles=tuple(doubles)))
+
+
+def parse_part(text: str, file: str) -> Any:  # noqa: ANN401
+    """Data of any kind from YAML or JSON text that a template includes; InvalidTemplate as for `parse`."""
+    return _read(text, file)[0]
+
+
+def _read(text: str, file: str) -> _Reading:
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise InvalidTemplate(f"the template is larger than {MAX_TEXT_BYTES} bytes", file=file)
     try:
-        data, lines, doubles = _read_json(text) if text.lstrip().startswith("{") else _read_yaml(text)
+        return _read_json(text) if text.lstrip().startswith("{") else _read_yaml(text)
     except _WrongError as error:
         raise InvalidTemplate(str(error), file=file, line=error.line) from None
     except RecursionError:
         raise InvalidTemplate("the template is nested too deeply", file=file) from None
-    if not isinstance(data, dict):
-        raise InvalidTemplate("a template must be a mapping", file=file)
-    return check_shape(Template(data=data, lines=lines, file=file, doubles=tuple(doubles)))
 
 
 def translate(template: Template, parameters: Mapping[str, str], region: str) -> dict[str, Any]:
@@ -152,7 +161,7 @@ class _WrongError(Exception):
         self.line = line
 
 
-_Reading = tuple[Any, dict[str, int], list[str]]
+_Reading: TypeAlias = tuple[Any, dict[str, int], list[str]]
 
 
 def _read_json(text: str) -> _Reading:

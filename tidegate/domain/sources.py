@@ -28,6 +28,9 @@ MAX_PATH: Final = 1024
 CONFIG_FILE: Final = "tidegate.yaml"
 TEMPLATES: Final = ("template.yaml", "template.yml", "template.json", "sam.yaml", "sam.yml")
 CDK_TEMPLATES: Final = "cdk.out/*.template.json"
+TEMPLATE_KINDS: Final = (".yaml", ".yml", ".json", ".template")
+MAX_TEMPLATE: Final = 1_000_000
+NO_TEMPLATES: Final = frozenset({".aws-sam", ".github", "cdk.out", "node_modules", "test", "tests", "docs"})
 SAMCONFIGS: Final = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
 UNIT_TESTS: Final = "tests/unit"
 TEST_FOLDERS: Final = (UNIT_TESTS, "tests")
@@ -97,6 +100,19 @@ def find_templates(paths: Iterable[str]) -> tuple[str, ...]:
     found = set(paths)
     usual = [name for name in TEMPLATES if name in found]
     return (*usual, *sorted(path for path in found if fnmatch(path, CDK_TEMPLATES)))
+
+
+def may_be_template(path: str, size: int) -> bool:
+    """Whether a file may be a template of the author's own, by where it lies, its kind and its size."""
+    folders = path.split("/")[:-1]
+    return path.endswith(TEMPLATE_KINDS) and size <= MAX_TEMPLATE and NO_TEMPLATES.isdisjoint(folders)
+
+
+def has_functions(body: bytes) -> bool:
+    """Whether the bytes of a file look like a template with Lambda functions."""
+    return re.search(rb"^\s*[\"']?Resources[\"']?\s*:", body, re.MULTILINE) is not None and any(
+        kind in body for kind in (b"AWS::Serverless::Function", b"AWS::Lambda::Function")
+    )
 
 
 def find_test_folder(paths: Iterable[str]) -> str | None:

@@ -58,7 +58,8 @@ def _refuse_macros(template: Template) -> None:
 def _refuse_calls(template: Template, logical_id: str, where: str, value: object) -> None:
     for name, argument in _macro_calls(value):
         label = f"Fn::Transform ({argument.get('Name')})" if isinstance(argument, dict) and argument else name
-        raise _refusal(template, logical_id, f"{label} in {where} is not supported")
+        hint = "; only files of the source are included" if "AWS::Include" in label else ""
+        raise _refusal(template, logical_id, f"{label} in {where} is not supported{hint}")
 
 
 def _macro_calls(value: object) -> Iterator[tuple[str, Any]]:
