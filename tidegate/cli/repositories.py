@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from tidegate.adapters.configuration import read_config
 from tidegate.cli.failures import Failed
 from tidegate.domain.intake import service_name
 from tidegate.domain.sources import CONFIG_FILE
+
+LONGEST: Final = 40
+DIGITS: Final = 6
 
 
 def find_branch(repository: Path) -> str:
@@ -32,12 +38,21 @@ def name_service(repository: Path) -> str:
     origin = (ask_git(repository, "config", "--get", "remote.origin.url") or "").strip().rstrip("/")
     names = [origin.removesuffix(".git").replace(":", "/").rpartition("/")[2], repository.resolve().name]
     for name in filter(None, names):
-        service = service_name(name)
+        service = service_name(_shorten(name))
         if service is not None:
             return service
     raise Failed(
         f"no service can be named after {names[-1]!r}; name it in {CONFIG_FILE} (`service:`), in lower case"
     )
+
+
+def _shorten(name: str) -> str:
+    """A name that is too long for a service, cut, with digits of its hash so that it stays its own."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(plain) <= LONGEST:
+        return name
+    digits = hashlib.sha256(plain.encode()).hexdigest()[:DIGITS]
+    return f"{plain[: LONGEST - DIGITS - 1].rstrip('-')}-{digits}"
 
 
 def list_files(repository: Path) -> list[str]:

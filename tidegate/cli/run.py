@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -42,16 +43,24 @@ SERVER_ERROR: Final = 500
     help="Folder of events to send: <FunctionLogicalId>.json, or <FunctionLogicalId>/*.json.",
 )
 @click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for a template's parameter that has no default; several times for several.",
+)
+@click.option(
     "--rate", type=click.FloatRange(1, 200), default=30, show_default=True, help="Requests a second."
 )
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=REPORT, help="The report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def run(  # noqa: PLR0913 (click gives each option by name)
+def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     repository: Path,
     commits: int,
     branch: str | None,
     service: str | None,
     events: Path | None,
+    parameters: tuple[str, ...],
     rate: float,
     report: Path,
     *,
@@ -59,44 +68,73 @@ def run(  # noqa: PLR0913 (click gives each option by name)
 ) -> None:
     """Release the last commits of REPOSITORY (here by default), oldest first, in a local cloud.
 
-    The first of them brings the stages up, each later one is canaried. A template that fixes physical names
-    is released to production alone, since the stages share an account. The exit code tells the last outcome.
+    Of a folder in a repository, the commits that changed it are released, as a repository of its own. The
+    first commit brings the stages up, each later one is canaried. A template that fixes physical names is
+    released to production alone, since the stages share an account. A parameter without a value gets a
+    sample. The exit code tells the last outcome.
     """
-    from tidegate.cli.embedded import STAGES, embed
+    from tidegate.cli.folders import is_folder, open_folder
     from tidegate.cli.outcomes import EXITS
-    from tidegate.cli.playing import finish, log_entry, say
-    from tidegate.cli.releasing import Releasing
+    from tidegate.cli.playing import finish
     from tidegate.cli.repositories import find_branch, find_service
-    from tidegate.cli.samples import look_at
-    from tidegate.cli.screens import show_entry
-    from tidegate.cli.traffic import Traffic
+    from tidegate.cli.surroundings import read_parameters
 
     started = time.monotonic()
-    chosen = list_commits(repository, commits)
-    name = service or find_service(repository, "HEAD")
-    line = branch or find_branch(repository)
-    fixed = look_at(repository, chosen[-1][0]).fixed_names
-    if fixed:
-        say(f"the template names {', '.join(fixed[:3])} itself: no two stages of one account can have it")
-        say("so the release goes to production alone")
-    with embed(say, branches=(line,), stages=("production",) if fixed else STAGES) as (cloud, pipeline):
-        mix = Mix(events)
-        with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
-            releasing = Releasing(cloud, pipeline, traffic, log_entry if as_json else show_entry)
-            released: list[Released] = []
-            for commit, title in chosen:
-                say(f"commit {commit[:12]} {title!r}")
-                mix.learn(repository, commit)
-                released.append(
-                    releasing.release(repository, commit, line, name, title=title, react=mix.react)
-                )
-        seconds = time.monotonic() - started
+    given = read_parameters(parameters)
+    with ExitStack() as stack:
+        if is_folder(repository):
+            repository = stack.enter_context(open_folder(repository, commits))
+        chosen = list_commits(repository, commits)
+        name = service or find_service(repository, "HEAD")
+        line = branch or find_branch(repository)
+        released = release_commits(
+            Story(repository, line, name, chosen), Mix(events), given, rate, as_json=as_json
+        )
+    seconds = time.monotonic() - started
     good = finish(f"{name}, released commit by commit", released, report, seconds, as_json=as_json)
     outcome = released[-1].report.release.outcome
     if not good:
         raise Failed("an alias is not on the right version")
     if outcome is not Outcome.PROMOTED:
         raise Failed(released[-1].report.release.reason or outcome.value, EXITS[outcome])
+
+
+class Story(NamedTuple):
+    """What is released: commits as (id, title), oldest first, for a branch, as a service."""
+
+    repository: Path
+    branch: str
+    service: str
+    commits: list[tuple[str, str]]
+
+
+def release_commits(
+    story: Story, mix: Mix, parameters: dict[str, str], rate: float, *, as_json: bool
+) -> list[Released]:
+    """Release the commits in a cloud that is made for them, and is gone afterwards."""
+    from tidegate.cli.embedded import embed
+    from tidegate.cli.playing import log_entry, say
+    from tidegate.cli.releasing import Releasing
+    from tidegate.cli.screens import show_entry
+    from tidegate.cli.surroundings import choose_stages, give_parameters
+    from tidegate.cli.surveys import survey
+    from tidegate.cli.traffic import Traffic
+
+    found = survey(story.repository, story.commits[-1][0])
+    with embed(say, branches=(story.branch,), stages=choose_stages(found, say)) as (cloud, pipeline):
+        give_parameters(cloud, found, parameters, say)
+        with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
+            releasing = Releasing(cloud, pipeline, traffic, log_entry if as_json else show_entry)
+            released: list[Released] = []
+            for commit, title in story.commits:
+                say(f"commit {commit[:12]} {title!r}")
+                mix.learn(story.repository, commit)
+                released.append(
+                    releasing.release(
+                        story.repository, commit, story.branch, story.service, title=title, react=mix.react
+                    )
+                )
+    return released
 
 
 def list_commits(repository: Path, count: int) -> list[tuple[str, str]]:
@@ -125,9 +163,9 @@ class Mix:
 
     def learn(self, repository: Path, commit: str) -> None:
         """Find events for every function that the commit's template has."""
-        from tidegate.cli.samples import look_at
+        from tidegate.cli.surveys import survey
 
-        found = look_at(repository, commit).events
+        found = survey(repository, commit).events
         self._events = {name: cycle(self._given(name) or payloads) for name, payloads in found.items()}
 
     def _given(self, function: str) -> list[Any]:

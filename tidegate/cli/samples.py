@@ -6,95 +6,24 @@ Event shapes: AWS Lambda Developer Guide, one page for each event source.
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from tidegate.adapters.checkouts import check_out
-from tidegate.adapters.projects import Override, open_project
-from tidegate.cli.bundling import make_bundle
-from tidegate.domain.errors import TidegateError
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tidegate.adapters.checkouts import Checkout
+    from tidegate.adapters.projects import Project
 
-NAMES: Final = frozenset(
-    {
-        "AlarmName",
-        "BucketName",
-        "FunctionName",
-        "LogGroupName",
-        "ManagedPolicyName",
-        "QueueName",
-        "RoleName",
-        "StateMachineName",
-        "TableName",
-        "TopicName",
-        "UserPoolName",
-    }
-)
-NAMED: Final = frozenset(
-    {
-        "AWS::Events::EventBus",
-        "AWS::Events::Rule",
-        "AWS::Kinesis::Stream",
-        "AWS::SSM::Parameter",
-        "AWS::Scheduler::Schedule",
-        "AWS::SecretsManager::Secret",
-        "AWS::Serverless::StateMachine",
-    }
-)
 ARN: Final = "arn:aws:{}:us-east-1:123456789012:sample"
 
 
-class Service(NamedTuple):
-    """What a run needs to know of a commit: events by function, and the names that its template fixes."""
-
-    events: dict[str, list[Any]]
-    fixed_names: tuple[str, ...]
-
-
-def look_at(repository: Path, commit: str) -> Service:
-    """Look at a commit's template; nothing is found in one that cannot be released anyway."""
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        bundle.write_bytes(make_bundle(repository, commit))
-        try:
-            with check_out(bundle, commit) as checkout:
-                return Service(_read(checkout), _find_names(checkout))
-        except TidegateError:
-            return Service({}, ())
-
-
-def _find_names(checkout: Checkout) -> tuple[str, ...]:
-    """Physical names that the template fixes: two stacks in one account cannot both have them."""
-    data = open_project(checkout, Override()).template.data
-    parameters = data.get("Parameters") or {}
-    return tuple(
-        f"{logical_id}.{key}"
-        for logical_id, resource in data["Resources"].items()
-        for key, value in (resource.get("Properties") or {}).items()
-        if _names(resource["Type"], key) and _is_fixed(value, parameters)
-    )
-
-
-def _names(kind: str, key: str) -> bool:
-    return key in NAMES or (key == "Name" and kind in NAMED)
-
-
-def _is_fixed(value: object, parameters: Mapping[str, Any]) -> bool:
-    """Text as it stands, or a parameter, which is the same for every stage unless one is told otherwise."""
-    return isinstance(value, str) or (isinstance(value, dict) and value.get("Ref") in parameters)
-
-
-def _read(checkout: Checkout) -> dict[str, list[Any]]:
-    project = open_project(checkout, Override())
+def find_events(project: Project) -> dict[str, list[Any]]:
+    """Events by the logical id of each function."""
     declared: dict[str, list[Any]] = {}
     for functions in project.config.smoke.values():
         for function, files in functions.items():
-            declared.setdefault(function, []).extend(json.loads(checkout.read_text(file)) for file in files)
+            declared.setdefault(function, []).extend(
+                json.loads(project.checkout.read_text(file)) for file in files
+            )
     found: dict[str, list[Any]] = {}
     for name, resource in project.template.data["Resources"].items():
         if str(resource.get("Type", "")).endswith("::Function"):

@@ -1,0 +1,88 @@
+"""What an embedded cloud has to be for one service: its stages, and values for the template's parameters.
+
+Says what it decides, since a sample value or a missing stage is nothing that may surprise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidegate.cli.embedded import STAGES
+from tidegate.cli.failures import Failed
+from tidegate.cli.parameters import make_samples
+from tidegate.local.availability import look_at
+from tidegate.local.cloud import ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tidegate.cli.surveys import Survey
+    from tidegate.local.cloud import LocalCloud
+
+SHOWN = 6
+
+
+def choose_stages(survey: Survey, tell: Callable[[str], None]) -> tuple[str, ...]:
+    """Both stages, or production alone; Failed where the local cloud cannot make the service at all."""
+    if survey.template is not None:
+        seen = look_at(survey.template, ACCOUNT_ID)
+        if seen.absent:
+            raise Failed(f"the local cloud cannot make {_several(seen.absent)}: not supported")
+        if seen.recorded:
+            tell(f"kept as records, with nothing behind them: {_several(seen.recorded)}")
+    if not survey.fixed_names:
+        return STAGES
+    names = _several(survey.fixed_names)
+    tell(f"the template names {names} itself: no two stages of one account can have it")
+    tell("so the release goes to production alone")
+    return STAGES[-1:]
+
+
+def read_parameters(given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` by name; Failed where one has no name."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise Failed(f"--parameter {name!r} is not of the form NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def give_parameters(
+    cloud: LocalCloud, survey: Survey, given: dict[str, str], tell: Callable[[str], None]
+) -> None:
+    """Give the cloud a value for each parameter that has none; Failed, with their names, where none fits."""
+    strangers = sorted(set(given) - set(survey.lacking))
+    if strangers:
+        has = _several(tuple(survey.lacking)) or "none"
+        raise Failed(f"--parameter {strangers[0]}: the parameters that lack a value are: {has}")
+    rules = {name: rule for name, rule in survey.lacking.items() if name not in given}
+    samples = make_samples(rules, _find_network(cloud) if rules else {})
+    if samples.unfit:
+        example = " ".join(f"--parameter {name}=…" for name in samples.unfit)
+        raise Failed(f"no sample value fits the template's parameters: give them by {example}")
+    if samples.values:
+        shown = ", ".join(f"{name}={value}" for name, value in samples.values.items())
+        tell(f"parameters without a value get samples (others by --parameter): {shown}")
+    cloud.parameters = samples.values | given
+
+
+def _find_network(cloud: LocalCloud) -> dict[str, list[str]]:
+    """Ids of the account's default network, by the type that a parameter of CloudFormation has."""
+    ec2 = cloud.client("ec2")
+
+    def ids(answer: list[dict[str, Any]], key: str) -> list[str]:
+        return [str(one[key]) for one in answer][:2]
+
+    return {
+        "AWS::EC2::VPC::Id": ids(ec2.describe_vpcs()["Vpcs"], "VpcId"),
+        "AWS::EC2::Subnet::Id": ids(ec2.describe_subnets()["Subnets"], "SubnetId"),
+        "AWS::EC2::SecurityGroup::Id": ids(ec2.describe_security_groups()["SecurityGroups"], "GroupId"),
+        "AWS::EC2::AvailabilityZone::Name": ids(
+            ec2.describe_availability_zones()["AvailabilityZones"], "ZoneName"
+        ),
+    }
+
+
+def _several(names: Sequence[str]) -> str:
+    rest = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
