@@ -86,3 +86,39 @@ def test_parameters_without_a_value_get_the_one_that_the_cloud_was_told(stack, m
     body = {"Parameters": {"Name": {"Type": "String"}}, "Resources": {"Queue": queue}}
     assert stack.create({}, text=json.dumps(body)) == "CREATE_COMPLETE", stack.reasons()
     assert stack.physical("Queue").endswith(f"/told-{stack.name}")
+
+
+def test_documents_and_access_points_are_made_and_go(stack):
+    content = {"schemaVersion": "2.2", "description": "x", "mainSteps": []}
+    resources = {
+        "Document": {"Type": "AWS::SSM::Document", "Properties": {"Content": content}},
+        "Files": {"Type": "AWS::EFS::FileSystem", "Properties": {}},
+        "Point": {"Type": "AWS::EFS::AccessPoint", "Properties": {"FileSystemId": {"Ref": "Files"}}},
+        "Check": {
+            "Type": "AWS::Route53::HealthCheck",
+            "Properties": {"HealthCheckConfig": {"Type": "HTTP", "IPAddress": "192.0.2.1"}},
+        },
+    }
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Point", "Arn"]}}}
+    assert stack.create(resources, Outputs=outputs) == "CREATE_COMPLETE", stack.reasons()
+    assert stack.outputs()["Arn"].endswith(stack.physical("Point"))
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_source_that_is_no_arn_is_refused_in_words(stack):
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}},
+    }
+    code = {"ZipFile": "def handler(event, context): ..."}
+    made = function(
+        Code=code, Handler="index.handler", Runtime="python3.11", Role={"Fn::GetAtt": ["Role", "Arn"]}
+    )
+    mapping = {"FunctionName": {"Ref": "Made"}, "EventSourceArn": "cluster"}
+    resources = {
+        "Role": role,
+        "Made": made,
+        "Poll": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+    }
+    assert stack.create(resources) == "ROLLBACK_COMPLETE"
+    assert "does not poll a source that is no ARN (cluster)" in stack.reasons()

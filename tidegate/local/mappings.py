@@ -98,7 +98,7 @@ def _all(backend: models.LambdaBackend) -> list[Any]:
 
 def _check_source(backend: models.LambdaBackend, source: str, arn: str) -> None:
     account, region = backend.account_id, backend.region_name
-    service = source.split(":")[2]
+    service = source.split(":")[2] if source.startswith("arn:") else "a source that is no ARN"
     if service == "sqs":
         queue = queues.sqs_backends[account][region].queues.get(source.rsplit(":", 1)[1])
         if queue is None:

@@ -40,6 +40,7 @@ MODULES: Final = (
     "user_pools",
     "graphql_apis",
     "pipes",
+    "systems",
     "nested",
     "custom",
 )

@@ -45,6 +45,7 @@ DELETIONS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
     "AWS::ElasticLoadBalancingV2::Listener": ("elbv2", "delete_listener", {"ListenerArn": "Id"}),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elbv2", "delete_load_balancer", {"LoadBalancerArn": "Id"}),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ("elbv2", "delete_target_group", {"TargetGroupArn": "Id"}),
+    "AWS::Route53::HealthCheck": ("route53", "delete_health_check", {"HealthCheckId": "Id"}),
 }
 
 

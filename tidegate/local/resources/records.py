@@ -116,7 +116,11 @@ RECORDS: Final[dict[str, Record]] = {
     "AWS::ResourceGroups::Group": _arn("resource-groups:{place}:group/{name}", ref="{name}"),
     "AWS::SES::ConfigurationSet": Record(),
     "AWS::SES::ConfigurationSetEventDestination": Record("{id}", {"Id": "{id}"}),
-    "AWS::SES::EmailIdentity": Record("{name}", {}, "EmailIdentity"),
+    "AWS::SES::EmailIdentity": Record(
+        "{name}",
+        {f"DkimDNSToken{part}{number}": "{id}.example.com" for part in ("Name", "Value") for number in "123"},
+        "EmailIdentity",
+    ),
     "AWS::SES::ReceiptRule": Record("{id}"),
     "AWS::SES::ReceiptRuleSet": Record("{name}", {}, "RuleSetName"),
     "AWS::SES::Template": Record("{id}", {"Id": "{id}"}),
