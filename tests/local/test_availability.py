@@ -122,3 +122,20 @@ def test_a_source_that_is_no_arn_is_refused_in_words(stack):
     }
     assert stack.create(resources) == "ROLLBACK_COMPLETE"
     assert "does not poll a source that is no ARN (cluster)" in stack.reasons()
+
+
+def test_a_function_runs_with_a_layer_that_only_watches(stack):
+    insights = "arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension:38"
+    trust = {"Version": "2012-10-17", "Statement": []}
+    code = {"ZipFile": "def handler(event, context): return 7"}
+    made = function(
+        Code=code,
+        Handler="index.handler",
+        Runtime="python3.11",
+        Layers=[insights],
+        Role={"Fn::GetAtt": ["Role", "Arn"]},
+    )
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+    assert stack.create({"Role": role, "Made": made}) == "CREATE_COMPLETE", stack.reasons()
+    answer = stack.cloud.client("lambda").invoke(FunctionName=stack.physical("Made"))
+    assert answer["Payload"].read() == b"7"

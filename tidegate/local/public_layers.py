@@ -8,6 +8,7 @@ https://docs.powertools.aws.dev/lambda/python/latest/getting-started/install/
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
 import threading
@@ -75,7 +76,8 @@ def _with_public(original: Callable[[Any, str], Any]) -> Callable[[Any, str], An
 
 
 def _make_version(account: str, region: str, name: str, number: int, content: bytes) -> models.LayerVersion:
-    version = models.LayerVersion({"LayerName": name, "Content": {"ZipFile": content}}, account, region)
+    encoded = {"ZipFile": base64.b64encode(content)}
+    version = models.LayerVersion({"LayerName": name, "Content": encoded}, account, region)
     version.version = number
     return version
 
