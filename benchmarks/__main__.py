@@ -31,8 +31,8 @@ MEGABYTES: Final = 1024
 COLUMNS: Final = (
     "release",
     "outcome",
-    "to first shift",
-    "to the end",
+    "push to shift",
+    "push to end",
     "transitions",
     "invocations",
     "GB-s",
@@ -68,16 +68,13 @@ def main() -> None:
 
 def _row(one: Released, pipeline: Pipeline, memory: dict[str, int]) -> tuple[str, ...]:
     report = one.report
-    calls = _calls(report.release.ref.execution, pipeline, memory)
-    cost = (
-        report.transitions * PER_TRANSITION
-        + calls.invocations * PER_INVOCATION
-        + calls.gb_seconds * PER_GB_SECOND
-    )
-    shift = _first(one, "ShiftTraffic")
-    first = f"{(shift - report.start).total_seconds():.1f} s" if shift else "-"
-    end = f"{(report.end - report.start).total_seconds():.1f} s"
-    counted = (f"{report.transitions}", f"{calls.invocations}", f"{calls.gb_seconds:.1f}", f"{cost:.5f}")
+    calls = [_calls(execution, pipeline, memory) for execution in _executions(one)]
+    invocations, gb_seconds = sum(c.invocations for c in calls), sum(c.gb_seconds for c in calls)
+    cost = report.transitions * PER_TRANSITION + invocations * PER_INVOCATION + gb_seconds * PER_GB_SECOND
+    shift, closed = _first(one, "ShiftTraffic"), report.release.closed_at or report.end
+    first = f"{(shift - report.pushed_at).total_seconds():.1f} s" if shift else "-"
+    end = f"{(closed - report.pushed_at).total_seconds():.1f} s"
+    counted = (f"{report.transitions}", f"{invocations}", f"{gb_seconds:.1f}", f"{cost:.5f}")
     return (report.title, report.release.outcome.value, first, end, *counted)
 
 
@@ -86,16 +83,18 @@ def _first(one: Released, step: str) -> datetime | None:
 
 
 def _restore_seconds(one: Released, pipeline: Pipeline) -> float | None:
-    """From the start of the rollback's execution, which the alarm's event brought, to the written aliases."""
+    """From the start of the rollback's execution, which the alarm's event brought, to restored aliases."""
     restored = _first(one, "RestoreTraffic")
-    if restored is None or _first(one, "DiagnoseRollback") is None:
-        return None
-    claim = pipeline.ledger.read_claim(one.report.release.ref.service)
-    name = next((e.evidence["execution"] for e in one.report.entries if e.step == "DiagnoseRollback"), None)
-    if claim is None or name is None:
-        return None
-    started = pipeline.machines.describe_execution(executionArn=name)["startDate"]
-    return (restored - started).total_seconds()
+    for execution in _executions(one)[1:]:
+        started = pipeline.machines.describe_execution(executionArn=execution)["startDate"]
+        return (restored - started).total_seconds() if restored else None
+    return None
+
+
+def _executions(one: Released) -> list[str]:
+    """The release's own execution, and those of the rollback machine that took it back."""
+    told = (e.evidence["execution"] for e in one.report.entries if e.step == "DiagnoseRollback")
+    return [one.report.release.ref.execution, *told]
 
 
 def _calls(execution: str, pipeline: Pipeline, memory: dict[str, int]) -> Calls:

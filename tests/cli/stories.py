@@ -105,6 +105,7 @@ class Story:
         )
         return ReleaseReport(
             release=release,
+            pushed_at=self.start,
             entries=tuple(self.entries),
             title=self.title,
             expected=expected,

@@ -70,7 +70,7 @@ def test_release_that_waits_for_its_turn_is_awaited(world: World) -> None:
         world.release("a" * 40)
 
     found = await_release(world.pipeline, "orders", f"{'a' * 12}-1", wait, poll=0.01)
-    assert told == ["orders aaaaaaaaaaaa-1 has started and waits for its turn"]
+    assert told == ["orders aaaaaaaaaaaa-1 has started; it opens once no other release is under way"]
     assert found.commit.id == "a" * 40
 
 

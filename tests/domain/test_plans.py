@@ -97,7 +97,7 @@ def test_nothing_to_do_says_so() -> None:
         "Stack `orders-production` does not change: 0 add, 0 modify, 0 remove. A person must approve" in text
     )
     assert "No function changes." in text
-    assert "Strategy: 100 % every 60 s. Monitors" in text
+    assert "Strategy: 100 % at once. Monitors" in text
     assert "p99 from 3 s on" in text
     assert "Takes effect at once" not in text
 

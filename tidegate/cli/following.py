@@ -99,7 +99,7 @@ def await_release(
             raise Failed(f"the execution of {service} {release_id} ended as {status} before it was opened")
         if status == "RUNNING" and not told:
             told = True
-            wait(f"{service} {release_id} has started and waits for its turn")
+            wait(f"{service} {release_id} has started; it opens once no other release is under way")
     raise AssertionError("unreachable")  # pragma: no cover
 
 

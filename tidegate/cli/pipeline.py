@@ -106,6 +106,11 @@ class Pipeline:
         _, partition, _, region, account, _ = stack["StackId"].split(":", 5)
         return cls(session, Resources.of(account, region, outputs, partition), endpoint_url)
 
+    @property
+    def flag(self) -> str:
+        """The option that leads another command to the same pipeline."""
+        return " --local" if self.endpoint_url else ""
+
     def client(self, service: str) -> Any:  # noqa: ANN401 (boto3's clients have a type each)
         """A client of a service, where the pipeline is."""
         return self.session.client(  # type: ignore[call-overload]

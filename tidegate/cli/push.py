@@ -63,7 +63,7 @@ def push(
     if wait:
         watch_from_start(pipeline, name, pushed.release_id)
     else:
-        click.echo(f"follow it with: tidegate watch {name} {pushed.release_id}")
+        click.echo(f"follow it with: tidegate watch {name} {pushed.release_id}{pipeline.flag}")
 
 
 def _warn(pipeline: Pipeline, branch: str) -> None:

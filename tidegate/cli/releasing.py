@@ -71,6 +71,7 @@ class Releasing:
         react: Callable[[Entry, Release], None] | None = None,
     ) -> Released:
         """Push the commit and follow its release to the end; `react` is told of each entry as it comes."""
+        pushed_at = datetime.now(UTC)
         pushed = push_commit(self._pipeline, repository, commit, branch, service)
         opened = await_release(self._pipeline, service, pushed.release_id, lambda _: None, poll=POLL)
         before = self._point(opened)
@@ -86,14 +87,17 @@ class Releasing:
         self._await_free(service)
         self._find_targets(ended)
         wrong = self._check(ended, before, self._point(ended))
-        return Released(self._report(ended, title, expected), wrong)
+        return Released(self._report(ended, pushed_at, title, expected), wrong)
 
-    def _report(self, release: Release, title: str, expected: Outcome | None) -> ReleaseReport:
+    def _report(
+        self, release: Release, pushed_at: datetime, title: str, expected: Outcome | None
+    ) -> ReleaseReport:
         stages = [stage.name for stage in self._stage_names(release)]
         until = datetime.now(UTC)
         samples = self._traffic.samples(stages[-1] if stages else "", release.ref.opened_at, until)
         return ReleaseReport(
             release=release,
+            pushed_at=pushed_at,
             entries=tuple(self._pipeline.ledger.entries(release.ref.service, release.ref.id)),
             title=title,
             expected=expected.value if expected else None,

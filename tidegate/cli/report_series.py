@@ -40,9 +40,13 @@ class TrafficSample(Frozen):
 
 
 class ReleaseReport(Frozen):
-    """One release as the report tells of it; `requests` and `failed` are those sent while it ran."""
+    """One release as the report tells of it; `requests` and `failed` are those sent while it ran.
+
+    `pushed_at` is the time of the event that started it.
+    """
 
     release: Release
+    pushed_at: datetime
     entries: tuple[Entry, ...]
     title: str
     expected: str | None = None

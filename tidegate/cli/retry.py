@@ -34,7 +34,7 @@ def retry(pipeline: Pipeline, service: str, release: str | None, *, wait: bool) 
     if wait:
         watch_from_start(pipeline, service, new_id)
     else:
-        click.echo(f"follow it with: tidegate watch {service} {new_id}")
+        click.echo(f"follow it with: tidegate watch {service} {new_id}{pipeline.flag}")
 
 
 def retry_release(pipeline: Pipeline, release: Release) -> str:

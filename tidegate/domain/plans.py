@@ -80,7 +80,10 @@ class StagePlan(Frozen):
         """The strategy in words."""
         steps = [f"{step} %" for step in self.config.steps or ()]
         bake = f", then {self.config.bake} s of bake" if self.config.bake else ""
-        return " → ".join([*steps, "100 %"]) + f" every {self.config.interval} s{bake}"
+        shifts = (
+            f"{' → '.join([*steps, '100 %'])} every {self.config.interval} s" if steps else "100 % at once"
+        )
+        return shifts + bake
 
 
 class Plan(Frozen):
