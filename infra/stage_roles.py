@@ -276,6 +276,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
                 "lambda:GetAlias",
                 "lambda:GetFunctionConfiguration",
                 "lambda:InvokeFunction",
+                "lambda:ListVersionsByFunction",
                 "lambda:PublishVersion",
                 "lambda:UpdateAlias",
             ),

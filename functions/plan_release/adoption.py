@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.plan_release.templates import dump
-from tidegate.adapters.aliases import parse_alias, read_version
+from tidegate.adapters.aliases import is_published, parse_alias, read_version
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import MASKED
 from tidegate.domain.errors import UnsupportedTemplate
 from tidegate.domain.plans import StackUpdate
-from tidegate.domain.templates.adoption import Adoption, adopt
+from tidegate.domain.templates.adoption import Adoption, adopt, find_bare
 
 if TYPE_CHECKING:
     from functions.plan_release.stages import StageChange
@@ -25,7 +25,9 @@ def plan_adoption(change: StageChange) -> Adoption:
     if change.deployed is None or change.change_set.is_empty:
         return Adoption()
     replaced = frozenset(item.logical_id for item in change.change_set.changes if item.replacement)
-    adoption = adopt(change.deployed, change.normalized, replaced)
+    bare = (f.logical_id for f in find_bare(change.deployed, change.normalized, replaced))
+    published = (key for key in bare if is_published(change.stage.functions, change.standing[key]))
+    adoption = adopt(change.deployed, change.normalized, replaced, frozenset(published))
     _check_aliases(change, adoption)
     return adoption
 
@@ -86,6 +88,9 @@ def explain(adoption: Adoption) -> tuple[str, ...]:
     sentences = []
     if adoption.functions:
         sentences.append(f"{_name(adoption.functions)}: an alias is made, on a version of the code that runs")
+    if adoption.touched:
+        reason = "the code that runs has a version already, and Lambda gives no other without a change"
+        sentences.append(f"{_name(adoption.touched)}: the description changes, since {reason}")
     if adoption.triggers:
         sentences.append(f"{_name(adoption.triggers)}: what invoked a function invokes its alias")
     sentences += [

@@ -9,7 +9,7 @@ import pytest
 from tests.domain.test_templates_normalization import SAMPLES, inline, load, placed, run
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.templates import ChangedResource, Template, adopt, normalize, prepare
-from tidegate.domain.templates.adoption import Adoption, leave_out
+from tidegate.domain.templates.adoption import MARK, Adoption, leave_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,3 +172,25 @@ def test_a_change_that_follows_a_replacement_of_the_release_is_the_releases():
     )
     left = leave_out(changes, adopt(deployed, normalized), normalized)
     assert [item.logical_id for item in left] == ["Queue", "Policy", "Jobs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "touched"),
+    [
+        (None, MARK),
+        ("Greets", f"Greets{MARK}"),
+        ("x" * 250, "x" * (256 - len(MARK)) + MARK),
+        ({"Ref": "Text"}, {"Fn::Join": ["", [{"Ref": "Text"}, MARK]]}),
+    ],
+)
+def test_a_function_that_has_a_version_is_touched_to_give_another(given, touched):
+    template = inline()
+    template.data["Parameters"] = {"Text": {"Type": "String", "Default": "x"}}
+    if given:
+        template.data["Resources"]["F"]["Properties"]["Description"] = given
+    deployed = deploy(template)
+    adoption = adopt(deployed, run(template, deployed), published=frozenset({"F", "G"}))
+    assert adoption.touched == ("F",)
+    assert adoption.adopted["Resources"]["F"]["Properties"]["Description"] == touched
+    code = deployed["Resources"]["F"]["Properties"]["Code"]
+    assert adoption.adopted["Resources"]["F"]["Properties"]["Code"] == code

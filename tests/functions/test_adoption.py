@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -239,6 +240,78 @@ def test_an_adoption_that_fails_leaves_nothing_behind_and_can_be_tried_again(sce
     assert (ask(scene), ask(scene, "live")) == (2, 0)
 
 
+class DiedError(Exception):
+    """The process has ended."""
+
+
+class Death:
+    """Ends the process right after the `after`-th AWS call from `reset` on was carried out."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.after, self.calls = 1, 0
+        stage = scene.tools.stage(scene.production)
+        clients = (stage.cloudformation, stage.documents.client, scene.tools.documents.client)
+        for client in clients:
+            client.meta.events.register("after-call", self._count)
+
+    def reset(self, after: int) -> None:
+        self.after, self.calls = after, 0
+
+    def _count(self, **_: Any) -> None:
+        self.calls += 1
+        if self.calls == self.after:
+            raise DiedError
+
+
+def test_a_run_that_dies_after_any_call_is_gone_on_with(scene: Scene) -> None:
+    """After each call that a step makes, until the step has been made whole; then so with the next one."""
+    deploy(scene)
+    begin(scene)
+    death, deaths = Death(scene), 0
+
+    def look(after: int) -> bool | None:
+        """Whether the stage is provisioned; None where the run died."""
+        death.reset(after)
+        try:
+            answer = provision(Provision(release=scene.ref, stage=scene.production), scene.tools)
+        except DiedError:
+            return None
+        return answer.status == "provisioned"
+
+    while not (found := look(after := 1)):
+        while found is None:
+            deaths, after = deaths + 1, after + 1
+            found = look(after)
+        if found:
+            break
+        settle_operation(scene)
+    assert deaths > 40
+    death.reset(10**6)
+    assert steps(scene) == ["adopt", "repoint", "release"]
+    assert (ask(scene), ask(scene, "live")) == (1, 0)
+    undo_all(scene)
+    assert (ask(scene), ask(scene, "live")) == (0, 0)
+
+
+def settle_operation(scene: Scene) -> None:
+    """Wait until the operation on production's stack has ended, whatever came of it."""
+
+    def is_idle() -> bool:
+        found = find_stack(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}")
+        return found is not None and not found.is_busy
+
+    eventually(is_idle)
+
+
+def test_two_runs_at_once_do_it_once(scene: Scene) -> None:
+    deploy(scene)
+    begin(scene)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: provision_all(scene, scene.production), range(2)))
+    assert (ask(scene), ask(scene, "live")) == (1, 0)
+    assert roll(scene, scene.production).stable == "1"
+
+
 def test_a_stack_that_changed_after_the_plan_is_not_adopted(scene: Scene) -> None:
     deploy(scene)
     begin(scene)
@@ -314,3 +387,17 @@ def test_long_sentences_are_cut() -> None:
     names = tuple(f"F{number}" for number in range(SHOWN + 3))
     (text,) = explain(Adoption(functions=names))
     assert f"F{SHOWN - 1} and 3 more: an alias is made" in text
+
+
+def test_code_that_was_published_before_gets_a_version_of_its_own(scene: Scene) -> None:
+    deploy(scene)
+    scene.lambdas.publish_version(FunctionName=standing(scene)["Place"])
+    begin(scene)
+    text = scene.tools.documents.find_bytes(f"releases/{scene.service}/{scene.ref.id}/plan.md") or b""
+    assert b"- Place: the description changes, since the code that runs has a version already" in text
+    provision_all(scene, scene.production)
+    rolling = roll(scene, scene.production)
+    assert (rolling.stable, rolling.canary) == ("2", "3")
+    assert (ask(scene), ask(scene, "live")) == (1, 0)
+    described = scene.lambdas.get_function_configuration(FunctionName=rolling.name)
+    assert not described.get("Description")

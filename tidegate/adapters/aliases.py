@@ -86,6 +86,14 @@ def publish(client: LambdaClient, function: str, sha256: str, description: str) 
     return answer["Version"]
 
 
+def is_published(client: LambdaClient, function: str) -> bool:
+    """Whether the newest version has the code of $LATEST already: publishing may then give no new one."""
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    codes = {item["Version"]: item["CodeSha256"] for page in pages for item in page["Versions"]}
+    latest = codes.pop("$LATEST")
+    return bool(codes) and codes[max(codes, key=int)] == latest
+
+
 class AliasWriter:
     """Writes aliases of one stage for one release, as long as that release holds the claim."""
 

@@ -3,17 +3,18 @@
 Two updates come before the release's own. `adopted` adds anchors, aliases and doubled permissions;
 `repointed` moves the triggers to the aliases. They are two, since a trigger that moves before its permission
 is there would be refused; and both come before any new code, since in an update that changes both, the code
-changes first and everything would go to it until the triggers have moved. May not change what a function is.
+changes first and everything would go to it until the triggers have moved. May not change what a function
+does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.domain.identity import Frozen
 
 from .deployments import rename_deployments
-from .intrinsics import copy, references
+from .intrinsics import JOIN, copy, references
 from .limits import check_limits
 from .normalization import rename_resources
 from .permissions import double_permissions, double_statements
@@ -28,20 +29,26 @@ if TYPE_CHECKING:
     from .changes import ChangedResource
     from .normalization import Normalized
 
+MARK: Final = " (adopted by Tidegate)"
+MAX_DESCRIPTION: Final = 256  # characters, of a function
 _REST_API = "AWS::ApiGateway::RestApi"
 
 
 class Adoption(Frozen):
     """The templates of the updates before the release's own, None for one that would change nothing.
 
-    functions: the logical ids that get an alias. moved: those whose alias stands already, and to which
-    triggers move now that named the function. triggers: the resources that move. sources: the buckets, as far
-    as they are named, that the code which runs came from: the way back reads it there again.
+    functions: the logical ids that get an alias. touched: those of them whose description changes, too, since
+    the code that runs has a version already: Lambda gives the same one again where nothing has changed, and
+    CloudFormation refuses to make a resource of a version that exists. moved: those whose alias stands
+    already, and to which triggers move now that named the function. triggers: the resources that move.
+    sources: the buckets, as far as they are named, that the code which runs came from: the way back reads it
+    there again.
     """
 
     adopted: dict[str, Any] | None = None
     repointed: dict[str, Any] | None = None
     functions: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -54,18 +61,27 @@ class Adoption(Frozen):
 
 
 def adopt(
-    deployed: Mapping[str, Any], normalized: Normalized, replaced: frozenset[str] = frozenset()
+    deployed: Mapping[str, Any],
+    normalized: Normalized,
+    replaced: frozenset[str] = frozenset(),
+    published: frozenset[str] = frozenset(),
 ) -> Adoption:
     """How the stack is adopted; nothing at all for one whose functions and triggers are as they should be.
 
     deployed: the stack's processed template. replaced: the functions that the release replaces, which cannot
-    have a canary anyhow. Raises InvalidTemplate where what is added is more than CloudFormation takes.
+    have a canary anyhow. published: those of `find_bare` whose newest version has the code that runs. Raises
+    InvalidTemplate where what is added is more than CloudFormation takes.
     """
     standing = _standing(normalized.functions, deployed["Resources"], replaced)
-    bare = tuple(f for f in standing if f.alias_logical_id not in deployed["Resources"])
-    fresh = tuple(f for f in bare if _fits(f, normalized, deployed))
-    rolled = tuple(f for f in standing if f not in bare or f in fresh)
+    fresh = find_bare(deployed, normalized, replaced)
+    named = {f.logical_id for f in fresh}
+    rolled = tuple(
+        f for f in standing if f.logical_id in named or f.alias_logical_id in deployed["Resources"]
+    )
+    touched = tuple(sorted(named & published))
     prepared = _add_aliases(deployed, normalized, rolled, fresh)
+    for logical_id in touched:
+        _touch(prepared["Resources"][logical_id])
     repointed, triggers = _repoint(prepared, rolled)
     if not fresh and not triggers:
         return Adoption()
@@ -74,10 +90,21 @@ def adopt(
         adopted=prepared if prepared != deployed else None,
         repointed=repointed if triggers else None,
         functions=tuple(f.logical_id for f in fresh),
-        moved=_moved(prepared, tuple(f for f in rolled if f not in fresh)),
+        touched=touched,
+        moved=_moved(prepared, tuple(f for f in rolled if f.logical_id not in named)),
         triggers=triggers,
         sources=_sources(deployed["Resources"], rolled),
     )
+
+
+def find_bare(
+    deployed: Mapping[str, Any], normalized: Normalized, replaced: frozenset[str] = frozenset()
+) -> tuple[RolledFunction, ...]:
+    """The functions that run without an alias, and can be given theirs before the release's own update."""
+    resources = deployed["Resources"]
+    standing = _standing(normalized.functions, resources, replaced)
+    bare = (f for f in standing if f.alias_logical_id not in resources)
+    return tuple(f for f in bare if _fits(f, normalized, deployed))
 
 
 def _standing(
@@ -116,6 +143,16 @@ def _add_aliases(
     double_permissions(resources, rolled, {})
     double_statements(resources, rolled)
     return template
+
+
+def _touch(function: dict[str, Any]) -> None:
+    """Change what publishing looks at, and nothing that the code sees."""
+    properties = function["Properties"]
+    described = properties.get("Description", "")
+    if isinstance(described, str):
+        properties["Description"] = f"{described[: MAX_DESCRIPTION - len(MARK)]}{MARK}"
+    else:
+        properties["Description"] = {JOIN: ["", [described, MARK]]}
 
 
 def _conditioned(resource: dict[str, Any], condition: str | None) -> dict[str, Any]:
