@@ -9,6 +9,7 @@ import posixpath
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tidegate.adapters.assets import read_manifest
 from tidegate.adapters.configuration import read_config
 from tidegate.adapters.includes import include_files, write_template
 from tidegate.adapters.samconfig import read_samconfig
@@ -26,6 +27,7 @@ from tidegate.domain.sources import (
     may_be_template,
     resolve,
 )
+from tidegate.domain.templates.assets import resolve_assets
 from tidegate.domain.templates.refusals import refuse_unsupported
 
 if TYPE_CHECKING:
@@ -84,14 +86,23 @@ def open_project(checkout: Checkout, override: Override) -> Project:
         config = read_config(checkout.read_text(CONFIG_FILE), CONFIG_FILE)
     path = find_template(checkout, config)
     template = include_files(parse(checkout.read_text(path), path), checkout, partial(place, checkout, path))
+    if manifest := _find_manifest(checkout, path):
+        template = resolve_assets(template, read_manifest(checkout.read_text(manifest), manifest))
     folder = posixpath.dirname(path)
     places = [posixpath.join(place, name) for place in dict.fromkeys((folder, "")) for name in SAMCONFIGS]
     samconfig = next((place for place in places if place in checkout.files), None)
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
     project = Project(checkout, config, template, deployments, override)
-    manifest = path.removesuffix(".template.json") + ".assets.json"
-    refuse_unsupported(template, project.parameters, asset_manifest=manifest in checkout.files)
+    refuse_unsupported(
+        template, project.parameters, asset_manifest=_find_manifest(checkout, path) is not None
+    )
     return project
+
+
+def _find_manifest(checkout: Checkout, template: str) -> str | None:
+    """The asset manifest that the CDK writes beside a template."""
+    name = f"{template.removesuffix('.template.json')}.assets.json"
+    return name if template.endswith(".template.json") and name in checkout.files else None
 
 
 def place(checkout: Checkout, template: str, path: str, line: int) -> str:
