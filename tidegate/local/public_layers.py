@@ -42,6 +42,7 @@ class Known(NamedTuple):
 LAYERS: Final = (
     Known(r"017000801446:layer:AWSLambdaPowertoolsPythonV3-.*", "aws-lambda-powertools[all]>=3,<4"),
     Known(r"017000801446:layer:AWSLambdaPowertoolsPythonV2(-Arm64)?", "aws-lambda-powertools[all]>=2,<3"),
+    Known(r"017000801446:layer:AWSLambdaPowertoolsPython(-Arm64)?", "aws-lambda-powertools[all]>=1,<2"),
     Known(r"580247275435:layer:LambdaInsightsExtension(-Arm64)?", ""),
 )
 ARN: Final = re.compile(r"arn:aws[\w-]*:lambda:([\w-]+):(\d{12}:layer:[\w-]+):(\d+)")
