@@ -55,12 +55,13 @@ def _holds_claim(ref: ReleaseRef, tools: Tools) -> bool:
 
 def find_newest(ref: ReleaseRef, tools: Tools) -> ReleaseRef:
     """The newest release that ever wanted the service: this one, where it is newer than all before."""
-    body = tools.ledger.document(ref.service, QUEUE)
-    newest = ReleaseRef.model_validate_json(body) if body else None
-    if newest is None or newest.opened_at < ref.opened_at:
-        tools.ledger.put_document(ref.service, QUEUE, ref.model_dump_json())
-        return ref
-    return newest
+    while True:
+        body = tools.ledger.document(ref.service, QUEUE)
+        newest = ReleaseRef.model_validate_json(body) if body else None
+        if newest is not None and newest.opened_at >= ref.opened_at:
+            return newest
+        if tools.ledger.replace_document(ref.service, QUEUE, ref.model_dump_json(), over=body):
+            return ref
 
 
 def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:

@@ -87,6 +87,13 @@ def test_small_documents(scene: Scene, ledger: Ledger) -> None:
     ledger.put_document(scene.service, "queue", "1")
     ledger.put_document(scene.service, "queue", "2")
     assert ledger.document(scene.service, "queue") == "2"
+    assert [ledger.replace_document(scene.service, "queue", "3", over=over) for over in (None, "1", "2")] == [
+        False,
+        False,
+        True,
+    ]
+    assert ledger.document(scene.service, "queue") == "3"
+    assert ledger.replace_document(scene.service, "new", "1", over=None)
     assert [ledger.reserve(scene.service, "opened#1", body) for body in ("a", "b", "a")] == ["a", "a", "a"]
 
 

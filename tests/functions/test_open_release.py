@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.open_release.claims import find_newest
 from functions.open_release.handler import Request, Response, handle
 from tidegate.domain.ledger import ClaimState, Outcome
 
@@ -139,3 +141,15 @@ def test_an_execution_that_has_ended_opens_nothing(scene: Scene) -> None:
     assert claim.state is ClaimState.FREE
     assert scene.tools.ledger.release(response.release).outcome is Outcome.REJECTED
     assert handle(newer(scene), scene.tools).status == "opened"
+
+
+def test_of_many_that_ask_at_once_the_newest_stays_known(scene: Scene) -> None:
+    refs = [
+        scene.ref.model_copy(
+            update={"id": f"{n:012d}-1", "opened_at": scene.ref.opened_at + timedelta(seconds=n)}
+        )
+        for n in range(12)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda ref: find_newest(ref, scene.tools), reversed(refs)))
+    assert find_newest(refs[0], scene.tools) == refs[-1]

@@ -78,8 +78,19 @@ class Ledger:
         return [item["sk"]["S"] for item in self._items(SERVICES, "")]
 
     def put_document(self, service: str, key: str, body: str) -> None:
-        """Replace a small named document of a service (`healthy#<stage>`, `approval#…`, `queue`)."""
+        """Replace a small named document of a service (`healthy#<stage>`, `approval#…`)."""
         self._put(f"service#{service}", key, body)
+
+    def replace_document(self, service: str, key: str, body: str, *, over: str | None) -> bool:
+        """Put a small named document; False where it is no longer `over` (None: nothing) that stands there."""
+        item = self._item(f"service#{service}", key, body)
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if over is not None:
+            condition = {
+                "ConditionExpression": "body = :body",
+                "ExpressionAttributeValues": {":body": {"S": over}},
+            }
+        return self._conditional(item, condition)
 
     def reserve(self, service: str, key: str, body: str) -> str:
         """Put a small named document unless there is one; gives the one that stands there now."""
@@ -98,14 +109,8 @@ class Ledger:
 
     def write_claim(self, claim: Claim, *, over: Claim | None) -> bool:
         """Replace the claim `over` by `claim`; False where it is no longer `over` that stands there."""
-        item: dict[str, Any] = self._item(f"service#{claim.service}", "claim", claim.model_dump_json())
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if over is not None:
-            condition = {
-                "ConditionExpression": "body = :body",
-                "ExpressionAttributeValues": {":body": {"S": over.model_dump_json()}},
-            }
-        return self._conditional(item, condition)
+        standing = None if over is None else over.model_dump_json()
+        return self.replace_document(claim.service, "claim", claim.model_dump_json(), over=standing)
 
     def check_epoch(self, ref: ReleaseRef) -> Claim:
         """The claim, where `ref` still holds it; ClaimLost otherwise."""
