@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.scene import eventually
 from tidegate.adapters.installs import RegistryUnreachable, install, readable
 from tidegate.adapters.programs import foreign, inherited, run
 from tidegate.domain.errors import BuildFailed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_installer_s_reason_is_one_line_without_credentials() -> None:
@@ -59,5 +57,12 @@ def test_a_program_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     outcome = run(["/bin/sh", "-c", script], folder=tmp_path, environment=environment, seconds=0.5)
     assert outcome.timed_out
     child = int((tmp_path / "child").read_text())
-    state = tmp_path.joinpath("/proc", str(child), "stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert eventually(lambda: has_ended(child))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process is gone, or dead and not yet collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

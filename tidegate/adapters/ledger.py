@@ -82,7 +82,7 @@ class Ledger:
         self._put(f"service#{service}", key, body)
 
     def replace_document(self, service: str, key: str, body: str, *, over: str | None) -> bool:
-        """Put a small named document; False where it is no longer `over` (None: nothing) that stands there."""
+        """Put a small named document over `over` (None: over nothing); False where that no longer stands."""
         item = self._item(f"service#{service}", key, body)
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if over is not None:
