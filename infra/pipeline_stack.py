@@ -53,6 +53,7 @@ class PipelineStack(Stack):
         alarms.on_queue("EventsRefused", storage.refused, "Intake could not make a release of an event.")
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
         CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
+        CfnOutput(self, "Branches", value=",".join(pipeline.branches))
 
     def _machine(
         self, construct_id: str, name: str, root: Path, functions: Functions, pipeline: Pipeline

@@ -281,6 +281,13 @@ def test_overrides_reach_the_functions(abroad: Assembly) -> None:
     }
 
 
+def test_the_stack_tells_the_commands_what_they_need(assembly: Assembly) -> None:
+    outputs = assembly.template("Pipeline")["Outputs"]
+    told = {name: output["Value"] for name, output in outputs.items()}
+    assert told["Branches"] == "main"
+    assert set(told) == {"Branches", "ReleaseMachine", "SourceBucket"}
+
+
 def test_the_asset_of_code_holds_what_functions_run_and_nothing_else(assembly: Assembly) -> None:
     assets = json.loads((assembly.folder / "Pipeline.assets.json").read_text())["files"].values()
     folders = [assembly.folder / asset["source"]["path"] for asset in assets]
