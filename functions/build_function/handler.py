@@ -9,6 +9,7 @@ from tidegate.adapters.documents import release_prefix
 from tidegate.domain.artifacts import record_key
 from tidegate.domain.identity import SHORT, Frozen, ReleaseRef
 from tidegate.domain.snapshots import Artifact, Snapshot
+from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
 
 
@@ -33,7 +34,7 @@ def handle(request: Request, tools: Tools) -> Response:
     key = snapshot.to_build[request.index]
     built = build_artifact(documents, f"{prefix}source.zip", snapshot, key)
     artifact = documents.read(record_key(key), Artifact)
-    names = ", ".join(one.logical_id for one in snapshot.functions if one.artifact == key)
+    names = list_names([one.logical_id for one in snapshot.functions if one.artifact == key])
     what = f"{'built' if built else 'found'} {names}: {artifact.size:,} bytes for {artifact.runtime}"
     evidence = {"artifact": key, "sha256": artifact.sha256, "lock": artifact.lock}
     tools.record(request.release, "BuildFunction", what, key=key[:SHORT], evidence=evidence)

@@ -6,6 +6,7 @@ from functions.publish_versions.versions import publish_version
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import Rollout, first_weight
+from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
 
 
@@ -37,7 +38,7 @@ def handle(request: Request, tools: Tools) -> Response:
         )
         write_rollout(tools.documents, release, rollout)
     moves = {f.logical_id: {"stable": f.stable, "canary": f.canary} for f in rollout.functions}
-    what = f"published new versions: {', '.join(moves) or 'none, nothing to shift'}"
+    what = f"published new versions: {list_names(list(moves)) or 'none, nothing to shift'}"
     tools.record(release, "PublishVersions", what, stage=stage, evidence={"versions": moves})
     return Response(rolling=len(moves), first_weight=first_weight(plan.config))
 

@@ -6,6 +6,7 @@ from tidegate.adapters.aliases import AliasWriter
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import ALL, Rollout, Shift, first_look, pace, point
+from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
 
 
@@ -30,7 +31,7 @@ def handle(request: Request, tools: Tools) -> Response:
     release, stage, weight = request.release, request.stage, request.weight
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
     config = pace(read_plan(tools.documents, release).stage(stage).config, tools.settings.pace)
-    names = ", ".join(function.logical_id for function in rollout.functions)
+    names = list_names([function.logical_id for function in rollout.functions])
     what = f"shifting {weight} % to the new version of {names}" if weight < ALL else f"promoting {names}"
     tools.record(
         release, "ShiftTraffic", what, stage=stage, key=f"{request.step}", evidence={"weight": weight}
