@@ -12,6 +12,7 @@ from tidegate.domain.sources import (
     check_link,
     check_name,
     find_templates,
+    find_test_command,
     find_test_folder,
     find_test_requirements,
     is_left_out,
@@ -80,7 +81,7 @@ def test_the_likeliest_template_comes_first() -> None:
     [
         (["tests/unit/test_a.py", "tests/integration/test_b.py"], "tests/unit"),
         (["tests/test_a.py"], "tests"),
-        (["tests/integration/a_test.py"], "tests"),
+        (["tests/integration/a_test.py"], None),
         (["tests/events/a.json", "src/test_a.py"], None),
     ],
 )
@@ -88,7 +89,25 @@ def test_unit_tests_are_found(paths: list[str], folder: str | None) -> None:
     assert find_test_folder(paths) == folder
 
 
+@pytest.mark.parametrize(
+    ("paths", "command"),
+    [
+        (["tests/unit/test_a.py", "tests/integration/test_b.py"], "pytest -q tests/unit"),
+        (["tests/test_a.py", "tests/e2e/test_b.py"], "pytest -q tests --ignore=tests/e2e"),
+        (["tests/integration/test_b.py"], None),
+        (["tests/integration_of_parts/test_b.py"], "pytest -q tests"),
+    ],
+)
+def test_tests_that_need_a_deployed_service_are_left_out(paths: list[str], command: str | None) -> None:
+    assert find_test_command(paths) == command
+
+
 def test_tests_get_the_functions_requirements_too() -> None:
     paths = dict.fromkeys(["tests/requirements.txt", "requirements.txt", "a/requirements.txt", "b/app.py"])
     found = find_test_requirements(paths, ["a", "b", "."])
     assert found == ("tests/requirements.txt", "requirements.txt", "a/requirements.txt")
+
+
+def test_requirements_for_development_are_known_by_their_usual_names() -> None:
+    names = ["requirements_dev.txt", "requirements-test.txt", "requirements/dev.txt", "requirements/prod.txt"]
+    assert find_test_requirements(dict.fromkeys(names), []) == (names[0], names[2], names[1])

@@ -24,6 +24,12 @@ PYTEST = "pytest -q tests"
             r"tests\.test_a::test_x failed \(1 failed, 3 passed, 1 skipped\): assert 1 == 2",
         ),
         (SandboxResult(exit_code=2, output_tail="x\nusage: bad\n\n"), "ended with exit code 2: usage: bad"),
+        (
+            SandboxResult(
+                exit_code=4, output_tail="ERROR: usage: x\npytest: error: unknown --cov\nrootdir: /x\n"
+            ),
+            "exit code 4: pytest: error: unknown --cov",
+        ),
         (SandboxResult(exit_code=-9), "exit code -9"),
     ],
 )

@@ -22,7 +22,8 @@ from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
 from tidegate.domain.snapshots import FunctionSnapshot, Snapshot, TestsSnapshot
 from tidegate.domain.sources import (
     CONFIG_FILE,
-    find_test_folder,
+    find_other_tests,
+    find_test_command,
     find_test_requirements,
     tree_hash,
 )
@@ -63,7 +64,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
         to_build=find_missing(documents, {function.artifact for function in functions}),
         has_tests=tests is not None,
         tests=tests,
-        notes=tuple(_notes(checkout, functions)),
+        notes=tuple(_notes(project, functions)),
     )
 
 
@@ -81,8 +82,7 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
     for path in config.requirements or ():
         if path not in files:
             raise InvalidConfiguration(f"tests.requirements: {path} does not exist", file=CONFIG_FILE)
-    folder = find_test_folder(files)
-    command = config.command or (f"pytest -q {folder}" if folder else None)
+    command = config.command or find_test_command(files)
     if command is None:
         return None
     default = find_test_requirements(files, (function.code_uri for function in functions))
@@ -141,13 +141,17 @@ def _check_service(config: ServiceConfig, commit: Commit) -> None:
         raise InvalidConfiguration(message, file=CONFIG_FILE)
 
 
-def _notes(checkout: Checkout, functions: tuple[FunctionSnapshot, ...]) -> list[str]:
+def _notes(project: Project, functions: tuple[FunctionSnapshot, ...]) -> list[str]:
+    checkout = project.checkout
     changed = sorted({(one.declared_runtime, one.runtime, one.architecture) for one in functions})
     notes = [
         f"built for {runtime} on {architecture} instead of {declared}, by the local override"
         for declared, runtime, architecture in changed
         if declared != runtime
     ]
+    others = find_other_tests(checkout.files)
+    if others and project.config.tests.command is None:
+        notes.append(f"the tests in {', '.join(others)} are not run; `tests.command` may name them")
     if checkout.links:
         notes.append(f"symbolic links are left out of the source: {', '.join(sorted(checkout.links)[:5])}")
     if checkout.pointers:

@@ -106,7 +106,7 @@ class TestsConfig(Frozen):
     command: str | None = Field(
         None,
         min_length=1,
-        description="default: `pytest -q tests/unit`, or `pytest -q tests`, where there are tests",
+        description="default: `pytest -q tests/unit`, or `pytest -q tests` but for integration tests, if any",
     )
     requirements: tuple[str, ...] | None = Field(
         None,

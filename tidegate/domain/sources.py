@@ -35,7 +35,29 @@ SAMCONFIGS: Final = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
 UNIT_TESTS: Final = "tests/unit"
 TEST_FOLDERS: Final = (UNIT_TESTS, "tests")
 TEST_FILES: Final = ("test_*.py", "*_test.py")
-TEST_REQUIREMENTS: Final = ("tests/requirements.txt", "requirements-dev.txt", "dev-requirements.txt")
+# Tests of these kinds need a deployed service, or take long.
+NO_UNIT_TESTS: Final = (
+    "integration",
+    "integration_tests",
+    "integ",
+    "e2e",
+    "end_to_end",
+    "acceptance",
+    "load",
+    "performance",
+    "system",
+)
+TEST_REQUIREMENTS: Final = (
+    "tests/requirements.txt",
+    "tests/requirements-dev.txt",
+    "tests/requirements_dev.txt",
+    *(
+        f"{first}{dash}{second}.txt"
+        for first, second in (("requirements", "dev"), ("requirements", "test"), ("dev", "requirements"))
+        for dash in "-_/"
+    ),
+    "test-requirements.txt",
+)
 # Never part of an artifact: they differ between checkouts of the same commit, or are tools' own.
 LEFT_OUT: Final = frozenset({".git", ".aws-sam", "__pycache__"})
 
@@ -116,9 +138,24 @@ def has_functions(body: bytes) -> bool:
 
 
 def find_test_folder(paths: Iterable[str]) -> str | None:
-    """The folder whose tests pytest would collect; None where there are none."""
+    """The folder whose tests pytest would collect; None where there are no unit tests."""
     tests = [path for path in paths if any(fnmatch(posixpath.basename(path), kind) for kind in TEST_FILES)]
-    return next((folder for folder in TEST_FOLDERS if any(is_within(path, folder) for path in tests)), None)
+    units = [path for path in tests if not any(is_within(path, f"tests/{name}") for name in NO_UNIT_TESTS)]
+    return next((folder for folder in TEST_FOLDERS if any(is_within(path, folder) for path in units)), None)
+
+
+def find_test_command(paths: Iterable[str]) -> str | None:
+    """How the unit tests are run where nothing is configured; None where there are none."""
+    found = list(paths)
+    folder = find_test_folder(found)
+    ignored = [f" --ignore={place}" for place in find_other_tests(found) if is_within(place, folder or "")]
+    return f"pytest -q {folder}{''.join(ignored)}" if folder else None
+
+
+def find_other_tests(paths: Iterable[str]) -> tuple[str, ...]:
+    """The folders of tests that are not run by default, since they need more than the code."""
+    folders = {posixpath.join(*path.split("/")[:2]) for path in paths if path.startswith("tests/")}
+    return tuple(folder for folder in (f"tests/{name}" for name in NO_UNIT_TESTS) if folder in folders)
 
 
 def find_test_requirements(paths: Mapping[str, object], code_folders: Iterable[str]) -> tuple[str, ...]:

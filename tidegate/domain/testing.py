@@ -6,6 +6,8 @@ nothing in it is trusted further than that.
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field
 
 from tidegate.domain.errors import TestsFailed
@@ -104,5 +106,6 @@ def _describe(result: SandboxResult, command: str) -> str:
         first = result.failed[0]
         return f"{first.name} failed{counted}{': ' if first.reason else ''}{first.reason}"
     lines = [line.strip() for line in result.output_tail.splitlines() if line.strip()]
-    last = f": {lines[-1]}" if lines else ""
+    errors = [line for line in lines if re.match(r"(\S+: )?error: |E  +\S", line, re.IGNORECASE)]
+    last = f": {(errors or lines)[-1]}" if lines else ""
     return f"`{command}` ended with exit code {result.exit_code}{counted}{last}"
