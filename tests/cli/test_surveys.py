@@ -10,7 +10,7 @@ import pytest
 from tidegate.cli.failures import Failed
 from tidegate.cli.folders import is_folder, open_folder
 from tidegate.cli.repositories import find_service, name_service
-from tidegate.cli.run import list_commits
+from tidegate.cli.run import list_commits, name_template
 from tidegate.cli.surroundings import choose_stages, read_parameters
 from tidegate.cli.surveys import survey
 
@@ -94,6 +94,26 @@ def test_a_folder_is_a_repository_of_the_commits_that_changed_it(repository):
         assert (len(commits), names.stdout, find_service(found, "HEAD")) == (2, "app.py\n", "one")
     with open_folder(folder, 5) as again:
         assert list_commits(again, 5) == commits
+
+
+def test_a_file_may_be_added_to_each_commit(repository):
+    repository.commit({"app.py": "1", "tidegate.yaml": "template: a.yaml\n", "b/c.yaml": "x"})
+    with open_folder(repository.folder, 2, {"tidegate.yaml": "template: b.yaml\n"}) as found:
+        shown = subprocess.run(
+            ["git", "-C", found, "show", "HEAD:tidegate.yaml", "HEAD:b/c.yaml"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout == "template: b.yaml\nx"
+
+
+def test_a_template_is_named_where_nothing_else_does(repository):
+    repository.commit({"a/app.py": "1"})
+    assert name_template(repository.folder, "a/x.yaml") == {"tidegate.yaml": 'template: "a/x.yaml"\n'}
+    repository.commit({"a/tidegate.yaml": "template: b.yaml\n"})
+    with pytest.raises(Failed, match="has a tidegate.yaml, which names its template"):
+        name_template(repository.folder / "a", "x.yaml")
 
 
 def test_a_long_name_is_cut_and_stays_its_own():

@@ -18,6 +18,7 @@ import click
 
 from tidegate.cli.failures import Failed
 from tidegate.domain.ledger import Outcome
+from tidegate.domain.sources import CONFIG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ SERVER_ERROR: Final = 500
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of events to send: <FunctionLogicalId>.json, or <FunctionLogicalId>/*.json.",
 )
+@click.option("--template", help="The template, where the commits have several and name none.")
 @click.option(
     "--parameter",
     "parameters",
@@ -60,6 +62,7 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     branch: str | None,
     service: str | None,
     events: Path | None,
+    template: str | None,
     parameters: tuple[str, ...],
     rate: float,
     report: Path,
@@ -68,10 +71,10 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
 ) -> None:
     """Release the last commits of REPOSITORY (here by default), oldest first, in a local cloud.
 
-    Of a folder in a repository, the commits that changed it are released, as a repository of its own. The
-    first commit brings the stages up, each later one is canaried. A template that fixes physical names is
-    released to production alone, since the stages share an account. A parameter without a value gets a
-    sample. The exit code tells the last outcome.
+    Of a folder in a repository, the commits that changed it are released, as a repository of its own; so are
+    commits to which --template adds a tidegate.yaml. The first commit brings the stages up, each later one is
+    canaried. A template that fixes physical names is released to production alone, since the stages share an
+    account. A parameter without a value gets a sample. The exit code tells the last outcome.
     """
     from tidegate.cli.folders import is_folder, open_folder
     from tidegate.cli.outcomes import EXITS
@@ -82,8 +85,9 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     started = time.monotonic()
     given = read_parameters(parameters)
     with ExitStack() as stack:
-        if is_folder(repository):
-            repository = stack.enter_context(open_folder(repository, commits))
+        if template or is_folder(repository):
+            added = name_template(repository, template) if template else {}
+            repository = stack.enter_context(open_folder(repository, commits, added))
         chosen = list_commits(repository, commits)
         name = service or find_service(repository, "HEAD")
         line = branch or find_branch(repository)
@@ -97,6 +101,15 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
         raise Failed("an alias is not on the right version")
     if outcome is not Outcome.PROMOTED:
         raise Failed(released[-1].report.release.reason or outcome.value, EXITS[outcome])
+
+
+def name_template(repository: Path, template: str) -> dict[str, str]:
+    """The configuration that names a template; Failed where the commits have one that could."""
+    from tidegate.cli.repositories import ask_git
+
+    if ask_git(repository, "cat-file", "-e", f"HEAD:./{CONFIG_FILE}") is not None:
+        raise Failed(f"--template: {repository} has a {CONFIG_FILE}, which names its template (`template:`)")
+    return {CONFIG_FILE: f"template: {json.dumps(template)}\n"}
 
 
 class Story(NamedTuple):
