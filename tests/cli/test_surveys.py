@@ -112,7 +112,7 @@ def test_a_template_is_named_where_nothing_else_does(repository):
     repository.commit({"a/app.py": "1"})
     assert name_template(repository.folder, "a/x.yaml") == {"tidegate.yaml": 'template: "a/x.yaml"\n'}
     repository.commit({"a/tidegate.yaml": "template: b.yaml\n"})
-    with pytest.raises(Failed, match="has a tidegate.yaml, which names its template"):
+    with pytest.raises(Failed, match=r"has a tidegate\.yaml, which names its template"):
         name_template(repository.folder / "a", "x.yaml")
 
 
