@@ -192,6 +192,15 @@ def test_the_resource_that_failed_first_explains_the_stack(stack: Stack) -> None
     assert stacks.explain_failure(stack.client, stack.name) == "no resource says why"
 
 
+def test_a_stack_that_fails_by_itself_says_why(stack: Stack) -> None:
+    outputs = {"Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Jobs", "Nothing"]}}}}
+    assert stack.run("first", {"Jobs": queue()}, sections=outputs).status == "ROLLBACK_COMPLETE"
+    found = stacks.explain_failure(stack.client, stack.name)
+    assert found.startswith(
+        "Template error: resource Jobs (AWS::SQS::Queue) does not support attribute type Nothing"
+    )
+
+
 def test_guards_are_created_once_and_deleted_by_number(scene: Scene, stack: Stack) -> None:
     template = json.dumps({"Resources": {"Jobs": queue()}})
     name = stacks.guard_name(scene.service, scene.staging)

@@ -243,15 +243,17 @@ def delete_change_set(client: CloudFormationClient, stack: str, name: str) -> No
 
 
 def explain_failure(client: CloudFormationClient, stack: str) -> str:
-    """The first resource that failed in the stack's last operation, and why."""
-    first = ""
+    """The first resource that failed in the stack's last operation, and why; else why the stack itself did."""
+    first = own = ""
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
         for event in page["StackEvents"]:
             status = event.get("ResourceStatus", "")
             reason = event.get("ResourceStatusReason", "")
             if status.endswith("_FAILED") and "cancelled" not in reason:
                 first = f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+            if event["LogicalResourceId"] == stack and status.endswith("ROLLBACK_IN_PROGRESS"):
+                own = reason  # an output, say, or an export that another stack has
             started = status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
             if started and event["LogicalResourceId"] == stack:
-                return first or "no resource says why"
-    return first or "no resource says why"
+                return first or own or "no resource says why"
+    return first or own or "no resource says why"

@@ -246,9 +246,9 @@ def read_attribute(deployed: Deployed, attribute: str) -> Any:  # noqa: ANN401
     try:
         return deployed.attributes[attribute]
     except KeyError:
-        short = deployed.type.rsplit("::", 1)[-1]
         raise ValidationError(
-            f"Template error: resource {short} does not support attribute type {attribute} in Fn::GetAtt"
+            f"Template error: resource {deployed.logical_id} ({deployed.type}) does not support attribute type "
+            f"{attribute} in Fn::GetAtt"
         ) from None
 
 
