@@ -10,7 +10,7 @@ import pytest
 from tidegate.cli.failures import Failed
 from tidegate.cli.folders import is_folder, open_folder
 from tidegate.cli.repositories import find_service, name_service
-from tidegate.cli.run import list_commits, name_template
+from tidegate.cli.run import list_commits, read_addition
 from tidegate.cli.surroundings import choose_stages, read_parameters
 from tidegate.cli.surveys import survey
 
@@ -108,12 +108,14 @@ def test_a_file_may_be_added_to_each_commit(repository):
         assert shown.stdout == "template: b.yaml\nx"
 
 
-def test_a_template_is_named_where_nothing_else_does(repository):
+def test_a_configuration_is_added_where_there_is_none(repository, tmp_path):
+    config = tmp_path / "other.yaml"
+    config.write_text("template: a/x.yaml\n")
     repository.commit({"a/app.py": "1"})
-    assert name_template(repository.folder, "a/x.yaml") == {"tidegate.yaml": 'template: "a/x.yaml"\n'}
+    assert read_addition(repository.folder, config) == {"tidegate.yaml": "template: a/x.yaml\n"}
     repository.commit({"a/tidegate.yaml": "template: b.yaml\n"})
-    with pytest.raises(Failed, match=r"has a tidegate\.yaml, which names its template"):
-        name_template(repository.folder / "a", "x.yaml")
+    with pytest.raises(Failed, match=r"has a tidegate\.yaml of its own"):
+        read_addition(repository.folder / "a", config)
 
 
 def test_a_long_name_is_cut_and_stays_its_own():

@@ -243,7 +243,7 @@ def delete_change_set(client: CloudFormationClient, stack: str, name: str) -> No
 
 
 def explain_failure(client: CloudFormationClient, stack: str) -> str:
-    """The first resource that failed in the stack's last operation, and why; else why the stack itself did."""
+    """The first resource that failed in the stack's last operation, and why; else the stack's own reason."""
     first = own = ""
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
         for event in page["StackEvents"]:

@@ -20,6 +20,7 @@ HINTS: Final = (
     (r"role.*arn|arn.*role", f"arn:aws:iam::{ACCOUNT}:role/sample"),
     (r"cert\w*arn|cert\w*$", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/sample"),
     (r"secret\w*arn", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:sample"),
+    (r"kms", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"),
     (r"topic\w*arn", f"arn:aws:sns:{REGION}:{ACCOUNT}:sample"),
     (r"queue\w*arn", f"arn:aws:sqs:{REGION}:{ACCOUNT}:sample"),
     (r"bucket\w*arn", "arn:aws:s3:::sample"),

@@ -43,7 +43,11 @@ SERVER_ERROR: Final = 500
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of events to send: <FunctionLogicalId>.json, or <FunctionLogicalId>/*.json.",
 )
-@click.option("--template", help="The template, where the commits have several and name none.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A tidegate.yaml for commits that have none: it names the template, the tests, and so on.",
+)
 @click.option(
     "--parameter",
     "parameters",
@@ -62,7 +66,7 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     branch: str | None,
     service: str | None,
     events: Path | None,
-    template: str | None,
+    config: Path | None,
     parameters: tuple[str, ...],
     rate: float,
     report: Path,
@@ -72,7 +76,7 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     """Release the last commits of REPOSITORY (here by default), oldest first, in a local cloud.
 
     Of a folder in a repository, the commits that changed it are released, as a repository of its own; so are
-    commits to which --template adds a tidegate.yaml. The first commit brings the stages up, each later one is
+    commits to which --config adds a tidegate.yaml. The first commit brings the stages up, each later one is
     canaried. A template that fixes physical names is released to production alone, since the stages share an
     account. A parameter without a value gets a sample. The exit code tells the last outcome.
     """
@@ -85,8 +89,8 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     started = time.monotonic()
     given = read_parameters(parameters)
     with ExitStack() as stack:
-        if template or is_folder(repository):
-            added = name_template(repository, template) if template else {}
+        if config or is_folder(repository):
+            added = read_addition(repository, config) if config else {}
             repository = stack.enter_context(open_folder(repository, commits, added))
         chosen = list_commits(repository, commits)
         name = service or find_service(repository, "HEAD")
@@ -103,13 +107,13 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
         raise Failed(released[-1].report.release.reason or outcome.value, EXITS[outcome])
 
 
-def name_template(repository: Path, template: str) -> dict[str, str]:
-    """The configuration that names a template; Failed where the commits have one that could."""
+def read_addition(repository: Path, config: Path) -> dict[str, str]:
+    """The configuration that commits get; Failed where they have one of their own."""
     from tidegate.cli.repositories import ask_git
 
     if ask_git(repository, "cat-file", "-e", f"HEAD:./{CONFIG_FILE}") is not None:
-        raise Failed(f"--template: {repository} has a {CONFIG_FILE}, which names its template (`template:`)")
-    return {CONFIG_FILE: f"template: {json.dumps(template)}\n"}
+        raise Failed(f"--config: {repository} has a {CONFIG_FILE} of its own")
+    return {CONFIG_FILE: config.read_text()}
 
 
 class Story(NamedTuple):

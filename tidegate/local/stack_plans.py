@@ -247,8 +247,8 @@ def read_attribute(deployed: Deployed, attribute: str) -> Any:  # noqa: ANN401
         return deployed.attributes[attribute]
     except KeyError:
         raise ValidationError(
-            f"Template error: resource {deployed.logical_id} ({deployed.type}) does not support attribute type "
-            f"{attribute} in Fn::GetAtt"
+            f"Template error: resource {deployed.logical_id} ({deployed.type}) does not support "
+            f"attribute type {attribute} in Fn::GetAtt"
         ) from None
 
 

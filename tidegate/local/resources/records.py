@@ -69,6 +69,7 @@ RECORDS: Final[dict[str, Record]] = {
     "AWS::Athena::WorkGroup": Record(),
     "AWS::Budgets::Budget": Record(),
     "AWS::CertificateManager::Certificate": _arn("acm:{place}:certificate/{id}"),
+    "AWS::CloudFormation::Macro": Record(),
     "AWS::CloudFront::CachePolicy": Record("{id}", {"Id": "{id}"}),
     "AWS::CloudFront::CloudFrontOriginAccessIdentity": Record(
         "{id}", {"Id": "{id}", "S3CanonicalUserId": "{id}"}
