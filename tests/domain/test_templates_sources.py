@@ -246,3 +246,9 @@ def test_a_preference_that_only_the_deployment_knows_is_refused():
     item = function(DeploymentPreference={"Type": {"Fn::ImportValue": "kind"}})
     with pytest.raises(UnsupportedTemplate, match=r"DeploymentPreference.Type of F"):
         prepare(serverless(F=item))
+
+
+def test_a_parameter_without_a_value_is_named_as_such():
+    template = serverless({"Parameters": {"Place": {"Type": "String"}}}, F=function(CodeUri={"Ref": "Place"}))
+    with pytest.raises(UnsupportedTemplate, match="depends on the parameter Place, which is given no value"):
+        read_functions(template)

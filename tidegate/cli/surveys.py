@@ -6,6 +6,7 @@ cannot be released gives an empty survey, and the release says why.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -104,7 +105,7 @@ def survey(repository: Path, commit: str) -> Survey:
         try:
             with check_out(bundle, commit) as checkout:
                 return _survey(checkout, Commit(service="run", id=commit, branch="main"))
-        except (TidegateError, ValueError):
+        except (TidegateError, json.JSONDecodeError):
             return Survey({})
 
 

@@ -73,6 +73,8 @@ class Literals:
     def _ref(self, name: Any, _where: str) -> Any:  # noqa: ANN401
         if name == NO_VALUE:
             return None
+        if name in (self._template.data.get("Parameters") or {}) and name not in self._values:
+            raise _UnknownError(f"the parameter {name}, which is given no value")
         if name not in self._values:
             raise _UnknownError(str(name))
         return self._values[name]
