@@ -25,8 +25,10 @@ def plan_adoption(change: StageChange) -> Adoption:
     if change.deployed is None or change.change_set.is_empty:
         return Adoption()
     replaced = frozenset(item.logical_id for item in change.change_set.changes if item.replacement)
-    bare = (f.logical_id for f in find_bare(change.deployed, change.normalized, replaced))
-    published = (key for key in bare if is_published(change.stage.functions, change.standing[key]))
+    # A function whose condition does not hold is in the template and not in the stack.
+    bare = {f.logical_id for f in find_bare(change.deployed, change.normalized, replaced)}
+    bare &= change.standing.keys()
+    published = (key for key in sorted(bare) if is_published(change.stage.functions, change.standing[key]))
     adoption = adopt(change.deployed, change.normalized, replaced, frozenset(published))
     _check_aliases(change, adoption)
     return adoption
@@ -36,6 +38,8 @@ def _check_aliases(change: StageChange, adoption: Adoption) -> None:
     """Refuse to move triggers from the code that runs to an alias that was left on other code."""
     aliases = {f.logical_id: f.alias_logical_id for f in change.normalized.functions}
     for logical_id in adoption.moved:
+        if aliases[logical_id] not in change.standing:
+            continue
         name, alias = parse_alias(change.standing[aliases[logical_id]])
         stands = read_version(change.stage.functions, name, alias)
         if stands.sha256 != read_version(change.stage.functions, name, "$LATEST").sha256:

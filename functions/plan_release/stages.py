@@ -173,7 +173,7 @@ def _plan_function(change: StageChange, function: RolledFunction, adopted: froze
         previous_artifact=None,
         canaried=False,
     )
-    if function.logical_id in adopted:
+    if function.logical_id in adopted & change.standing.keys():
         name, alias = change.standing[function.logical_id], str(function.alias_name)
         named = {"canaried": True, "function_name": name, "alias": alias, "adopted": True}
         return plan.model_copy(update=named)

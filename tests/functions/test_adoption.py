@@ -22,7 +22,7 @@ from tidegate.adapters.stacks import find_stack, list_resources, read_template
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import ChangeSetFailed, UnsupportedTemplate
 from tidegate.domain.rollouts import Pointing
-from tidegate.domain.templates import S3Object, place
+from tidegate.domain.templates import S3Object, place, read_functions
 from tidegate.domain.templates.adoption import Adoption
 from tidegate.domain.undo import PreviousStack
 
@@ -63,7 +63,9 @@ def deploy(
     bucket = f"{scene.unique}-own"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="old.zip", Body=zipped(index=CODE.replace("{number}", "0")))
-    template = place(parse(text, "template.yaml"), {"Place": S3Object(bucket=bucket, key="old.zip")}, {})
+    read = parse(text, "template.yaml")
+    old = S3Object(bucket=bucket, key="old.zip")
+    template = place(read, {source.logical_id: old for source in read_functions(read)}, {})
     plain = translate(template, parameters, "us-east-1")
     change(plain)
     cloudformation = scene.cloud.client("cloudformation")
@@ -401,3 +403,27 @@ def test_code_that_was_published_before_gets_a_version_of_its_own(scene: Scene) 
     assert (ask(scene), ask(scene, "live")) == (1, 0)
     described = scene.lambdas.get_function_configuration(FunctionName=rolling.name)
     assert not described.get("Description")
+
+
+def test_a_function_whose_condition_does_not_hold_is_left_to_the_day_when_it_does(scene: Scene) -> None:
+    switch = """
+Parameters:
+  Word: {Type: String, Default: "off"}
+Conditions:
+  Switched: !Equals [!Ref Word, "on"]
+"""
+    text = switch + WITH_QUEUE + NEW + "    Condition: Switched\n"
+    deploy(scene, text)
+    (source,) = scene.sam(1).functions
+    both = (source, source.model_copy(update={"logical_id": "New"}))
+    found = begin(scene, text=text, functions=both).stage(scene.production)
+    assert [f.logical_id for f in found.functions] == ["Place"]
+    provision_all(scene, scene.production)
+    assert (ask(scene), ask(scene, "live")) == (1, 0)
+    assert "New" not in standing(scene)
+
+    scene.next_release()
+    scene.sam(1, template_text=text.replace('"off"', '"on"'), functions=both)
+    again = plan(scene).stage(scene.production)
+    assert again.updates == ()
+    assert {f.logical_id: f.canaried for f in again.functions} == {"New": False}
