@@ -31,6 +31,7 @@ def test_what_runs_now_is_healthy_and_the_alarms_are_disarmed(scene: Scene) -> N
     name = guard_name(scene.service, scene.production)
     template = '{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
     create(stage.cloudformation, name, template, stage.target.cloudformation_role, {})
+    eventually(lambda: getattr(find_stack(stage.cloudformation, name), "is_healthy", False))
     for _ in range(2):
         assert handle(Request(release=scene.ref, stage=scene.production), scene.tools).shifted == 1
     healthy = find_healthy(ledger, documents, scene.service, scene.production)
