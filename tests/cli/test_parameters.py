@@ -28,7 +28,7 @@ NETWORK = {"AWS::EC2::VPC::Id": ["vpc-1"], "AWS::EC2::Subnet::Id": ["subnet-1", 
         ("TopicArn", {"Type": "String"}, "arn:aws:sns:us-east-1:123456789012:sample"),
         ("Rate", {"Type": "String"}, "rate(1 day)"),
         ("Password", {"Type": "String", "MinLength": 12, "AllowedPattern": "[a-zA-Z0-9]*"}, "samplepassword"),
-        ("Bucket", {"Type": "String"}, "sample"),
+        ("Bucket", {"Type": "String"}, "sample-bucket"),
         ("Odd", {"Type": "String", "AllowedPattern": "odd-[0-9]{3}"}, None),
     ],
 )
@@ -43,7 +43,7 @@ def test_defaults_and_given_values_are_not_missing():
 
 def test_what_no_sample_fits_is_named():
     assert make_samples({"A": {"Type": "String", "AllowedPattern": "^q+$"}, "B": {"Type": "String"}}, {}) == (
-        {"B": "sample"},
+        {"B": "sample-b"},
         ("A",),
     )
 

@@ -12,7 +12,7 @@ from tidegate.cli.folders import is_folder, open_folder
 from tidegate.cli.repositories import find_service, name_service
 from tidegate.cli.run import list_commits, read_addition
 from tidegate.cli.surroundings import choose_stages, read_parameters
-from tidegate.cli.surveys import survey
+from tidegate.cli.surveys import merge, survey
 
 HELLO = """\
 Transform: AWS::Serverless-2016-10-31
@@ -51,6 +51,13 @@ def test_names_that_do_not_depend_on_the_stack_are_fixed(repository):
     told = []
     assert choose_stages(seen, told.append) == ("production",)
     assert told[0].startswith("the template names Hello.FunctionName, HelloTick.Name, Address.Export itself")
+
+
+def test_a_commit_that_cannot_be_read_hides_nothing_of_the_others(repository):
+    good = see(repository, {"template.yaml": HELLO, "src/app.py": APP})
+    bad = see(repository, {"template.yaml": "Resources: ["})
+    assert merge([good, bad]) == good
+    assert merge([bad]) == bad
 
 
 def test_a_name_that_each_stage_is_given_another_way_is_not_fixed(repository):

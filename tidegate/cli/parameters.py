@@ -31,7 +31,7 @@ HINTS: Final = (
     (r"phone", "+15555550100"),
     (r"cidr", "10.0.0.0/16"),
 )
-FALLBACKS: Final = ("sample", "Sample1", "sample-value-1", "sample@example.com", "https://example.com/", "1")
+FALLBACKS: Final = ("sample", "Sample1", "sample@example.com", "https://example.com/", "1")
 SCHEDULE: Final = "rate(1 day)"
 # The types and names for which the network of the local cloud has a real id.
 NETWORK: Final = (
@@ -91,8 +91,9 @@ def _candidates(name: str, kind: str, network: Mapping[str, Sequence[str]]) -> I
     if re.search(r"schedule|rate|cron", name, re.IGNORECASE):
         yield SCHEDULE
     yield from (value for pattern, value in HINTS if re.search(pattern, name, re.IGNORECASE))
-    yield from FALLBACKS
-    yield re.sub(r"[^a-z0-9]", "", f"sample{name.lower()}")
+    # Each its own, since two may be names of two things.
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    yield from (f"sample-{plain}", f"sample{plain}", *FALLBACKS)
     yield from ("a" * 64, "A1" + "a" * 38, "0" * 12)
 
 

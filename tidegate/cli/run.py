@@ -134,10 +134,11 @@ def release_commits(
     from tidegate.cli.releasing import Releasing
     from tidegate.cli.screens import show_entry
     from tidegate.cli.surroundings import choose_stages, give_parameters
-    from tidegate.cli.surveys import survey
+    from tidegate.cli.surveys import merge, survey
     from tidegate.cli.traffic import Traffic
 
-    found = survey(story.repository, story.commits[-1][0])
+    surveys = {commit: survey(story.repository, commit) for commit, _ in story.commits}
+    found = merge([*surveys.values()])
     with embed(say, branches=(story.branch,), stages=choose_stages(found, say)) as (cloud, pipeline):
         give_parameters(cloud, found, parameters, say)
         with Traffic(cloud.client("lambda"), mix.requests(), has_failed, rate) as traffic:
@@ -145,7 +146,7 @@ def release_commits(
             released: list[Released] = []
             for commit, title in story.commits:
                 say(f"commit {commit[:12]} {title!r}")
-                mix.learn(story.repository, commit)
+                mix.learn(surveys[commit].events)
                 released.append(
                     releasing.release(
                         story.repository, commit, story.branch, story.service, title=title, react=mix.react
@@ -178,11 +179,8 @@ class Mix:
         self._events: dict[str, Iterator[Any]] = {}
         self._focus: tuple[str, ...] = ()
 
-    def learn(self, repository: Path, commit: str) -> None:
-        """Find events for every function that the commit's template has."""
-        from tidegate.cli.surveys import survey
-
-        found = survey(repository, commit).events
+    def learn(self, found: dict[str, list[Any]]) -> None:
+        """Take the events for every function that a commit's template has."""
         self._events = {name: cycle(self._given(name) or payloads) for name, payloads in found.items()}
 
     def _given(self, function: str) -> list[Any]:

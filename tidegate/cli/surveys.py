@@ -27,7 +27,7 @@ from tidegate.domain.templates.template import Template
 from tidegate.settings import StageTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tidegate.adapters.checkouts import Checkout
     from tidegate.domain.snapshots import Snapshot
@@ -107,6 +107,14 @@ def survey(repository: Path, commit: str) -> Survey:
                 return _survey(checkout, Commit(service="run", id=commit, branch="main"))
         except (TidegateError, json.JSONDecodeError):
             return Survey({})
+
+
+def merge(surveys: Sequence[Survey]) -> Survey:
+    """What holds for one cloud for all these commits; events and template are those of the last."""
+    last = next((one for one in reversed(surveys) if one.template is not None), Survey({}))
+    names = tuple(dict.fromkeys(name for one in surveys for name in one.fixed_names))
+    lacking = {name: rule for one in surveys for name, rule in one.lacking.items()}
+    return last._replace(fixed_names=names, lacking=lacking)
 
 
 def _survey(checkout: Checkout, commit: Commit) -> Survey:
