@@ -11,7 +11,7 @@ import re
 import threading
 import zipfile
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
 
@@ -22,8 +22,6 @@ from tidegate.domain.ledger import Outcome
 from tidegate.domain.templates import S3Object, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.pipelines.services import Service
     from tidegate.cli.push import Pushed
 
@@ -128,17 +126,19 @@ def read_codes(service: Service) -> dict[str, set[str]]:
     return codes
 
 
-def release(service: Service) -> tuple[Pushed, set[str]]:
-    """Release the last commit under traffic; gives what was sent, all of which was served."""
+def release(service: Service, kinds: str = "me") -> tuple[Pushed, set[str]]:
+    """Release the last commit under traffic; gives what was sent of these kinds, all of which was served."""
     with Triggers(service) as triggers:
         service.until(lambda: read_lines(service), lambda: "nothing is served before the release")
         pushed = service.push()
         service.await_end(pushed, PATIENCE)
         seen = len(triggers.sent)
         service.until(lambda: len(triggers.sent) > seen + 4, lambda: "nothing is sent")
-    everything: Callable[[], Any] = lambda: triggers.sent <= read_codes(service).keys()  # noqa: E731
-    service.until(everything, lambda: f"lost {triggers.sent - read_codes(service).keys()}")
-    return pushed, triggers.sent
+    sent = {one for one in triggers.sent if one[0] in kinds}
+    service.until(
+        lambda: sent <= read_codes(service).keys(), lambda: f"lost {sent - read_codes(service).keys()}"
+    )
+    return pushed, sent
 
 
 def target(service: Service) -> str:
@@ -182,7 +182,8 @@ def test_the_first_release_of_a_running_service_is_promoted_in_steps(running: Se
 
 def test_a_first_release_that_fails_gives_everything_back_to_what_ran(running: Service) -> None:
     running.change(serve("new", broken=True))
-    pushed, sent = release(running)
+    # An event that met the new version three times is given up by Lambda; a message comes back.
+    pushed, sent = release(running, "m")
     assert running.outcome(pushed) is Outcome.ROLLED_BACK, running.tell(pushed)
     assert {code for message in sent for code in read_codes(running)[message]} == {"old"}
     found = find_stack(running.client("cloudformation"), f"{running.name}-production")
