@@ -139,3 +139,27 @@ def test_a_function_runs_with_a_layer_that_only_watches(stack):
     assert stack.create({"Role": role, "Made": made}) == "CREATE_COMPLETE", stack.reasons()
     answer = stack.cloud.client("lambda").invoke(FunctionName=stack.physical("Made"))
     assert answer["Payload"].read() == b"7"
+
+
+def test_a_global_table_of_one_region_is_a_table(stack):
+    table = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+        "Replicas": [
+            {"Region": "us-east-1", "DeletionProtectionEnabled": False, "Tags": [{"Key": "a", "Value": "b"}]}
+        ],
+    }
+    resources = {"Table": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": table}}
+    outputs = {name: {"Value": {"Fn::GetAtt": ["Table", name]}} for name in ("Arn", "StreamArn")}
+    assert stack.create(resources, Outputs=outputs) == "CREATE_COMPLETE", stack.reasons()
+    assert stack.outputs()["StreamArn"].startswith(stack.outputs()["Arn"])
+    name = stack.physical("Table")
+    table["Replicas"][0]["PointInTimeRecoverySpecification"] = {"PointInTimeRecoveryEnabled": True}
+    assert stack.update(resources, Outputs=outputs) == "UPDATE_COMPLETE", stack.reasons()
+    assert stack.physical("Table") == name
+    table["Replicas"].append({"Region": "eu-west-1"})
+    assert stack.update(resources, Outputs=outputs) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "replicas in eu-west-1 are not available" in stack.reasons()
+    assert stack.delete() == "DELETE_COMPLETE"

@@ -23,6 +23,7 @@ MODULES: Final = (
     "topics",
     "buckets",
     "tables",
+    "global_tables",
     "roles",
     "policies",
     "rules",

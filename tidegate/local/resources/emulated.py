@@ -136,4 +136,6 @@ def _try(act: Callable[[], Any]) -> Any:  # noqa: ANN401
     except (ServiceException, HTTPException) as error:
         raise ResourceFailure(str(getattr(error, "message", "") or error)) from error
     except (KeyError, TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        raise ResourceFailure(f"{type(error).__name__}: {error}") from error
+        fault = f"{type(error).__name__}: {error}"
+        reason = f"what the template asks for is not available in the local cloud ({fault})"
+        raise ResourceFailure(reason) from error

@@ -61,14 +61,34 @@ RECORDS: Final[dict[str, Record]] = {
         TypeName="{TypeName}",
         FieldName="{FieldName}",
     ),
+    "AWS::ApiGateway::ClientCertificate": Record("{id}", {"ClientCertificateId": "{id}"}),
+    "AWS::ApiGateway::DocumentationPart": Record("{id}"),
+    "AWS::ApiGateway::DocumentationVersion": Record("{id}"),
     "AWS::ApplicationInsights::Application": _arn(
         "applicationinsights:{place}:application/resource-group/{name}",
         "ApplicationARN",
         named_by="ResourceGroupName",
     ),
     "AWS::Athena::WorkGroup": Record(),
+    "AWS::Backup::BackupPlan": _arn("backup:{place}:backup-plan:{id}", "BackupPlanArn", ref="{id}"),
+    "AWS::Backup::BackupSelection": Record("{id}"),
+    "AWS::Backup::BackupVault": _arn(
+        "backup:{place}:backup-vault:{name}", "BackupVaultArn", ref="{name}", named_by="BackupVaultName"
+    ),
+    "AWS::Bedrock::Agent": _arn("bedrock:{place}:agent/{id}", "AgentArn", ref="{id}", AgentId="{id}"),
+    "AWS::Bedrock::AgentAlias": Record("{AgentId}|{id}", {"AgentAliasId": "{id}"}),
+    "AWS::Bedrock::DataSource": Record("{KnowledgeBaseId}|{id}", {"DataSourceId": "{id}"}),
+    "AWS::Bedrock::Guardrail": _arn(
+        "bedrock:{place}:guardrail/{id}", "GuardrailArn", GuardrailId="{id}", Version="DRAFT"
+    ),
+    "AWS::Bedrock::KnowledgeBase": _arn(
+        "bedrock:{place}:knowledge-base/{id}", "KnowledgeBaseArn", ref="{id}", KnowledgeBaseId="{id}"
+    ),
     "AWS::Budgets::Budget": Record(),
     "AWS::CertificateManager::Certificate": _arn("acm:{place}:certificate/{id}"),
+    "AWS::Chatbot::SlackChannelConfiguration": _arn(
+        "chatbot::{account}:chat-configuration/slack-channel/{id}"
+    ),
     "AWS::CloudFormation::Macro": Record(),
     "AWS::CloudFront::CachePolicy": Record("{id}", {"Id": "{id}"}),
     "AWS::CloudFront::CloudFrontOriginAccessIdentity": Record(
@@ -83,11 +103,20 @@ RECORDS: Final[dict[str, Record]] = {
     "AWS::CloudWatch::AnomalyDetector": Record("{id}"),
     "AWS::CodeBuild::Project": _arn("codebuild:{place}:project/{name}", ref="{name}"),
     "AWS::Cognito::IdentityPoolRoleAttachment": Record("{id}"),
+    "AWS::Cognito::UserPoolIdentityProvider": Record("{ProviderName}"),
     "AWS::Cognito::UserPoolResourceServer": Record("{Identifier}"),
+    "AWS::Cognito::UserPoolUICustomizationAttachment": Record("{id}"),
+    "AWS::Cognito::UserPoolUser": Record("{Username}"),
+    "AWS::Cognito::UserPoolUserToGroupAttachment": Record("{id}"),
     "AWS::Config::ConfigRule": _arn(
         "config:{place}:config-rule/{id}", ref="{name}", named_by="ConfigRuleName"
     ),
+    "AWS::CodePipeline::Pipeline": Record(),
+    "AWS::CodeStarConnections::Connection": _arn(
+        "codestar-connections:{place}:connection/{id}", "ConnectionArn"
+    ),
     "AWS::DSQL::Cluster": _arn("dsql:{place}:cluster/{id}", "ResourceArn", ref="{id}", Identifier="{id}"),
+    "AWS::EC2::SecurityGroupEgress": Record("{id}", {"Id": "{id}"}),
     "AWS::EventSchemas::Discoverer": _arn("schemas:{place}:discoverer/{id}", "DiscovererArn"),
     "AWS::EventSchemas::Registry": _arn("schemas:{place}:registry/{name}", "RegistryArn"),
     "AWS::Glue::Crawler": Record(),
@@ -95,6 +124,9 @@ RECORDS: Final[dict[str, Record]] = {
     "AWS::Glue::Table": Record(),
     "AWS::IoT::TopicRule": _arn("iot:{place}:rule/{name}", ref="{name}", named_by="RuleName"),
     "AWS::IoT::TopicRuleDestination": _arn("iot:{place}:ruledestination/http/{id}"),
+    "AWS::Kendra::DataSource": _arn("kendra:{place}:index/{IndexId}/data-source/{id}", ref="{id}", Id="{id}"),
+    "AWS::Kendra::Index": _arn("kendra:{place}:index/{id}", ref="{id}", Id="{id}"),
+    "AWS::Lambda::LayerVersionPermission": Record("{LayerVersionArn}#{id}", {"Id": "{id}"}),
     "AWS::Location::PlaceIndex": _arn(
         "geo:{place}:place-index/{name}", "Arn", "IndexArn", ref="{name}", named_by="IndexName"
     ),
@@ -130,6 +162,7 @@ RECORDS: Final[dict[str, Record]] = {
     "AWS::ServiceDiscovery::PrivateDnsNamespace": _arn(
         "servicediscovery:{place}:namespace/{id}", ref="{id}", Id="{id}"
     ),
+    "AWS::Synthetics::Canary": Record("{name}", {"Id": "{id}", "State": "READY"}),
     "AWS::WAFv2::IPSet": _arn(_WAF + "/ipset/{name}/{id}", ref="{name}|{id}|REGIONAL", Id="{id}"),
     "AWS::WAFv2::LoggingConfiguration": Record("{ResourceArn}"),
     "AWS::WAFv2::WebACL": _arn(_WAF + "/webacl/{name}/{id}", ref="{name}|{id}|REGIONAL", Id="{id}"),

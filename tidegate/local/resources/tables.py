@@ -18,6 +18,8 @@ AS_THEY_ARE: Final = (
     "ProvisionedThroughput",
     "TableClass",
 )
+# They change how a table performs or is watched, which shows nowhere here.
+UNSEEN: Final = frozenset({"ContributorInsightsSpecification", "WarmThroughput"})
 APART: Final = frozenset({"PointInTimeRecoverySpecification", "TimeToLiveSpecification", "Tags"})
 TURNED: Final = frozenset({"SSESpecification", "StreamSpecification", "TableName"})
 
@@ -32,7 +34,7 @@ class Table(Kind):
 
     def create(self, request: Request) -> None:
         """CreateTable, then recovery and time to live."""
-        known = {*AS_THEY_ARE, *APART, *TURNED}
+        known = {*AS_THEY_ARE, *APART, *TURNED, *UNSEEN}
         if strangers := set(request.properties) - known:
             raise ResourceFailure(
                 f"AWS::DynamoDB::Table {', '.join(sorted(strangers))} is not available in the local cloud"
