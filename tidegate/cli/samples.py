@@ -33,9 +33,9 @@ def find_events(project: Project) -> dict[str, list[Any]]:
 
 def trigger_event(properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
     """An event of the kind that the function's first trigger sends; `{}` where it has none that is known."""
-    events = properties.get("Events") or {}
-    for event in events.values():
-        make = KINDS.get(str(event.get("Type", "")))
+    events = properties.get("Events")
+    for event in events.values() if isinstance(events, dict) else ():
+        make = KINDS.get(str(event.get("Type", ""))) if isinstance(event, dict) else None
         if make is not None:
             return make(event.get("Properties") or {})
     return {}
@@ -89,13 +89,29 @@ def _bucket(_: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rule(properties: Mapping[str, Any]) -> dict[str, Any]:
-    pattern = properties.get("Pattern") or {}
-    sources, kinds = (
-        pattern.get("source") or ["aws.events"],
-        pattern.get("detail-type") or ["Scheduled Event"],
-    )
-    detail: dict[str, Any] = {}
-    return {"id": "1", "source": sources[0], "detail-type": kinds[0], "detail": detail, "resources": []}
+    pattern = properties.get("Pattern")
+    known = pattern if isinstance(pattern, dict) else {}
+    source = _first(known.get("source"), "aws.events")
+    kind = _first(known.get("detail-type"), "Scheduled Event")
+    return {"id": "1", "source": source, "detail-type": kind, "detail": {}, "resources": []}
+
+
+def _first(values: object, default: str) -> str:
+    """The first of a pattern's values, where it is text as it stands."""
+    first = values[0] if isinstance(values, list) and values else None
+    return first if isinstance(first, str) else default
+
+
+def _table(_: Mapping[str, Any]) -> dict[str, Any]:
+    change = {"Keys": {"id": {"S": "1"}}, "NewImage": {"id": {"S": "1"}}, "SequenceNumber": "1"}
+    record = {"eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": change}
+    return {"Records": [{**record, "eventSourceARN": ARN.format("dynamodb")}]}
+
+
+def _stream(_: Mapping[str, Any]) -> dict[str, Any]:
+    data = {"data": "e30=", "partitionKey": "1", "sequenceNumber": "1", "approximateArrivalTimestamp": 0.0}
+    record = {"eventID": "1", "eventName": "aws:kinesis:record", "eventSource": "aws:kinesis"}
+    return {"Records": [{**record, "kinesis": data, "eventSourceARN": ARN.format("kinesis")}]}
 
 
 KINDS: Final = {
@@ -104,6 +120,8 @@ KINDS: Final = {
     "SQS": _queue,
     "SNS": _topic,
     "S3": _bucket,
+    "DynamoDB": _table,
+    "Kinesis": _stream,
     "EventBridgeRule": _rule,
     "CloudWatchEvent": _rule,
     "Schedule": _rule,
