@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.cli.parameters import find_missing, make_sample, make_samples
+from tidegate.cli.parameters import find_missing, find_stored, make_sample, make_samples
 
 NETWORK = {"AWS::EC2::VPC::Id": ["vpc-1"], "AWS::EC2::Subnet::Id": ["subnet-1", "subnet-2"]}
 
@@ -39,6 +39,15 @@ def test_a_sample_fits_its_rule(name, rule, value):
 def test_defaults_and_given_values_are_not_missing():
     declared = {"A": {"Default": ""}, "B": {"Type": "String"}, "C": {"Type": "String"}}
     assert find_missing(declared, {"C": "x"}) == {"B": {"Type": "String"}}
+
+
+def test_values_of_the_parameter_store_are_known_by_their_names_there():
+    kind = "AWS::SSM::Parameter::Value<AWS::EC2::VPC::Id>"
+    declared = {"A": {"Type": kind, "Default": "/net/vpc"}, "B": {"Type": kind}, "C": {"Type": "String"}}
+    assert find_stored(declared, {"B": "/other"}) == {
+        "/net/vpc": {"Type": "AWS::EC2::VPC::Id", "Name": "A"},
+        "/other": {"Type": "AWS::EC2::VPC::Id", "Name": "B"},
+    }
 
 
 def test_what_no_sample_fits_is_named():

@@ -11,8 +11,8 @@ from tidegate.cli.failures import Failed
 from tidegate.cli.folders import is_folder, open_folder
 from tidegate.cli.repositories import find_service, name_service
 from tidegate.cli.run import list_commits, read_addition
-from tidegate.cli.surroundings import choose_stages, read_parameters
-from tidegate.cli.surveys import merge, survey
+from tidegate.cli.surroundings import choose_stages, give_parameters, read_parameters
+from tidegate.cli.surveys import Survey, merge, survey
 
 HELLO = """\
 Transform: AWS::Serverless-2016-10-31
@@ -131,3 +131,14 @@ def test_a_long_name_is_cut_and_stays_its_own():
     }
     assert len(names) == 2
     assert all(len(name) <= 40 and name.startswith("eventbridge-schedule-to-lambda") for name in names)
+
+
+def test_the_parameter_store_gets_what_the_template_reads_there_and_lacks(cloud, unique):
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name=f"/{unique}/url", Value="kept", Type="String")
+    stored = {f"/{unique}/{name}": {"Type": "String", "Name": name} for name in ("url", "email")}
+    told = []
+    give_parameters(cloud, Survey({}, stored=stored), {}, told.append)
+    values = {name: ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in stored}
+    assert values == {f"/{unique}/url": "kept", f"/{unique}/email": "sample@example.com"}
+    assert told == [f"the parameter store gets the sample /{unique}/email=sample@example.com"]

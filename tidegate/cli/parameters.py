@@ -32,6 +32,7 @@ HINTS: Final = (
     (r"cidr", "10.0.0.0/16"),
 )
 FALLBACKS: Final = ("sample", "Sample1", "sample@example.com", "https://example.com/", "1")
+STORED: Final = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 SCHEDULE: Final = "rate(1 day)"
 # The types and names for which the network of the local cloud has a real id.
 NETWORK: Final = (
@@ -56,6 +57,17 @@ def find_missing(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[
         for name, rule in declared.items()
         if isinstance(rule, dict) and "Default" not in rule and name not in given
     }
+
+
+def find_stored(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The rules of the values that lie in the parameter store, by the names that they have there."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, rule in declared.items():
+        kind = STORED.fullmatch(str(rule.get("Type"))) if isinstance(rule, dict) else None
+        place = given.get(name, rule.get("Default")) if kind else None
+        if kind and isinstance(place, str):
+            found[place] = {"Type": kind[1], "Name": name}
+    return found
 
 
 def make_samples(missing: Mapping[str, dict[str, Any]], network: Mapping[str, Sequence[str]]) -> Samples:

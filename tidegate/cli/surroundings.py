@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.cli.embedded import STAGES
 from tidegate.cli.failures import Failed
-from tidegate.cli.parameters import make_samples
+from tidegate.cli.parameters import make_sample, make_samples
 from tidegate.local.availability import look_at
 from tidegate.local.cloud import ACCOUNT_ID
 
@@ -55,6 +55,8 @@ def give_parameters(
     if strangers:
         has = _several(tuple(survey.lacking)) or "none"
         raise Failed(f"--parameter {strangers[0]}: the parameters that lack a value are: {has}")
+    if survey.stored:
+        _store(cloud, survey.stored, tell)
     rules = {name: rule for name, rule in survey.lacking.items() if name not in given}
     samples = make_samples(rules, _find_network(cloud) if rules else {})
     if samples.unfit:
@@ -64,6 +66,17 @@ def give_parameters(
         shown = ", ".join(f"{name}={value}" for name, value in samples.values.items())
         tell(f"parameters without a value get samples (others by --parameter): {shown}")
     cloud.parameters = samples.values | given
+
+
+def _store(cloud: LocalCloud, stored: dict[str, dict[str, Any]], tell: Callable[[str], None]) -> None:
+    """Put a sample where the template reads the parameter store and nothing is."""
+    ssm, network = cloud.client("ssm"), _find_network(cloud)
+    absent = [name for name in stored if not ssm.get_parameters(Names=[name])["Parameters"]]
+    for name in absent:
+        value = make_sample(stored[name]["Name"], stored[name], network)
+        if value is not None:
+            ssm.put_parameter(Name=name, Value=value, Type="String")
+            tell(f"the parameter store gets the sample {name}={value}")
 
 
 def _find_network(cloud: LocalCloud) -> dict[str, list[str]]:

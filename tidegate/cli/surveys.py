@@ -18,7 +18,7 @@ from tidegate.adapters.snapshots import take_snapshot
 from tidegate.cli.bundling import make_bundle
 from tidegate.cli.checking import PLACE, NoDocuments
 from tidegate.cli.embedded import STAGES
-from tidegate.cli.parameters import find_missing
+from tidegate.cli.parameters import find_missing, find_stored
 from tidegate.cli.samples import find_events
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.identity import Commit
@@ -88,12 +88,14 @@ class Survey(NamedTuple):
     """What a run needs to know of a commit.
 
     events: by function. fixed_names: `Resource.Property` of physical names that are the same in all stages.
-    lacking: the rules of the parameters that nothing gives a value. template: as it would be deployed.
+    lacking: the rules of the parameters that nothing gives a value. stored: the rules of those whose value is
+    in the parameter store, by its name there. template: as it would be deployed.
     """
 
     events: dict[str, list[Any]]
     fixed_names: tuple[str, ...] = ()
     lacking: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (never written to)
+    stored: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (never written to)
     template: dict[str, Any] | None = None
 
 
@@ -114,7 +116,8 @@ def merge(surveys: Sequence[Survey]) -> Survey:
     last = next((one for one in reversed(surveys) if one.template is not None), Survey({}))
     names = tuple(dict.fromkeys(name for one in surveys for name in one.fixed_names))
     lacking = {name: rule for one in surveys for name, rule in one.lacking.items()}
-    return last._replace(fixed_names=names, lacking=lacking)
+    stored = {name: rule for one in surveys for name, rule in one.stored.items()}
+    return last._replace(fixed_names=names, lacking=lacking, stored=stored)
 
 
 def _survey(checkout: Checkout, commit: Commit) -> Survey:
@@ -130,6 +133,7 @@ def _survey(checkout: Checkout, commit: Commit) -> Survey:
             key for key, name in names[0].items() if all(one.get(key) == name for one in names)
         ),
         lacking=find_missing(template.get("Parameters") or {}, given),
+        stored=find_stored(template.get("Parameters") or {}, given),
         template=template,
     )
 
