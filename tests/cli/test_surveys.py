@@ -9,6 +9,7 @@ import pytest
 
 from tidegate.cli.failures import Failed
 from tidegate.cli.folders import is_folder, open_folder
+from tidegate.cli.imports import export_samples, find_imports
 from tidegate.cli.repositories import find_service, name_service
 from tidegate.cli.run import list_commits, read_addition
 from tidegate.cli.surroundings import choose_stages, give_parameters, read_parameters
@@ -142,3 +143,21 @@ def test_the_parameter_store_gets_what_the_template_reads_there_and_lacks(cloud,
     values = {name: ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in stored}
     assert values == {f"/{unique}/url": "kept", f"/{unique}/email": "sample@example.com"}
     assert told == [f"the parameter store gets the sample /{unique}/email=sample@example.com"]
+
+
+def test_what_is_imported_from_other_stacks_gets_a_sample(cloud):
+    name = {"Fn::Sub": "${Network}-VpcId"}
+    template = {
+        "Parameters": {"Network": {"Type": "String"}},
+        "Resources": {
+            "One": {
+                "Type": "AWS::SSM::Parameter",
+                "Properties": {"Type": "String", "Value": {"Fn::ImportValue": name}},
+            },
+            "Two": {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Fn::ImportValue": {"Ref": "One"}}]}},
+        },
+    }
+    assert find_imports(template, {"Network": "net"}) == ("net-VpcId",)
+    exported = export_samples(cloud, ["net-VpcId"], {"AWS::EC2::VPC::Id": ["vpc-1"]})
+    cloud.client("cloudformation").delete_stack(StackName="samples")
+    assert exported == {"net-VpcId": "vpc-1"}

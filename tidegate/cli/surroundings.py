@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.cli.embedded import STAGES
 from tidegate.cli.failures import Failed
+from tidegate.cli.imports import export_samples, find_imports
 from tidegate.cli.parameters import make_sample, make_samples
+from tidegate.cli.surveys import PSEUDO
 from tidegate.local.availability import look_at
 from tidegate.local.cloud import ACCOUNT_ID
 
@@ -66,6 +68,10 @@ def give_parameters(
         shown = ", ".join(f"{name}={value}" for name, value in samples.values.items())
         tell(f"parameters without a value get samples (others by --parameter): {shown}")
     cloud.parameters = samples.values | given
+    imports = find_imports(survey.template or {"Resources": {}}, {**PSEUDO, **cloud.parameters})
+    if imports:
+        shown = ", ".join(f"{k}={v}" for k, v in export_samples(cloud, imports, _find_network(cloud)).items())
+        tell(f"what the template imports from other stacks gets samples: {shown}")
 
 
 def _store(cloud: LocalCloud, stored: dict[str, dict[str, Any]], tell: Callable[[str], None]) -> None:
