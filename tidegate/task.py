@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from tidegate.domain.ledger import Entry
@@ -198,6 +199,11 @@ def task(
 
     def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         request = request_type.model_validate(event)
-        return handle(request, keep_tools()).model_dump(mode="json")
+        try:
+            return handle(request, keep_tools()).model_dump(mode="json")
+        except ClientError as error:
+            # Lambda tells the state machine the class's name, and botocore has a class for each code: for
+            # throttles alone four. What is tried again must have one name.
+            raise ClientError(error.response, error.operation_name) from error
 
     return handler

@@ -1,0 +1,49 @@
+"""What every handler shares: the event is checked, and a failed call has one name for the state machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from tidegate.domain.identity import Frozen
+from tidegate.settings import load
+from tidegate.task import keep_tools, task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tidegate.task import Tools
+
+
+class Request(Frozen):
+    code: str
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    yield
+    keep_tools.cache_clear()
+    load.cache_clear()
+
+
+def fail(request: Request, _tools: Tools) -> Request:
+    client = boto3.client("lambda", region_name="us-east-1")
+    found = client.exceptions.from_code(request.code)
+    raise found({"Error": {"Code": request.code, "Message": "slow down"}}, "GetAlias")
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "ServiceException", "AccessDenied"])
+def test_whatever_class_a_failed_call_has_the_machine_is_told_one(code: str) -> None:
+    with pytest.raises(ClientError, match="slow down") as caught:
+        task(Request, fail)({"code": code}, None)
+    assert type(caught.value) is ClientError
+    assert caught.value.response["Error"]["Code"] == code
+
+
+def test_an_event_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValidationError, match="code"):
+        task(Request, fail)({"cod": "x"}, None)
