@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.scene import eventually
-from tidegate.adapters.samples import count_marks, identify_request, read_metrics, read_samples
+from tidegate.adapters.samples import count_marks, find_version, identify_request, read_metrics, read_samples
 from tidegate.domain.judge import Counts
 from tidegate.domain.rollouts import RollingFunction
 
@@ -28,11 +28,24 @@ def handler(event, context):
     if event.get("mark"):
         for _ in range(2):  # two lines of one request
             print(json.dumps({"level": "ERROR", "function_request_id": context.aws_request_id}))
-        return {"statusCode": 500}
     if event.get("raise"):
         raise ValueError("no luck")
     return {number}
 """
+
+
+@pytest.mark.parametrize(
+    ("stream", "version"),
+    [
+        ("2026/11/21/[7]0123456789abcdef", "7"),
+        ("2026/11/21/[$LATEST]0123456789abcdef", "$LATEST"),
+        ("2026/11/21/f[8]0123456789abcdef", "8"),
+        ("2026/11/21/other[8]0123456789abcdef", None),
+        ("something else", None),
+    ],
+)
+def test_a_line_is_of_the_version_that_its_stream_names(stream: str, version: str | None) -> None:
+    assert find_version(stream, rolling()) == version
 
 
 def rolling(name: str = "F", group: str = "/aws/lambda/f") -> RollingFunction:
@@ -50,11 +63,11 @@ def rolling(name: str = "F", group: str = "/aws/lambda/f") -> RollingFunction:
         ('{"level": "ERROR", "request_id": "", "awsRequestId": "r3"}', "r3"),
         ('{"level": "ERROR"}', "event"),
         ('["ERROR"]', "event"),
-        ('{"level": "ERROR", "errorType": "E", "stackTrace": [], "requestId": "r4"}', None),
+        ('{"level": "ERROR", "errorType": "E", "stackTrace": [], "requestId": "r4"}', "r4"),
         ('{"level": "ERROR", "errorType": "E", "requestId": "r5"}', "r5"),
     ],
 )
-def test_a_line_is_of_the_request_that_it_names(message: str, request_id: str | None) -> None:
+def test_a_line_is_of_the_request_that_it_names(message: str, request_id: str) -> None:
     assert identify_request(message, "event") == request_id
 
 
@@ -100,7 +113,10 @@ def test_requests_are_told_apart_by_version(scene: Scene) -> None:
         scene.move(function, qualifier)
         client.invoke(FunctionName=function.name, Qualifier="live", Payload=json.dumps(event))
 
-    for qualifier, events in (("1", [{}, {}, {"raise": True}]), ("2", [{}, {"mark": True}, {"raise": True}])):
+    for qualifier, events in (
+        ("1", [{}, {}, {"raise": True}]),
+        ("2", [{}, {"mark": True}, {"mark": True, "raise": True}]),
+    ):
         for event in events:
             invoke(qualifier, **event)
 

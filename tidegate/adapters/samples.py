@@ -2,9 +2,8 @@
 
 A request has failed if its invocation erred or a line of its log holds the failure mark. Metrics carry the
 version as `ExecutedVersion` (AWS Lambda Developer Guide, "Types of metrics for Lambda functions"); a log line
-belongs to the version in the brackets of its stream's name. The runtime's own report of an error that left
-the handler is in the metric already and not counted again; an application that logs an error and then raises
-is counted twice, the same for both versions, and never more than its requests.
+belongs to the version in the brackets of its stream's name. A request that logs an error and then raises is
+in both counts, and nothing tells which these are: the greater count is taken, so that none counts twice.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from tidegate.domain.rollouts import RollingFunction
 
 QUERIES_PER_CALL: Final = 500  # GetMetricData's limit
-STREAM_VERSION: Final = re.compile(r"\[(\$LATEST|\d+)\]")
+STREAM_VERSION: Final = re.compile(r"(?P<function>[^/\[]*)\[(?P<version>\$LATEST|\d+)\]")
 REQUEST_KEYS: Final = ("function_request_id", "requestId", "request_id", "awsRequestId", "aws_request_id")
 METRICS: Final = ("Invocations", "Errors")
 
@@ -55,7 +54,7 @@ def read_samples(
 def _sample(function: RollingFunction, sums: dict[str, float], marks: Counter[str]) -> Sample:
     def counts(version: str) -> Counts:
         requests = int(sums.get(f"{function.logical_id}/{version}/Invocations", 0))
-        failed = int(sums.get(f"{function.logical_id}/{version}/Errors", 0)) + marks[version]
+        failed = max(int(sums.get(f"{function.logical_id}/{version}/Errors", 0)), marks[version])
         return Counts(requests=requests, failed=min(requests, failed))
 
     return Sample(
@@ -125,10 +124,9 @@ def count_marks(
     try:
         for page in pages:
             for event in page["events"]:
-                version = STREAM_VERSION.search(event["logStreamName"])
-                request = identify_request(event["message"], event["eventId"])
-                if version and request:
-                    seen.add((version[1], request))
+                version = find_version(event["logStreamName"], function)
+                if version:
+                    seen.add((version, identify_request(event["message"], event["eventId"])))
     except ClientError as error:
         # The group comes into being with the first invocation.
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
@@ -136,14 +134,24 @@ def count_marks(
     return Counter(version for version, _ in seen)
 
 
-def identify_request(message: str, event_id: str) -> str | None:
-    """The request that a marked line belongs to; None where the line is the runtime's own error report."""
+def find_version(stream: str, function: RollingFunction) -> str | None:
+    """The version that a log stream is of; None where it is another function's.
+
+    A function's own group has `2026/01/02/[7]…`, one that functions share `2026/01/02/orders-place[7]…`
+    (AWS Lambda Developer Guide, "Configuring CloudWatch log groups").
+    """
+    found = STREAM_VERSION.search(stream)
+    if found is None or (found["function"] and found["function"] != function.name):
+        return None
+    return found["version"]
+
+
+def identify_request(message: str, event_id: str) -> str:
+    """The request that a marked line belongs to; the event itself where the line names none."""
     try:
         record = json.loads(message)
     except ValueError:
         return event_id
     if not isinstance(record, dict):
         return event_id
-    if "errorType" in record and "stackTrace" in record:
-        return None
     return next((str(record[key]) for key in REQUEST_KEYS if record.get(key)), event_id)
