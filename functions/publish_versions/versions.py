@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from tidegate.domain.plans import FunctionPlan
 
 
+def is_divisible(client: LambdaClient, function: RollingFunction) -> bool:
+    """Whether the alias can hold both versions: they must have one role and one dead letter queue."""
+    stable, canary = (
+        read_version(client, function.name, version) for version in (function.stable, function.canary)
+    )
+    return (stable.role, stable.dead_letters) == (canary.role, canary.dead_letters)
+
+
 def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> RollingFunction | None:
     """The function's move from stable to canary; None where nothing that a version holds has changed.
 

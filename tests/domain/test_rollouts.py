@@ -10,6 +10,7 @@ from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.judge import Status, Verdict
 from tidegate.domain.rollouts import (
     ALL,
+    ARRIVAL,
     LONGEST_LOOK,
     Move,
     Pointing,
@@ -121,7 +122,7 @@ def test_the_first_look_sees_a_whole_period(at: float, interval: int, period: in
     begun = Shift(step=0, weight=10, at=NOW + timedelta(seconds=at))
     wait = first_look(CONFIG.model_copy(update={"interval": interval}), begun.at, period)
     start, end = window(begun, begun.at + timedelta(seconds=wait), period)
-    assert interval <= wait <= max(interval, 3 * period) + 1
+    assert interval <= wait <= max(interval, (2 + ARRIVAL) * period) + 1
     assert start < end
 
 
@@ -134,14 +135,14 @@ def test_a_window_holds_whole_periods_of_one_weight_that_have_arrived(
     start, end = window(begun, now, period)
     assert start.timestamp() % period == end.timestamp() % period == 0
     assert begun.at <= start <= end
-    assert start == end or end <= now - timedelta(seconds=period)
+    assert start == end or end <= now - ARRIVAL * timedelta(seconds=period)
     assert start.tzinfo is not None
 
 
 def test_a_window_by_value() -> None:
     begun = Shift(step=0, weight=10, at=NOW + timedelta(seconds=20))
     start, end = window(begun, NOW + timedelta(minutes=5, seconds=59), 60)
-    assert (start, end) == (NOW + timedelta(minutes=1), NOW + timedelta(minutes=4))
+    assert (start, end) == (NOW + timedelta(minutes=1), NOW + timedelta(minutes=3))
     start, end = window(begun, NOW + timedelta(minutes=2), 60)
     assert start == end
 

@@ -189,7 +189,7 @@ def test_a_bad_version_is_told_from_a_downstream_that_hurts_both(
     clients = scene.cloud.client("cloudwatch"), scene.cloud.client("logs")
 
     def arrived() -> bool:
-        span = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC) - timedelta(seconds=2)
+        span = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC) - timedelta(seconds=3)
         (sample,) = read_samples(*clients, [function], span, 1, '{ $.level = "ERROR" }')
         return sample.stable.requests == sample.canary.requests == 6
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.judge_canary.handler import Request, handle
+from functions.judge_canary.handler import Request, Response, handle
 from tests.scene import eventually
 from tidegate.adapters.samples import read_samples
 from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
-from tidegate.domain.rollouts import Move, NextMove, Shift
+from tidegate.domain.rollouts import Move, Shift
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -50,14 +50,14 @@ def serve(scene: Scene, function: RollingFunction, count: int, *, fail: bool) ->
     clients = scene.cloud.client("cloudwatch"), scene.cloud.client("logs")
 
     def arrived() -> bool:
-        span = (begun - timedelta(seconds=2), datetime.now(UTC) - timedelta(seconds=2))
+        span = (begun - timedelta(seconds=2), datetime.now(UTC) - timedelta(seconds=3))
         (sample,) = read_samples(*clients, [function], span, 1, '{ $.level = "ERROR" }')
         return sample.stable.requests == sample.canary.requests == count
 
     eventually(arrived)
 
 
-def look(scene: Scene, weight: int, seconds_ago: float) -> NextMove:
+def look(scene: Scene, weight: int, seconds_ago: float) -> Response:
     shift = Shift(step=0, weight=weight, at=datetime.now(UTC) - timedelta(seconds=seconds_ago))
     return handle(Request(release=scene.ref, stage=scene.production, shift=shift), scene.tools)
 

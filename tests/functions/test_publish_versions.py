@@ -61,6 +61,22 @@ def test_where_nothing_changed_nothing_shifts(scene: Scene, function: RollingFun
     assert scene.pointing(function).version == "1"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Role": "arn:aws:iam::123456789012:role/tidegate-cloudformation-staging"},
+        {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:lost"}},
+    ],
+)
+def test_versions_that_no_alias_can_hold_both_are_promoted_at_once(
+    scene: Scene, function: RollingFunction, change: dict[str, Any]
+) -> None:
+    scene.lambdas.update_function_configuration(FunctionName=function.name, **change)
+    assert [publish(scene) for _ in range(2)] == [Response(rolling=1, first_weight=100)] * 2
+    (told,) = scene.told()
+    assert "role or dead letter queue of Place differ between the versions" in told
+
+
 def test_somebody_elses_rollout_is_not_joined(scene: Scene, function: RollingFunction) -> None:
     scene.change(function.name, NEW)
     scene.lambdas.publish_version(FunctionName=function.name)

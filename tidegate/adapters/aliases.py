@@ -43,6 +43,8 @@ class VersionState(Frozen):
     update: str
     sha256: str
     log_group: str
+    role: str = ""
+    dead_letters: str = ""
 
 
 def parse_alias(arn: str) -> tuple[str, str]:
@@ -76,6 +78,8 @@ def read_version(client: LambdaClient, function: str, qualifier: str) -> Version
         reason=answer.get("StateReason", ""),
         update=answer.get("LastUpdateStatus", "Successful"),
         sha256=answer["CodeSha256"],
+        role=answer.get("Role", ""),
+        dead_letters=answer.get("DeadLetterConfig", {}).get("TargetArn", ""),
         log_group=answer.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{answer['FunctionName']}",
     )
 

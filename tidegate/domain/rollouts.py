@@ -19,6 +19,7 @@ from tidegate.domain.judge import Status, Verdict
 
 ALL: Final = 100
 LONGEST_LOOK: Final = 900  # seconds between two looks of the judge
+ARRIVAL: Final = 2  # periods of a metric that may still be on their way
 
 
 class RollingFunction(Frozen):
@@ -33,10 +34,15 @@ class RollingFunction(Frozen):
 
 
 class Rollout(Frozen):
-    """All functions that shift together in one stage."""
+    """All functions that shift together in one stage.
+
+    `undivided` names those whose alias cannot hold both versions, since their role or dead letter queue
+    differs (AWS Lambda Developer Guide, "Implement Lambda canary deployments using a weighted alias").
+    """
 
     stage: str
     functions: tuple[RollingFunction, ...]
+    undivided: tuple[str, ...] = ()
 
 
 class Healthy(Frozen):
@@ -152,18 +158,18 @@ def is_suspicious(verdict: Verdict) -> bool:
 def window(shift: Shift, now: datetime, period: int) -> tuple[datetime, datetime]:
     """The whole periods (seconds) under one weight whose metrics have arrived: [start, end).
 
-    A period that holds requests of two weights is left out, and so is the newest one, whose metrics are
-    still coming in.
+    A period that holds requests of two weights is left out, and so are the newest ones, whose metrics are
+    still coming in: log lines are there at once, and would count against requests that are not.
     """
     start = math.ceil(shift.at.timestamp() / period) * period
-    end = math.floor(now.timestamp() / period) * period - period
+    end = math.floor(now.timestamp() / period) * period - ARRIVAL * period
     zone = now.tzinfo
     return datetime.fromtimestamp(start, zone), datetime.fromtimestamp(max(start, end), zone)
 
 
 def first_look(config: StageConfig, at: datetime, period: int) -> float:
     """Seconds from a shift to its first look: the interval, but not before a whole period can be read."""
-    readable = math.ceil(at.timestamp() / period) * period + 2 * period - at.timestamp()
+    readable = math.ceil(at.timestamp() / period) * period + (1 + ARRIVAL) * period - at.timestamp()
     return max(config.interval, readable)
 
 
