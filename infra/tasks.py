@@ -176,6 +176,7 @@ TASKS: Final = (
         "JudgeCanary",
         rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
+        timeout=290,
     ),
     Task(
         "LeaveStage",
@@ -212,6 +213,7 @@ TASKS: Final = (
         "VerifyRecovery",
         rights=(HISTORY, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
+        timeout=290,
     ),
     Task(
         "DiagnoseRollback",
@@ -223,6 +225,7 @@ TASKS: Final = (
             Right(("states:DescribeExecution",), (On.EXECUTIONS,)),
         ),
         variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
+        timeout=290,
     ),
 )
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 QUEUE: Final = "queue"
-WAIT_SECONDS: Final = 20
+SHORTEST_WAIT: Final = 20
+LONGEST_WAIT: Final = 1200
+WAIT_SHARE: Final = 0.05  # of the time waited so far
 
 
 class Standing(Frozen):
@@ -73,7 +75,7 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
         reason = f"release {found.release.id} needs an operator first: tidegate rollback {ref.service}"
         return Standing(status="refused", error="NeedsOperator", reason=reason)
     if found is not None and found.state is ClaimState.HELD:
-        return _look_at(found, tools)
+        return _look_at(found, ref, tools)
     epoch = found.epoch + 1 if found else 1
     claim = Claim(
         service=ref.service,
@@ -84,7 +86,7 @@ def open_claim(ref: ReleaseRef, tools: Tools) -> Claim | Standing:
     )
     if tools.ledger.write_claim(claim, over=found):
         return claim
-    return _wait("another release was quicker")
+    return _wait("another release was quicker", ref, tools)
 
 
 def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
@@ -103,15 +105,22 @@ def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
     return Standing(status="refused", error="ExecutionEnded", reason=reason)
 
 
-def _look_at(claim: Claim, tools: Tools) -> Standing:
+def _look_at(claim: Claim, ref: ReleaseRef, tools: Tools) -> Standing:
     """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
     status = read_status(tools.machines, claim.holder)
     if status in {"RUNNING", "SUCCEEDED"} or claim.holder == claim.release.execution:
-        return _wait(f"release {claim.release.id} is under way")
+        return _wait(f"release {claim.release.id} is under way", ref, tools)
     remedy = f"tidegate rollback {claim.service}"
     reason = f"the rollback of {claim.release.id} ended as {status}; repair it: {remedy}"
     return Standing(status="refused", error="NeedsOperator", reason=reason)
 
 
-def _wait(reason: str) -> Standing:
-    return Standing(status="waiting", wait_seconds=WAIT_SECONDS, reason=reason)
+def _wait(reason: str, ref: ReleaseRef, tools: Tools) -> Standing:
+    """Ask again soon at first, then ever more seldom.
+
+    A round is nine events of the execution's history, which may have 25,000: the 30 days that an execution
+    may take are 2,250 rounds (AWS Step Functions Developer Guide, "Service quotas").
+    """
+    age = (tools.now() - ref.opened_at).total_seconds()
+    seconds = min(LONGEST_WAIT, max(SHORTEST_WAIT, round(age * WAIT_SHARE)))
+    return Standing(status="waiting", wait_seconds=seconds, reason=reason)

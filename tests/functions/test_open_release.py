@@ -153,3 +153,12 @@ def test_of_many_that_ask_at_once_the_newest_stays_known(scene: Scene) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda ref: find_newest(ref, scene.tools), reversed(refs)))
     assert find_newest(refs[0], scene.tools) == refs[-1]
+
+
+@pytest.mark.parametrize(("waited", "seconds"), [(0, 20), (399, 20), (3600, 180), (86_400, 1200)])
+def test_who_waits_long_asks_seldom(scene: Scene, waited: int, seconds: int) -> None:
+    handle(request(scene), scene.tools)
+    later = newer(scene)
+    scene.tools.now = lambda: later.started_at + timedelta(seconds=waited)  # type: ignore[method-assign]
+    waiting = handle(later, scene.tools)
+    assert (waiting.status, waiting.wait_seconds) == ("waiting", seconds)
