@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import create, delete, find_stack
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.guards import GuardedAlias, GuardStack, build_guards
@@ -25,16 +26,19 @@ def arm(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     ]
     period = tools.settings.metric_period
     stacks = build_guards(ref.service, plan.stage, aliases, plan.config.alarms, period)
-    armed = [_arm_one(ref, stack, tools.stage(plan.stage)) for stack in stacks]
+    armed = [_arm_one(ref, plan, stack, tools.stage(plan.stage)) for stack in stacks]
     return all(armed)
 
 
-def _arm_one(ref: ReleaseRef, stack: GuardStack, stage: StageTools) -> bool:
+def _arm_one(ref: ReleaseRef, plan: StagePlan, stack: GuardStack, stage: StageTools) -> bool:
     """Create the side stack; one that an earlier release left behind is deleted first."""
     client, role = stage.cloudformation, stage.target.cloudformation_role
     found = find_stack(client, stack.name)
     if found is None:
-        create(client, stack.name, json.dumps(stack.template), role, {RELEASE_TAG: ref.id})
+        # Given inline, a template may have 51,200 bytes: 27 functions.
+        key = f"{stage_prefix(ref, plan.stage)}{stack.name}.json"
+        stage.documents.write_bytes(key, json.dumps(stack.template).encode(), "application/json")
+        create(client, stack.name, stage.documents.url(key), role, {RELEASE_TAG: ref.id})
         return False
     if found.is_busy:
         return False

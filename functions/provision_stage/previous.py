@@ -35,7 +35,7 @@ def _remember(plan: StagePlan, tools: Tools) -> PreviousStack:
     return PreviousStack(
         stack_name=plan.stack_name,
         existed=True,
-        template=read_template(client, plan.stack_name),
+        template=read_template(client, plan.stack_name, processed=True),
         parameters=state.parameters,
         capabilities=state.capabilities,
     )

@@ -73,6 +73,30 @@ def test_somebody_elses_change_is_not_overwritten(stack: Stack) -> None:
     assert json.loads(read_template(stack.client, stack.name))["Resources"]["Jobs"] == queue(5)
 
 
+class Lagging:
+    """CloudFormation whose execution has begun, while the stack's status still is what it was."""
+
+    def __init__(self, client: Any, stale: Any) -> None:
+        self._client = client
+        self._stale = stale
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def describe_stacks(self, **_: Any) -> Any:
+        return self._stale
+
+    def describe_change_set(self, **arguments: Any) -> Any:
+        return {**self._client.describe_change_set(**arguments), "ExecutionStatus": "EXECUTE_IN_PROGRESS"}
+
+
+def test_an_execution_that_has_begun_is_not_taken_for_ended(stack: Stack) -> None:
+    stack.run("first", {"Jobs": queue()})
+    stack.propose("second", {"Jobs": queue(2)}, exists=True)
+    stale = stack.client.describe_stacks(StackName=stack.name)
+    assert not advance(Lagging(stack.client, stale), stack.name, "second")  # type: ignore[arg-type]
+
+
 def test_a_stack_that_is_gone_is_named(stack: Stack) -> None:
     assert check_operable(stack.client, stack.name) is None
     with pytest.raises(ChangeSetFailed, match=f"stack {stack.name} is gone"):

@@ -30,7 +30,10 @@ def test_what_runs_now_is_healthy_and_the_alarms_are_disarmed(scene: Scene) -> N
     stage = scene.tools.stage(scene.production)
     name = guard_name(scene.service, scene.production)
     template = '{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
-    create(stage.cloudformation, name, template, stage.target.cloudformation_role, {})
+    stage.documents.write_bytes("guard.json", template.encode(), "application/json")
+    create(
+        stage.cloudformation, name, stage.documents.url("guard.json"), stage.target.cloudformation_role, {}
+    )
     eventually(lambda: getattr(find_stack(stage.cloudformation, name), "is_healthy", False))
     for _ in range(2):
         assert handle(Request(release=scene.ref, stage=scene.production), scene.tools).shifted == 1

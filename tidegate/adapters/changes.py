@@ -91,6 +91,8 @@ def advance(client: CloudFormationClient, stack: str, change_set: str) -> bool:
     if found is not None and found.execution == "AVAILABLE":
         execute(client, stack, change_set)
         return False
+    if found is not None and found.execution == "EXECUTE_IN_PROGRESS":
+        return False  # its stack was read a moment before
     if found is not None and found.execution == "OBSOLETE":
         message = f"stack {stack} was changed by somebody else after the plan; retry the release"
         raise ChangeSetFailed(message)

@@ -206,14 +206,14 @@ def execute(client: CloudFormationClient, stack: str, change_set: str) -> None:
 
 
 def create(
-    client: CloudFormationClient, stack: str, template: str, role: str, tags: Mapping[str, str]
+    client: CloudFormationClient, stack: str, template_url: str, role: str, tags: Mapping[str, str]
 ) -> None:
     """Start the creation of a stack; one that somebody created in the meantime is left alone."""
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
         client.create_stack(
             StackName=stack,
-            TemplateBody=template,
+            TemplateURL=template_url,
             RoleARN=role,
             Tags=pairs,  # type: ignore[arg-type]
         )
