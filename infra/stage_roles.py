@@ -165,14 +165,12 @@ class CloudFormationRole(Construct):
         granted = [f"{service}:*" for service in services]
         bound = {"StringEquals": {"iam:PermissionsBoundary": boundary.managed_policy_arn}}
         bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
+        service_roles = role_arn("aws-service-role/*")
         role = iam.Role(
             self,
             "Role",
             role_name=stage.cloudformation_role,
-            assumed_by=iam.ServicePrincipal(
-                "cloudformation.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-            ),
+            assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
             description=f"CloudFormation makes the services of {stage.name} with it",
             permissions_boundary=boundary,
             inline_policies={
@@ -184,12 +182,14 @@ class CloudFormationRole(Construct):
                 "roles": _policy(
                     _allow(ROLE_CHANGES, ["*"], bound if stage.bounded_roles else None),
                     _allow(ROLE_UPKEEP, ["*"]),
+                    # Scaling, domains and the like need one of AWS's own roles, once in an account.
+                    _allow(("iam:CreateServiceLinkedRole",), [service_roles]),
                 ),
             },
         )
         self.role = role.without_policy_updates()
         stacks = arn("cloudformation", "stack/*")
-        accept_wildcards(role, [*granted, "*", stacks], UNKNOWN_TEMPLATES)
+        accept_wildcards(role, [*granted, "*", stacks, service_roles], UNKNOWN_TEMPLATES)
         accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
 
 

@@ -44,6 +44,7 @@ SERVICES: Final = (
     "application-autoscaling",
     "appsync",
     "cloudwatch",
+    "codedeploy",
     "cognito-idp",
     "dynamodb",
     "events",
