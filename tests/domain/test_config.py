@@ -58,6 +58,7 @@ def test_steps_rise(steps: list[int]) -> None:
         {"stages": {"production": {"steps": [0]}}},
         {"stages": {"production": {"steps": [100]}}},
         {"stages": {"production": {"minimum_invocations": 0}}},
+        {"stages": {"production": {"bake": "179s"}}},
         {"stages": {"production": {"alarms": {"error_rate": 0}}}},
         {"stages": {"production": {"alarms": {"error_rate": 101}}}},
         {"stages": {"production": {"alarms": {"throttles": 0}}}},

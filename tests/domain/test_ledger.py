@@ -24,7 +24,7 @@ LAMBDA = {
         ("", "TestFunction: TestsFailed: no cause given"),
         ("[1, 2]", "TestFunction: TestsFailed: [1, 2]"),
         ('{"a": 1}', 'TestFunction: TestsFailed: {"a": 1}'),
-        (json.dumps(LAMBDA)[:30], 'TestFunction: TestsFailed: {"errorMessage": "tests/test_a'),
+        (json.dumps(LAMBDA)[:48], "TestFunction: TestsFailed: tests/test_a.py failed: 1 o"),
     ],
 )
 def test_a_failure_is_one_readable_line(cause: str, said: str) -> None:

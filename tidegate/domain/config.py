@@ -10,10 +10,11 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from tidegate.domain.identity import Frozen, ServiceName, StageName
 
+SHORTEST_BAKE: Final = 180
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -87,6 +88,15 @@ class StageConfig(Frozen):
             message = f"steps must rise from one to the next, not {list(self.steps)}"
             raise ValueError(message)
         return self
+
+    @field_validator("bake")
+    @classmethod
+    def _check_bake(cls, bake: int | None) -> int | None:
+        """A shorter one would end before an alarm can fire: a minute's metrics, their delay, the look."""
+        if bake is not None and 0 < bake < SHORTEST_BAKE:
+            message = f"a bake lasts {SHORTEST_BAKE} seconds or more, or no alarm can end it; 0 leaves it out"
+            raise ValueError(message)
+        return bake
 
     def for_stage(self, *, production: bool) -> StageConfig:
         """The same with the defaults that depend on the stage: production is canaried, others are not."""

@@ -8,13 +8,17 @@ epoch than the claim has lost the right and must write nothing more (a fencing t
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
 from tidegate.domain.identity import Commit, Frozen, ReleaseRef
+
+# The state machines keep the first 4,000 characters of a cause, so that its JSON may end anywhere.
+CUT_MESSAGE: Final = re.compile(r'\s*\{\s*"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
 class Outcome(StrEnum):
@@ -91,5 +95,7 @@ class Failure(Frozen):
             parsed = None
         if isinstance(parsed, dict) and "errorMessage" in parsed:
             message = str(parsed["errorMessage"])
+        elif (found := CUT_MESSAGE.match(self.cause)) is not None:
+            message = found[1].replace("\\n", " ").replace('\\"', '"')
         line = " ".join(message.split()) or "no cause given"
         return f"{self.state}: {self.error}: {line}"
