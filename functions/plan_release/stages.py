@@ -144,13 +144,23 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
 
 
 def _plan_functions(change: StageChange, adoption: Adoption, tools: Tools) -> tuple[FunctionPlan, ...]:
-    """Functions that change, canaried where an alias stands or is adopted; all of them in a new stack."""
+    """Functions that change, canaried where an alias stands or is adopted; all of them in a new stack.
+
+    A function that an earlier release brought, but never to the stage's end, is among them although the stack
+    has it already: nobody has seen it work.
+    """
     changes, functions = change.change_set.changes, change.normalized.functions
     healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
     previous = healthy.artifacts if healthy else {}
     artifacts = {function.logical_id: function.artifact for function in change.snapshot.functions}
     added = {item.logical_id for item in changes if item.action == "Add" or item.replacement}
     moving = {function.logical_id for function in changed_functions(changes, functions)}
+    unproven = {
+        function.logical_id
+        for function in functions
+        if function.logical_id in change.standing
+        and (healthy is None or artifacts.get(function.logical_id) != previous.get(function.logical_id))
+    }
     adopted = frozenset(adoption.functions)
     return tuple(
         _plan_function(change, function, adopted).model_copy(
@@ -160,7 +170,7 @@ def _plan_functions(change: StageChange, adoption: Adoption, tools: Tools) -> tu
             }
         )
         for function in functions
-        if function.logical_id in moving | added
+        if function.logical_id in moving | added | unproven
     )
 
 

@@ -47,9 +47,13 @@ class Probe(Frozen):
 def choose_probes(
     plan: StagePlan, rollout: Rollout, snapshot: Snapshot, ref: ReleaseRef, tools: Tools
 ) -> tuple[Probe, ...]:
-    """The probes of all functions that this release changes or brings in this stage."""
+    """The probes of all functions that this release changes or brings in this stage.
+
+    One that gets no new version is probed behind its alias: it is new, or no release has left the stage
+    with it.
+    """
     targets = {f.logical_id: (f.name, f.canary) for f in rollout.functions}
-    fresh = [f for f in plan.functions if not f.canaried]
+    fresh = [f for f in plan.functions if f.logical_id not in targets]
     if fresh:
         resources = list_resources(tools.stage(plan.stage).cloudformation, plan.stack_name)
         targets |= {f.logical_id: parse_alias(resources[f.alias_logical_id]) for f in fresh}

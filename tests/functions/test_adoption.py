@@ -426,4 +426,4 @@ Conditions:
     scene.sam(1, template_text=text.replace('"off"', '"on"'), functions=both)
     again = plan(scene).stage(scene.production)
     assert again.updates == ()
-    assert {f.logical_id: f.canaried for f in again.functions} == {"New": False}
+    assert {f.logical_id: f.canaried for f in again.functions} == {"New": False, "Place": True}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.leave_stage.handler import Request as Leave
+from functions.leave_stage.handler import handle as leave
 from functions.plan_release.handler import Request, handle
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
@@ -16,6 +18,8 @@ from functions.restore_traffic.handler import Request as Restore
 from functions.restore_traffic.handler import handle as restore
 from functions.shift_traffic.handler import Request as ShiftRequest
 from functions.shift_traffic.handler import handle as shift
+from functions.smoke_test.handler import Request as Smoke
+from functions.smoke_test.handler import handle as smoke
 from functions.undo_release.handler import Request as Undo
 from functions.undo_release.handler import handle as undo
 from tests.scene import TEMPLATE, eventually
@@ -154,8 +158,24 @@ def test_a_second_release_is_canaried_guarded_and_taken_back_whole(scene: Scene)
         description(StackName=found.stage(scene.staging).stack_name, ChangeSetName=f"tidegate-{scene.ref.id}")
 
 
+def test_a_function_that_no_release_has_left_the_stage_with_is_planned_and_probed_again(
+    scene: Scene,
+) -> None:
+    first_release(scene)
+    scene.next_release()
+    scene.sam(1)
+    found = plan(scene)
+    for stage in found.stages:
+        assert (stage.change_set, [f.logical_id for f in stage.functions]) == (None, ["Place"])
+    provision_all(scene, scene.staging)
+    assert publish(Publish(release=scene.ref, stage=scene.staging), scene.tools).rolling == 0
+    assert smoke(Smoke(release=scene.ref, stage=scene.staging), scene.tools).invocations == 1
+
+
 def test_the_same_source_again_changes_nothing(scene: Scene) -> None:
     first_release(scene)
+    for stage in (scene.staging, scene.production):
+        leave(Leave(release=scene.ref, stage=stage), scene.tools)
     scene.next_release()
     scene.sam(1)
     found = plan(scene)
