@@ -202,10 +202,14 @@ def test_a_stack_that_fails_by_itself_says_why(stack: Stack) -> None:
 
 
 def test_guards_are_created_once_and_deleted_by_number(scene: Scene, stack: Stack) -> None:
-    template = json.dumps({"Resources": {"Jobs": queue()}})
+    documents = scene.tools.stage(scene.staging).documents
+    documents.write_bytes(
+        "guard.json", json.dumps({"Resources": {"Jobs": queue()}}).encode(), "application/json"
+    )
+    url = documents.url("guard.json")
     name = stacks.guard_name(scene.service, scene.staging)
     for _ in range(2):
-        stacks.create(stack.client, name, template, stack.role, {"tidegate:release": scene.ref.id})
+        stacks.create(stack.client, name, url, stack.role, {"tidegate:release": scene.ref.id})
     state = stacks.find_stack(stack.client, name)
     assert state is not None
     assert state.tags["tidegate:release"] == scene.ref.id
