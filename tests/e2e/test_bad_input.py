@@ -102,9 +102,13 @@ def test_bad_input_is_rejected(service: Service, bad: Bad) -> None:
 
 
 def test_a_first_release_that_fails_leaves_the_way_open(fresh: Service) -> None:
-    fresh.change(**code('raise RuntimeError("no luck")'))
+    broken = code('raise RuntimeError("no luck")')
+    fresh.change(**broken)
     pushed = fresh.release()
     fresh.check_rejected(pushed, SMOKE, "SmokeFailed", "no luck")
+    # Nothing of the broken function changes, and its stack is there already: still it goes no further.
+    fresh.commit({**broken, "README.md": "nothing else"})
+    fresh.check_rejected(fresh.release(), SMOKE, "SmokeFailed", "no luck")
     fresh.release_good()
     fresh.check_settled()
 
