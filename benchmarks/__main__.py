@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PER_TRANSITION: Final = 0.025 / 1000
 PER_INVOCATION: Final = 0.20 / 1_000_000
 PER_GB_SECOND: Final = 0.0000166667
-RATE: Final = 25.0
+RATE: Final = 40.0
 MEGABYTES: Final = 1024
 COLUMNS: Final = (
     "release",

@@ -38,7 +38,7 @@ SEED: Final = 20_261_121
 @click.command()
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=REPORT, help="The report.")
 @click.option(
-    "--rate", type=click.FloatRange(1, 200), default=25, show_default=True, help="Requests a second."
+    "--rate", type=click.FloatRange(1, 200), default=40, show_default=True, help="Requests a second."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def demo(report: Path, rate: float, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HOST = "orders.example.com"
 START_MS = 1_736_154_000_000  # 2025-01-06T09:00:00Z, the first request's time
-CREATE_SHARE = 0.6
+CREATE_SHARE = 0.5
 UNKNOWN_SHARE = 0.02
 SETTLED = 40  # an order is asked for only after so many younger ones: by then it has been stored
 REMEMBERED = 400

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 MAXIMUM_AGE: Final = 21_600
+WORKERS: Final = 12  # a burst starts a process for each event that is handled at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Deliveries:
         self._invoker = invoker
         self._telemetry = telemetry
         self._send = send
-        self._workers = ThreadPoolExecutor(max_workers=64, thread_name_prefix="tidegate-event")
+        self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="tidegate-event")
         self._lock = threading.Lock()
         self._waiting: list[tuple[float, int, Delivery]] = []
         self._order = itertools.count()
