@@ -1,8 +1,8 @@
 """`python -m benchmarks`: the example's releases measured, with what they would cost on AWS.
 
-Times are those of the local cloud, where a minute of observation or bake lasts a second. Lambda's seconds are
-those of the task states, from scheduled to ended: more than AWS would bill. Prices: us-east-1, on demand;
-AWS Step Functions, AWS Lambda and Amazon DynamoDB pricing pages (storage, logs and requests to S3 left out).
+Times are those of the local cloud, where a minute of observation or bake lasts a second. Invocations and
+their seconds are those of the task states, from scheduled to ended, an approval's wait too: more than AWS
+would bill. Prices: us-east-1, on demand, AWS Step Functions and AWS Lambda pricing pages; no more counts.
 """
 
 from __future__ import annotations

@@ -6,8 +6,11 @@ import io
 import json
 import time
 import zipfile
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
@@ -22,9 +25,7 @@ from tidegate.settings import Settings
 from tidegate.task import Tools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Iterator
 
     from tidegate.local.cloud import LocalCloud
 
@@ -215,6 +216,13 @@ class Scene:
         rollout = Rollout(stage=stage, functions=functions)
         write_rollout(self.tools.documents, self.ref, rollout)
         return rollout
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Let the tools take this moment for now."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.tools, "now", lambda: moment)
+            yield
 
     # Functions.
 

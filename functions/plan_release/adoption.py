@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from functions.plan_release.templates import dump
 from tidegate.adapters.aliases import is_published, parse_alias, read_version
@@ -11,13 +11,12 @@ from tidegate.adapters.stacks import MASKED
 from tidegate.domain.errors import UnsupportedTemplate
 from tidegate.domain.plans import StackUpdate
 from tidegate.domain.templates.adoption import Adoption, adopt, find_bare
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from functions.plan_release.stages import StageChange
     from tidegate.adapters.stacks import StackState
     from tidegate.task import Tools
-
-SHOWN: Final = 20  # names in one sentence of the plan
 
 
 def plan_adoption(change: StageChange) -> Adoption:
@@ -91,19 +90,15 @@ def explain(adoption: Adoption) -> tuple[str, ...]:
     """What the adoption does, and what the way back needs, a sentence each."""
     sentences = []
     if adoption.functions:
-        sentences.append(f"{_name(adoption.functions)}: an alias is made, on a version of the code that runs")
+        names = list_names(adoption.functions)
+        sentences.append(f"{names}: an alias is made, on a version of the code that runs")
     if adoption.touched:
         reason = "the code that runs has a version already, and Lambda gives no other without a change"
-        sentences.append(f"{_name(adoption.touched)}: the description changes, since {reason}")
+        sentences.append(f"{list_names(adoption.touched)}: the description changes, since {reason}")
     if adoption.triggers:
-        sentences.append(f"{_name(adoption.triggers)}: what invoked a function invokes its alias")
+        sentences.append(f"{list_names(adoption.triggers)}: what invoked a function invokes its alias")
     sentences += [
         f"s3://{bucket} holds the code that runs: CloudFormation reads it again where the release is undone"
         for bucket in adoption.sources
     ]
     return tuple(sentences)
-
-
-def _name(logical_ids: tuple[str, ...]) -> str:
-    more = len(logical_ids) - SHOWN
-    return ", ".join(logical_ids[:SHOWN]) + (f" and {more} more" if more > 0 else "")

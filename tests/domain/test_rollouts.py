@@ -13,6 +13,7 @@ from tidegate.domain.rollouts import (
     ARRIVAL,
     LONGEST_LOOK,
     Move,
+    NextMove,
     Pointing,
     RollingFunction,
     Shift,
@@ -42,6 +43,13 @@ def verdict(status: Status, reason: str = "not enough evidence: few") -> Verdict
 
 def shift(weight: int, seconds_ago: float) -> Shift:
     return Shift(step=0, weight=weight, at=NOW - timedelta(seconds=seconds_ago))
+
+
+def go_on(config: StageConfig, begun: Shift, seen: Verdict | None) -> NextMove:
+    """The move where there must be one."""
+    found = move_on(config, begun, seen, NOW, 60)
+    assert found is not None
+    return found
 
 
 def test_an_alias_points_at_the_stable_version_the_pair_or_the_canary() -> None:
@@ -81,18 +89,17 @@ def test_weights_rise_through_all_steps_to_the_promotion(given_steps: tuple[int,
 
 
 def test_an_advance_shifts_to_the_next_weight() -> None:
-    move = move_on(CONFIG, shift(10, 60), verdict(Status.ADVANCE, "fine"), NOW, 60)
-    assert (move.next, move.weight, move.reason) == (Move.SHIFT, 50, "fine")  # type: ignore[union-attr]
-    move = move_on(CONFIG, shift(50, 60), verdict(Status.ADVANCE, "fine"), NOW, 60)
-    assert (move.next, move.weight) == (Move.SHIFT, ALL)  # type: ignore[union-attr]
+    move = go_on(CONFIG, shift(10, 60), verdict(Status.ADVANCE, "fine"))
+    assert (move.next, move.weight, move.reason) == (Move.SHIFT, 50, "fine")
+    move = go_on(CONFIG, shift(50, 60), verdict(Status.ADVANCE, "fine"))
+    assert (move.next, move.weight) == (Move.SHIFT, ALL)
 
 
 def test_all_traffic_bakes_and_then_leaves() -> None:
-    baking = move_on(CONFIG, shift(ALL, 590.5), None, NOW, 60)
-    assert (baking.next, baking.wait) == (Move.HOLD, 9.5)  # type: ignore[union-attr]
-    done = move_on(CONFIG, shift(ALL, 600), None, NOW, 60)
-    assert done.next is Move.LEAVE  # type: ignore[union-attr]
-    assert move_on(StageConfig(bake=0), shift(ALL, 0), None, NOW, 60).next is Move.LEAVE  # type: ignore[union-attr]
+    baking = go_on(CONFIG, shift(ALL, 590.5), None)
+    assert (baking.next, baking.wait) == (Move.HOLD, 9.5)
+    assert go_on(CONFIG, shift(ALL, 600), None).next is Move.LEAVE
+    assert go_on(StageConfig(bake=0), shift(ALL, 0), None).next is Move.LEAVE
 
 
 @given(st.integers(0, 100_000), st.floats(0, 3599), st.integers(1, 300))
@@ -110,9 +117,9 @@ def test_after_the_longest_hold_silence_is_no_promotion() -> None:
 
 def test_silence_promotes_where_the_service_says_so() -> None:
     config = CONFIG.model_copy(update={"on_insufficient_evidence": OnInsufficientEvidence.PROMOTE})
-    move = move_on(config, shift(10, 3600), verdict(Status.HOLD), NOW, 60)
-    assert (move.next, move.weight) == (Move.SHIFT, 50)  # type: ignore[union-attr]
-    assert "as configured" in move.reason  # type: ignore[union-attr]
+    move = go_on(config, shift(10, 3600), verdict(Status.HOLD))
+    assert (move.next, move.weight) == (Move.SHIFT, 50)
+    assert "as configured" in move.reason
     for reason in ("suspicion: F: canary failed", "throttled: F"):
         assert move_on(config, shift(10, 3600), verdict(Status.HOLD, reason), NOW, 60) is None
 

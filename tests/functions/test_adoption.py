@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.plan_release.adoption import SHOWN, explain
+from functions.plan_release.adoption import explain
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
 from functions.restore_traffic.handler import Request as Restore
@@ -25,6 +25,7 @@ from tidegate.domain.rollouts import Pointing
 from tidegate.domain.templates import S3Object, place, read_functions
 from tidegate.domain.templates.adoption import Adoption
 from tidegate.domain.undo import PreviousStack
+from tidegate.domain.wording import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -55,11 +55,10 @@ def prepare(scene: Scene, weight: int, seconds_ago: float = 30) -> RollingFuncti
     scene.plan(scene.stage_plan(scene.production, scene.function_plan(function)))
     scene.rollout(scene.production, function)
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    now, scene.tools.now = scene.tools.now, lambda: at  # type: ignore[method-assign]
-    scene.tools.record(
-        scene.ref, "ShiftTraffic", "shifting", stage=scene.production, evidence={"weight": weight}
-    )
-    scene.tools.now = now  # type: ignore[method-assign]
+    with scene.at(at):
+        scene.tools.record(
+            scene.ref, "ShiftTraffic", "shifting", stage=scene.production, evidence={"weight": weight}
+        )
     return function
 
 

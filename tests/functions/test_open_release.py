@@ -159,6 +159,6 @@ def test_of_many_that_ask_at_once_the_newest_stays_known(scene: Scene) -> None:
 def test_who_waits_long_asks_seldom(scene: Scene, waited: int, seconds: int) -> None:
     handle(request(scene), scene.tools)
     later = newer(scene)
-    scene.tools.now = lambda: later.started_at + timedelta(seconds=waited)  # type: ignore[method-assign]
-    waiting = handle(later, scene.tools)
+    with scene.at(later.started_at + timedelta(seconds=waited)):
+        waiting = handle(later, scene.tools)
     assert (waiting.status, waiting.wait_seconds) == ("waiting", seconds)

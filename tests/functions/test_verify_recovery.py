@@ -8,12 +8,13 @@ import pytest
 
 from functions.restore_traffic.handler import Request as Restore
 from functions.restore_traffic.handler import handle as restore
-from functions.verify_recovery.handler import Request, Response, handle
+from functions.verify_recovery.handler import LOOK_SECONDS, Request, Response, handle
 from functions.verify_recovery.signals import find_trouble
 from tests.scene import eventually
 from tidegate.domain.errors import ClaimLost
 from tidegate.domain.ledger import ClaimState, Failure, Outcome
 from tidegate.domain.recovery import LOOKS
+from tidegate.domain.rollouts import ARRIVAL
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -141,3 +142,8 @@ def test_a_repair_that_failed_is_an_operators_matter(scene: Scene, state: str) -
     assert response.status == "needs_operator"
     assert response.reason.startswith(f"{state}: StackNeedsOperator: stack s is UPDATE_ROLLBACK_FAILED")
     assert claim_state(scene) is ClaimState.OPERATOR
+
+
+def test_there_is_time_to_see_a_recovery_after_its_first_minute_can_be_read() -> None:
+    readable = (2 + ARRIVAL) * 60  # the minute of the restore, a whole one, and those on their way
+    assert 2 * readable <= LOOKS * LOOK_SECONDS

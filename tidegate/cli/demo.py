@@ -17,6 +17,7 @@ import click
 
 from tidegate.cli.failures import Failed
 from tidegate.domain.ledger import Outcome
+from tidegate.domain.rollouts import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,7 @@ def _reaction(
         asked = entry.step == "AwaitApproval" and entry.what.startswith("waiting")
         if step.approval and asked:
             answer(pipeline, SERVICE, release.ref.id, entry.stage, approve=True, comment="looks good")
-        promoted = entry.step == "ShiftTraffic" and entry.evidence.get("weight") == 100  # noqa: PLR2004
+        promoted = entry.step == "ShiftTraffic" and entry.evidence.get("weight") == ALL
         if step.flag_after_promotion and promoted and entry.stage == "production":
             say("the shop turns the loyalty programme on")
             cloud.client("dynamodb").put_item(TableName=_table(cloud), Item=mix.LOYALTY_FLAG)

@@ -7,7 +7,6 @@ triggers each function. An error that both versions give alike says nothing agai
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from contextlib import ExitStack
 from itertools import cycle
@@ -157,11 +156,12 @@ def release_commits(
 
 def list_commits(repository: Path, count: int) -> list[tuple[str, str]]:
     """The last commits of HEAD's first-parent line, oldest first: (id, title)."""
-    command = ["git", "-C", str(repository), "log", "--first-parent", f"-{count}", "--format=%H %s"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise Failed(f"{repository} has no commit to release: {done.stderr.strip()}")
-    lines = [line.partition(" ") for line in done.stdout.splitlines()]
+    from tidegate.cli.repositories import ask_git
+
+    listed = ask_git(repository, "log", "--first-parent", f"-{count}", "--format=%H %s")
+    if not listed:
+        raise Failed(f"{repository} has no commit to release; is it a git repository, and is git installed?")
+    lines = [line.partition(" ") for line in listed.splitlines()]
     return [(commit, title) for commit, _, title in reversed(lines)]
 
 

@@ -12,6 +12,7 @@ from tidegate.cli.failures import Failed
 from tidegate.cli.imports import export_samples, find_imports
 from tidegate.cli.parameters import make_sample, make_samples
 from tidegate.cli.surveys import PSEUDO
+from tidegate.domain.wording import list_names
 from tidegate.local.availability import look_at
 from tidegate.local.cloud import ACCOUNT_ID
 
@@ -21,20 +22,18 @@ if TYPE_CHECKING:
     from tidegate.cli.surveys import Survey
     from tidegate.local.cloud import LocalCloud
 
-SHOWN = 6
-
 
 def choose_stages(survey: Survey, tell: Callable[[str], None]) -> tuple[str, ...]:
     """Both stages, or production alone; Failed where the local cloud cannot make the service at all."""
     if survey.template is not None:
         seen = look_at(survey.template, ACCOUNT_ID)
         if seen.absent:
-            raise Failed(f"the local cloud cannot make {_several(seen.absent)}: not supported")
+            raise Failed(f"the local cloud cannot make {list_names(seen.absent)}: not supported")
         if seen.recorded:
-            tell(f"kept as records, with nothing behind them: {_several(seen.recorded)}")
+            tell(f"kept as records, with nothing behind them: {list_names(seen.recorded)}")
     if not survey.fixed_names:
         return STAGES
-    names = _several(survey.fixed_names)
+    names = list_names(survey.fixed_names)
     tell(f"the template names {names} itself: no two stages of one account can have it")
     tell("so the release goes to production alone")
     return STAGES[-1:]
@@ -55,7 +54,7 @@ def give_parameters(
     """Give the cloud a value for each parameter that has none; Failed, with their names, where none fits."""
     strangers = sorted(set(given) - set(survey.lacking))
     if strangers:
-        has = _several(tuple(survey.lacking)) or "none"
+        has = list_names(tuple(survey.lacking)) or "none"
         raise Failed(f"--parameter {strangers[0]}: the parameters that lack a value are: {has}")
     if survey.stored:
         _store(cloud, survey.stored, tell)
@@ -100,8 +99,3 @@ def _find_network(cloud: LocalCloud) -> dict[str, list[str]]:
             ec2.describe_availability_zones()["AvailabilityZones"], "ZoneName"
         ),
     }
-
-
-def _several(names: Sequence[str]) -> str:
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -6,7 +6,8 @@ from typing import Final
 
 from tidegate.domain.ledger import Outcome
 
-LOOKS: Final = 20  # at 15 s each: the five minutes in which metrics must show the recovery
+# At 15 s each ten minutes: the first whole minute after the restore can be read only when four have passed.
+LOOKS: Final = 40
 
 
 def decide(trouble: str, looks: int, *, shifted: bool) -> Outcome | None:
