@@ -38,6 +38,20 @@ class Batch(Frozen):
     key: str
     function: str = Field(description="the function's logical id")
     at: float = Field(description="when the span begins, in seconds since 1970")
+    seconds: float = Field(gt=0, description="how long the span is")
     weight: float = Field(ge=0, le=1, description="the share of requests that the alias gave to the canary")
     stable: Arm
     canary: Arm
+
+
+class Observation(Frozen):
+    """What a source of batches has at one look.
+
+    `delay` is the measured time in seconds from a request's start to when it can be read, which the ramp is
+    paced by; `holds` are sentences of signals that belong to both versions (throttles, a queue's depth).
+    """
+
+    batches: tuple[Batch, ...]
+    source: str = Field(description="`telemetry` or `metrics`")
+    delay: float = Field(gt=0)
+    holds: tuple[str, ...] = ()
