@@ -1,0 +1,153 @@
+"""Which policies of traffic can be replayed, and their settings.
+
+A policy is one text (`adaptive`, `adaptive on metrics`, `Canary10Percent5Minutes`,
+`Linear10PercentEvery1Minute alarm 2%`, `AllAtOnce`, `flagger`), or names and values where it has settings.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+
+from tidegate.domain.config import Duration
+from tidegate.domain.identity import Frozen
+
+CODE_DEPLOY: Final = re.compile(
+    r"Canary(?P<canary>\d{1,2})Percent(?P<once>\d{1,4})Minutes?"
+    r"|Linear(?P<linear>\d{1,2})PercentEvery(?P<each>\d{1,4})Minutes?"
+    r"|AllAtOnce"
+)
+TUNED: Final = "tuned"
+UNKNOWN: Final = (
+    "{!r} is no policy; known are adaptive, flagger, AllAtOnce, CanaryXPercentYMinutes and "
+    "LinearXPercentEveryYMinutes"
+)
+
+
+class Source(StrEnum):
+    """Where a judge's counts come from."""
+
+    TELEMETRY = "telemetry"
+    METRICS = "metrics"
+
+
+def parse_share(value: object) -> object:
+    """The fraction of `0.1%`, or of a plain fraction; ValueError otherwise."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\+?(\d+(?:\.\d+)?)\s*(%?)", value.strip())
+    if match is None:
+        message = f"{value!r} is no share; write it as 0.1%"
+        raise ValueError(message)
+    return float(match[1]) / (100 if match[2] else 1)
+
+
+Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+
+
+class AlarmSettings(Frozen):
+    """A CloudWatch alarm on the error rate of the alias: both versions together, in periods of a minute."""
+
+    threshold: Share | Literal["tuned"] = Field(
+        TUNED, description="it fires above this share; `tuned` takes the one with 1 % false rollbacks"
+    )
+    periods: int = Field(1, ge=1, le=60, description="evaluation periods")
+    datapoints: int = Field(1, ge=1, le=60, description="datapoints to alarm, of these periods")
+    delay: Duration = Field(180, ge=60, description="from a period's start to its evaluation")
+
+
+class Labelled(Frozen, ABC):
+    """A policy that may be given a name of its own."""
+
+    label: str | None = Field(None, alias="name", min_length=1, description="what tables call it")
+
+    @property
+    def name(self) -> str:
+        """The name that it was given, or what it is."""
+        return self.label or self._describe()
+
+    @abstractmethod
+    def _describe(self) -> str: ...
+
+
+class CodeDeployChoice(Labelled):
+    """One of CodeDeploy's configurations for Lambda; after all traffic has moved nothing is watched."""
+
+    strategy: str = Field(description="its name, as CodeDeploy has it")
+    alarm: AlarmSettings = Field(default_factory=AlarmSettings, description="the alarm that stops it")
+
+    @field_validator("strategy")
+    @classmethod
+    def _check_name(cls, strategy: str) -> str:
+        if CODE_DEPLOY.fullmatch(strategy) is None:
+            raise ValueError(UNKNOWN.format(strategy))
+        return strategy
+
+    def _describe(self) -> str:
+        told = self.alarm.threshold
+        return self.strategy if isinstance(told, str) else f"{self.strategy} alarm {100 * told:.4g}%"
+
+
+class FlaggerChoice(Labelled):
+    """Steps with a check of the new version's success rate at each, as Flagger's analysis makes them."""
+
+    strategy: Literal["flagger"] = "flagger"
+    interval: Duration = Field(60, ge=5, description="from one check to the next")
+    threshold: int = Field(5, ge=1, description="failed checks before it rolls back")
+    step_weight: int = Field(10, ge=1, le=100, description="percent that each passed check adds")
+    max_weight: int = Field(50, ge=1, le=100, description="percent from which a passed check promotes")
+    iterations: int = Field(0, ge=0, description="checks at the greatest weight at once, in place of steps")
+    success: Share = Field(0.99, description="the least success rate")
+    source: Source | None = Field(None, description="where the counts come from")
+
+    def _describe(self) -> str:
+        return self.strategy + (f" on {self.source.value}" if self.source else "")
+
+
+class AdaptiveChoice(Labelled):
+    """Tidegate's own judge and ramp."""
+
+    strategy: Literal["adaptive"] = "adaptive"
+    source: Source | None = Field(None, description="where the counts come from")
+
+    def _describe(self) -> str:
+        return self.strategy + (f" on {self.source.value}" if self.source else "")
+
+
+def parse_choice(value: object) -> object:
+    """The settings of a policy that is written as one text; ValueError says which there are."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    strategy, _, source = text.partition(" on ")
+    if strategy in {"adaptive", "flagger"}:
+        return {"strategy": strategy} | ({"source": source.strip()} if source else {})
+    strategy, _, alarm = text.partition(" alarm ")
+    if CODE_DEPLOY.fullmatch(strategy):
+        settings: dict[str, Any] = {"threshold": alarm.strip()} if alarm else {}
+        return {"strategy": strategy, "alarm": settings}
+    raise ValueError(UNKNOWN.format(text))
+
+
+def _tell_kind(value: object) -> str:
+    strategy = value.get("strategy") if isinstance(value, dict) else getattr(value, "strategy", None)
+    return strategy if strategy in {"adaptive", "flagger"} else "codedeploy"
+
+
+Choice = Annotated[
+    Annotated[AdaptiveChoice, Tag("adaptive")]
+    | Annotated[FlaggerChoice, Tag("flagger")]
+    | Annotated[CodeDeployChoice, Tag("codedeploy")],
+    Discriminator(_tell_kind),
+    BeforeValidator(parse_choice),
+]
+DEFAULT_CHOICES: Final = (
+    AdaptiveChoice(),
+    CodeDeployChoice(strategy="Canary10Percent5Minutes"),
+    CodeDeployChoice(strategy="Linear10PercentEvery1Minute"),
+    FlaggerChoice(),
+)
