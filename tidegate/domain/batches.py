@@ -42,6 +42,10 @@ class Batch(Frozen):
     weight: float = Field(ge=0, le=1, description="the share of requests that the alias gave to the canary")
     stable: Arm
     canary: Arm
+    probe: bool = Field(
+        default=False,
+        description="direct invocations of both versions with an event declared safe, no user's requests",
+    )
 
 
 class Observation(Frozen):
