@@ -274,14 +274,19 @@ def _function_rights() -> list[iam.PolicyStatement]:
         _allow(
             (
                 "lambda:GetAlias",
+                "lambda:GetFunction",
                 "lambda:GetFunctionConfiguration",
+                "lambda:GetPolicy",
                 "lambda:InvokeFunction",
+                "lambda:ListFunctionEventInvokeConfigs",
+                "lambda:ListProvisionedConcurrencyConfigs",
                 "lambda:ListVersionsByFunction",
                 "lambda:PublishVersion",
                 "lambda:UpdateAlias",
             ),
             [functions],
         ),
+        _allow(("lambda:ListEventSourceMappings",), ["*"]),
         _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
     ]
 

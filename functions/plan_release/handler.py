@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.plan_release.preflight import record_preflight
 from functions.plan_release.stages import plan_stage, request_change
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import find_plan, read_snapshot, write_plan
@@ -24,7 +25,10 @@ class Response(Frozen):
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Plan all stages; ChangeSetsPending leaves until CloudFormation has computed every change set."""
+    """Plan all stages; ChangeSetsPending leaves until CloudFormation has computed every change set.
+
+    PreflightRefused leaves once the plan is written, so that it can be read why.
+    """
     release = request.release
     tools.ledger.check_epoch(release)
     snapshot = read_snapshot(tools.documents, release)
@@ -32,9 +36,10 @@ def handle(request: Request, tools: Tools) -> Response:
     plan = find_plan(tools.documents, release)
     if plan is None:
         requests = [request_change(release, snapshot, name, tools) for name in names]
-        stages = tuple(plan_stage(change, tools) for change in requests if change is not None)
-        if len(stages) < len(names):
+        computed = [change for change in requests if change is not None]
+        if len(computed) < len(names):
             raise ChangeSetsPending("CloudFormation is still busy with a stack or computes its change set")
+        stages = tuple(plan_stage(change, tools) for change in computed)
         plan = Plan(
             service=release.service,
             release_id=release.id,
@@ -49,6 +54,7 @@ def handle(request: Request, tools: Tools) -> Response:
     )
     evidence = {"document": f"s3://{tools.documents.bucket}/{release_prefix(release)}plan.md"}
     tools.record(release, "PlanRelease", f"planned {summary}", evidence=evidence)
+    record_preflight(release, plan, tools)
     return Response(stages=names)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.plan_release.adoption import explain, plan_adoption, write_updates
+from functions.plan_release.preflight import inspect_stage, read_facts
 from functions.plan_release.templates import build_template, choose_parameters, dump, want
-from tidegate.adapters.aliases import find_alias, parse_alias
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import find_healthy
 from tidegate.adapters.stacks import (
+    MASKED,
     ChangeSet,
     create_change_set,
     delete,
@@ -23,15 +25,22 @@ from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.plans import FunctionPlan, StagePlan
 from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
+from tidegate.domain.templates.features import read_features
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.plan_release.templates import Wanted
     from tidegate.adapters.stacks import StackState
     from tidegate.domain.config import StageConfig
     from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.preflight import FunctionFacts
+    from tidegate.domain.rollouts import Healthy
     from tidegate.domain.snapshots import Snapshot
     from tidegate.domain.templates.adoption import Adoption
     from tidegate.domain.templates.aliases import RolledFunction
+    from tidegate.domain.templates.changes import ChangedResource
+    from tidegate.domain.templates.features import Features
     from tidegate.domain.templates.normalization import Normalized
     from tidegate.task import StageTools, Tools
 
@@ -55,6 +64,24 @@ class StageChange:
         self.standing: dict[str, str] = {}
         self.normalized: Normalized
         self.change_set: ChangeSet
+        self.healthy: Healthy | None = None
+        self.artifacts = {function.logical_id: function.artifact for function in snapshot.functions}
+
+    @cached_property
+    def features(self) -> dict[str, Features]:
+        """What the functions of the template ask for, by logical id."""
+        standing = self.state.parameters if self.state else {}
+        known = {key: value for key, value in standing.items() if value != MASKED}
+        values = {**known, **self.wanted.parameters, "AWS::Region": self.target.region}
+        return read_features(self.normalized.template, self.normalized.functions, values)
+
+    @cached_property
+    def _own_changes(self) -> dict[str, ChangedResource]:
+        return {item.logical_id: item for item in self.change_set.changes}
+
+    def own_change(self, logical_id: str) -> ChangedResource | None:
+        """The change of one resource, if it changes."""
+        return self._own_changes.get(logical_id)
 
 
 def request_change(ref: ReleaseRef, snapshot: Snapshot, name: str, tools: Tools) -> StageChange | None:
@@ -118,11 +145,14 @@ def _ask(change: StageChange, tools: Tools) -> None:
 
 
 def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
-    """The stage's part of the plan."""
+    """The stage's part of the plan; PreflightPending where its functions are not all looked at yet."""
     changes = () if change.change_set.is_empty else change.change_set.changes
     functions = change.normalized.functions
+    change.healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
+    moving = _choose_functions(change)
+    facts = read_facts(change, moving, tools)
     adoption = plan_adoption(change)
-    plans = _plan_functions(change, adoption, tools)
+    plans = tuple(_plan_function(change, function, adoption, facts) for function in moving)
     own = leave_out(changes, adoption, change.normalized)
     notices = [*diff_notices(own, functions), *change.normalized.notices]
     new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
@@ -140,59 +170,55 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         at_once=tuple([f"{notice.logical_id}: {notice.text}" for notice in notices] + new),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
+        findings=tuple(inspect_stage(change, moving, facts)),
     )
 
 
-def _plan_functions(change: StageChange, adoption: Adoption, tools: Tools) -> tuple[FunctionPlan, ...]:
-    """Functions that change, canaried where an alias stands or is adopted; all of them in a new stack.
+def _choose_functions(change: StageChange) -> tuple[RolledFunction, ...]:
+    """The functions that the release changes; all of them in a new stack.
 
     A function that an earlier release brought, but never to the stage's end, is among them although the stack
     has it already: nobody has seen it work.
     """
     changes, functions = change.change_set.changes, change.normalized.functions
-    healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
-    previous = healthy.artifacts if healthy else {}
-    artifacts = {function.logical_id: function.artifact for function in change.snapshot.functions}
+    previous = change.healthy.artifacts if change.healthy else {}
     added = {item.logical_id for item in changes if item.action == "Add" or item.replacement}
     moving = {function.logical_id for function in changed_functions(changes, functions)}
     unproven = {
         function.logical_id
         for function in functions
         if function.logical_id in change.standing
-        and (healthy is None or artifacts.get(function.logical_id) != previous.get(function.logical_id))
-    }
-    adopted = frozenset(adoption.functions)
-    return tuple(
-        _plan_function(change, function, adopted).model_copy(
-            update={
-                "artifact": artifacts.get(function.logical_id),
-                "previous_artifact": previous.get(function.logical_id),
-            }
+        and (
+            change.healthy is None
+            or change.artifacts.get(function.logical_id) != previous.get(function.logical_id)
         )
-        for function in functions
-        if function.logical_id in moving | added | unproven
-    )
+    }
+    return tuple(function for function in functions if function.logical_id in moving | added | unproven)
 
 
-def _plan_function(change: StageChange, function: RolledFunction, adopted: frozenset[str]) -> FunctionPlan:
-    """How one function's traffic moves."""
+def _plan_function(
+    change: StageChange,
+    function: RolledFunction,
+    adoption: Adoption,
+    facts: Mapping[str, FunctionFacts],
+) -> FunctionPlan:
+    """How one function's traffic moves: canaried where an alias stands or is adopted."""
+    key, found = function.logical_id, facts.get(function.logical_id)
+    previous = change.healthy.artifacts if change.healthy else {}
     plan = FunctionPlan(
-        logical_id=function.logical_id,
+        logical_id=key,
         alias_logical_id=function.alias_logical_id,
-        artifact=None,
-        previous_artifact=None,
+        artifact=change.artifacts.get(key),
+        previous_artifact=previous.get(key),
         canaried=False,
+        tenants=change.features[key].tenants,
     )
-    if function.logical_id in adopted & change.standing.keys():
-        name, alias = change.standing[function.logical_id], str(function.alias_name)
-        named = {"canaried": True, "function_name": name, "alias": alias, "adopted": True}
-        return plan.model_copy(update=named)
-    arn = change.standing.get(function.alias_logical_id, "")
-    replaced = any(
-        item.logical_id == function.logical_id and item.replacement for item in change.change_set.changes
-    )
-    name, alias = parse_alias(arn) if arn and not replaced else ("", "")
-    state = find_alias(change.stage.functions, name, alias) if name else None
-    target = state.pointing.version if state else ""
-    named = {"canaried": state is not None, "function_name": name, "alias": alias, "rollback_target": target}
-    return plan.model_copy(update=named)
+    if found is None:
+        return plan
+    named = {"canaried": True, "function_name": found.name, "alias": found.alias}
+    if key in adoption.functions:
+        return plan.model_copy(update={**named, "adopted": True})
+    if found.pointing is None:
+        return plan
+    stands = {"rollback_target": found.pointing.version, "left_weights": found.pointing.weights}
+    return plan.model_copy(update={**named, **stands})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.publish_versions.versions import is_divisible, publish_version
+from functions.publish_versions.versions import is_divisible, publish_version, settle_aliases
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import ALL, Rollout, first_weight
@@ -31,6 +31,7 @@ def handle(request: Request, tools: Tools) -> Response:
     rollout = find_rollout(tools.documents, release, stage)
     if rollout is None:
         tools.ledger.check_epoch(release)
+        settle_aliases(release, plan, tools)
         client = tools.stage(stage).functions
         found = (publish_version(client, function, release) for function in plan.canaried)
         functions = tuple(function for function in found if function is not None)

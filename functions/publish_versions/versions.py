@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.aliases import find_alias, publish, read_version
+from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
 from tidegate.domain.rollouts import RollingFunction
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.plans import FunctionPlan
+    from tidegate.domain.plans import FunctionPlan, StagePlan
+    from tidegate.task import Tools
 
 
 def is_divisible(client: LambdaClient, function: RollingFunction) -> bool:
@@ -21,6 +23,20 @@ def is_divisible(client: LambdaClient, function: RollingFunction) -> bool:
         read_version(client, function.name, version) for version in (function.stable, function.canary)
     )
     return (stable.role, stable.dead_letters) == (canary.role, canary.dead_letters)
+
+
+def settle_aliases(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
+    """Take off what weights somebody else left; each with all traffic on the version that was planned."""
+    left = [function for function in plan.canaried if function.left_weights]
+    if not left:
+        return
+    names = list_names([f"{f.logical_id} (version {f.rollback_target})" for f in left])
+    found = {f.logical_id: {"version": f.rollback_target, "weights": f.left_weights} for f in left}
+    what = f"weights that somebody else left are taken off: {names}"
+    tools.record(ref, "PublishVersions", what, stage=plan.stage, key="settle", evidence={"found": found})
+    writer = AliasWriter(tools.stage(plan.stage).functions, tools.ledger, ref)
+    for function in left:
+        writer.settle(function)
 
 
 def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> RollingFunction | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.documents import release_prefix
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 START: Final = "a start with {}"
+TENANT: Final = "tidegate-smoke"  # of functions whose environments are kept apart by tenant
 SERVER_ERROR: Final = 500
 # What the runtime reports before any of the function's own code has handled the event.
 START_ERRORS: Final = ("Runtime.", "Sandbox.", "Extension.")
 
 
 class Probe(Frozen):
-    """One invocation; `strict` where the answer itself must be good."""
+    """One invocation; `strict` where the answer itself must be good, `tenant` where it must name one."""
 
     function: str
     physical: str
@@ -42,6 +43,7 @@ class Probe(Frozen):
     name: str
     payload: bytes
     strict: bool
+    tenant: str = ""
 
 
 def choose_probes(
@@ -60,9 +62,11 @@ def choose_probes(
     declared = snapshot.config.smoke.get(plan.stage, {})
     wanted = sorted({path for function in targets for path in declared.get(function, ())})
     bodies = _read_events(wanted, ref, tools)
+    tenants = {f.logical_id: TENANT for f in plan.functions if f.tenants}
     probes: list[Probe] = []
     for function, (physical, qualifier) in sorted(targets.items()):
         common = {"function": function, "physical": physical, "qualifier": qualifier}
+        common |= {"tenant": tenants.get(function, "")}
         probes += [
             Probe(**common, name=path, payload=bodies[path], strict=True)
             for path in declared.get(function, ())
@@ -87,7 +91,10 @@ def _read_events(paths: list[str], ref: ReleaseRef, tools: Tools) -> dict[str, b
 
 def invoke(client: LambdaClient, probe: Probe) -> str:
     """What was wrong with the answer; empty where it was good."""
-    answer = client.invoke(FunctionName=probe.physical, Qualifier=probe.qualifier, Payload=probe.payload)
+    tenant: Any = {"TenantId": probe.tenant} if probe.tenant else {}
+    answer = client.invoke(
+        FunctionName=probe.physical, Qualifier=probe.qualifier, Payload=probe.payload, **tenant
+    )
     body = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" in answer:
         kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""

@@ -9,6 +9,7 @@ import pytest
 from tidegate.domain.config import StageConfig
 from tidegate.domain.identity import Commit
 from tidegate.domain.plans import SHOWN, FunctionPlan, Plan, StagePlan, render
+from tidegate.domain.preflight import Finding, Severity
 from tidegate.domain.templates.changes import ChangedResource
 
 MONITORS = "Monitors: the judge; alarms on an error rate from 5 % on, 10 throttles."
@@ -100,6 +101,22 @@ def test_nothing_to_do_says_so() -> None:
     assert "Strategy: 100 % at once. Monitors" in text
     assert "p99 from 3 s on" in text
     assert "Takes effect at once" not in text
+
+
+def test_findings_are_listed_the_gravest_first() -> None:
+    found = tuple(
+        Finding(logical_id="Place", kind="k", severity=severity, what=f"it is {severity}", action="so be it")
+        for severity in Severity
+    )
+    lines = render(plan(stage(findings=found))).splitlines()
+    start = lines.index("Preflight: 1 refused, 1 to repair, 1 at once, 1 to know.")
+    assert lines[start + 2 : start + 6] == [
+        "- **refuse** Place: it is refuse: so be it",
+        "- **repair** Place: it is repair: so be it",
+        "- **at once** Place: it is at_once: so be it",
+        "- **info** Place: it is info: so be it",
+    ]
+    assert "- … 30 more" in render(plan(stage(findings=found * 20))).splitlines()
 
 
 @pytest.mark.parametrize("count", [SHOWN, SHOWN + 1, 400])

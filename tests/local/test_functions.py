@@ -478,11 +478,8 @@ def test_other_extensions_invoke_without_http(make, name):
 
 def test_absent_actions_are_named(make, api, name):
     make()
-    api.publish_version(FunctionName=name)
-    with pytest.raises(ClientError, match="does not have the Lambda action PutProvisionedConcurrencyConfig"):
-        api.put_provisioned_concurrency_config(
-            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
-        )
+    with pytest.raises(ClientError, match="does not have the Lambda action PutFunctionRecursionConfig"):
+        api.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
 
 
 def test_idle_sandboxes_end_and_few_are_kept(make, api, name, monkeypatch):

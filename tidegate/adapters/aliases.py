@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.ledger import Ledger
     from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import FunctionPlan
 
 ATTEMPTS: Final = 5
 MOVED: Final = "PreconditionFailedException"
@@ -127,16 +128,38 @@ class AliasWriter:
             self._ledger.check_epoch(self._ref)
             if state.pointing == target and state.description == self._mark:
                 return False
-            if self._write(function, target, state.revision):
+            if self._write(function.name, function.alias, target, state.revision):
                 return True
         message = f"{function.name}:{function.alias} was moved by somebody else {ATTEMPTS} times in a row"
         raise ForeignChange(message)
 
-    def _write(self, function: RollingFunction, target: Pointing, revision: str) -> bool:
+    def settle(self, plan: FunctionPlan) -> bool:
+        """Take weights that somebody else left off the alias; False where they are off already.
+
+        Raises ForeignChange where the alias no longer stands as it was planned: somebody's rollout moves.
+        """
+        planned = Pointing(version=plan.rollback_target, weights=plan.left_weights)
+        target = Pointing(version=plan.rollback_target)
+        where = f"alias {plan.function_name}:{plan.alias}"
+        for _ in range(ATTEMPTS):
+            state = find_alias(self._client, plan.function_name, plan.alias)
+            if state is None or state.pointing not in (planned, target):
+                found = "is gone" if state is None else f"has moved since it was planned, to {state.pointing}"
+                message = f"{where} {found}; repair it and retry the release"
+                raise ForeignChange(message)
+            self._ledger.check_epoch(self._ref)
+            if state.pointing == target:
+                return False
+            if self._write(plan.function_name, plan.alias, target, state.revision):
+                return True
+        message = f"{where} was moved by somebody else {ATTEMPTS} times in a row"
+        raise ForeignChange(message)
+
+    def _write(self, function: str, alias: str, target: Pointing, revision: str) -> bool:
         try:
             self._client.update_alias(
-                FunctionName=function.name,
-                Name=function.alias,
+                FunctionName=function,
+                Name=alias,
                 FunctionVersion=target.version,
                 RoutingConfig={"AdditionalVersionWeights": target.weights},
                 Description=self._mark,

@@ -10,6 +10,7 @@ import click
 from tidegate.cli.checking import check_repository
 from tidegate.cli.outcomes import Exit
 from tidegate.cli.screens import show_json, show_table
+from tidegate.domain.preflight import Severity
 
 if TYPE_CHECKING:
     from tidegate.cli.checking import Findings
@@ -48,7 +49,8 @@ def show_findings(findings: Findings) -> None:
         click.echo(f"tests: {findings.tests or 'none'}")
     for note in findings.notes:
         click.echo(f"note: {note}")
-    for text in dict.fromkeys(notice.text for notice in findings.notices):
+    told = (notice.text for notice in findings.notices if notice.kind != Severity.REFUSE)
+    for text in dict.fromkeys(told):
         click.echo(f"notice: {text}")
     for problem in findings.problems:
         click.echo(f"error: {problem}", err=True)

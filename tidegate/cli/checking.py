@@ -23,6 +23,8 @@ from tidegate.domain.artifacts import Method
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.handlers import find_fault
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.preflight import Severity, inspect_template
+from tidegate.domain.templates.features import read_features
 from tidegate.settings import StageTarget
 
 if TYPE_CHECKING:
@@ -108,7 +110,9 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
     notices: list[Notice] = []
     for stage in stages:
         try:
-            notices += check_stage(snapshot, stage)
+            found = check_stage(snapshot, stage)
+            notices += found
+            problems += [f"{stage}: {one.text}" for one in found if one.kind == Severity.REFUSE]
         except TidegateError as error:
             problems.append(f"{stage}: {error}")
     return Findings(
@@ -141,13 +145,25 @@ def _read(checkout: Checkout, folder: str, path: str) -> bytes:
 
 
 def check_stage(snapshot: Snapshot, stage: str) -> list[Notice]:
-    """The notices of a stage's normalized template, as for a stack that does not exist yet."""
+    """What the plan would say of a stage's normalized template, as for a stack that does not exist yet.
+
+    The preflight's findings are among them, as far as the template alone tells them.
+    """
     target = StageTarget(name=stage, **PLACE)
     wanted = want(snapshot, target, snapshot.config.stage(stage, production=False))
     normalized = build_template(snapshot, target, wanted.parameters, None)
+    known = {**wanted.parameters, "AWS::Region": target.region}
+    features = read_features(normalized.template, normalized.functions, known)
+    findings = [one for function in features.values() for one in inspect_template(function)]
     return [
-        Notice(stage=stage, logical_id=one.logical_id, kind=one.kind.value, text=one.text)
-        for one in normalized.notices
+        *(
+            Notice(stage=stage, logical_id=one.logical_id, kind=one.kind.value, text=one.text)
+            for one in normalized.notices
+        ),
+        *(
+            Notice(stage=stage, logical_id=one.logical_id, kind=one.severity.value, text=one.text)
+            for one in findings
+        ),
     ]
 
 

@@ -52,6 +52,17 @@ class OnInsufficientEvidence(StrEnum):
     PROMOTE = "promote"
 
 
+class LeftWeights(StrEnum):
+    """What to do with an alias that somebody else left with two versions.
+
+    repair: its primary version takes all traffic, by one write, and is the stable version of the rollout.
+    refuse: the release is rejected, and nothing is written.
+    """
+
+    REPAIR = "repair"
+    REFUSE = "refuse"
+
+
 class AlarmConfig(Frozen):
     """Thresholds of the alarms that guard a stage's aliases from the first shift to the end of the bake."""
 
@@ -79,6 +90,11 @@ class StageConfig(Frozen):
     longest_hold: Duration = Field(3600, description="how long one weight may wait for evidence")
     on_insufficient_evidence: OnInsufficientEvidence = Field(
         OnInsufficientEvidence.ROLLBACK, description="what to do when the longest hold has passed"
+    )
+    left_weights: LeftWeights = Field(
+        LeftWeights.REPAIR,
+        description="what to do with an alias that somebody else left with two versions: give its primary "
+        "version all traffic, or reject the release",
     )
     alarms: AlarmConfig = Field(default_factory=AlarmConfig, description="alarms armed during the rollout")
 

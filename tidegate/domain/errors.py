@@ -51,6 +51,10 @@ class ChangeSetFailed(TidegateError):
     """CloudFormation refused the change set, or its execution failed and was rolled back by the platform."""
 
 
+class PreflightRefused(TidegateError):
+    """The preflight found something that no rollout can work with; nothing has been touched."""
+
+
 class StackNeedsOperator(TidegateError):
     """The stack is in a state that only a person can end, such as UPDATE_ROLLBACK_FAILED."""
 
@@ -85,6 +89,10 @@ class RestoreFailed(TidegateError):
 
 class ChangeSetsPending(TidegateError):
     """CloudFormation still computes change sets; the state machine retries until it has."""
+
+
+class PreflightPending(TidegateError):
+    """More functions than the preflight reads at a time; the state machine retries until all are read."""
 
 
 class VersionsPending(TidegateError):

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tidegate.domain.config import AlarmConfig, Approval, StageConfig
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.preflight import Finding, Severity, summarize
 from tidegate.domain.templates.changes import ChangedResource
 
 SHOWN: Final = 50  # rows of a table in the readable plan; the document has all
@@ -22,7 +23,8 @@ class FunctionPlan(Frozen):
     `canaried` functions shift by weight; the others are new or replaced and take their traffic at once.
     `function_name`, `alias` and `rollback_target`, the version that the alias points at now, are those of a
     canaried function; CloudFormation names the others when it makes them. An `adopted` function has no alias
-    yet: it gets one before the release's own update, on a version of the code that runs.
+    yet: it gets one before the release's own update, on a version of the code that runs. left_weights: what
+    somebody else left on the alias beside the rollback target. tenants: whether an invocation names a tenant.
     """
 
     logical_id: str
@@ -34,6 +36,8 @@ class FunctionPlan(Frozen):
     alias: str = ""
     rollback_target: str = ""
     adopted: bool = False
+    left_weights: dict[str, float] = Field(default_factory=dict)
+    tenants: bool = False
 
 
 class StackUpdate(Frozen):
@@ -69,6 +73,7 @@ class StagePlan(Frozen):
     at_once: tuple[str, ...] = Field(description="what a canary cannot hold back, a sentence each")
     updates: tuple[StackUpdate, ...] = ()
     adoption: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = Field((), description="what the preflight found")
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:
@@ -123,6 +128,7 @@ def _render_stage(plan: StagePlan) -> list[str]:
         f"Stack `{plan.stack_name}` {verb}: {_count(plan.changes)}.{approval}",
         "",
         f"Strategy: {plan.strategy}. Monitors: {_monitors(plan.config.alarms)}.",
+        *_render_findings(plan.findings),
         *_list("Adopts the stack first, with the code that runs:", plan.adoption),
         *_render_functions(plan.functions),
         *_render_changes(plan.changes),
@@ -132,6 +138,15 @@ def _render_stage(plan: StagePlan) -> list[str]:
 
 def _list(title: str, sentences: tuple[str, ...]) -> list[str]:
     return ["", title, "", *(f"- {text}" for text in sentences)] if sentences else []
+
+
+def _render_findings(findings: tuple[Finding, ...]) -> list[str]:
+    """The gravest first; those beyond SHOWN are counted."""
+    order = list(reversed(Severity))
+    ranked = sorted(findings, key=lambda finding: order.index(finding.severity))
+    rows = [f"**{finding.severity.value.replace('_', ' ')}** {finding.text}" for finding in ranked[:SHOWN]]
+    more = [f"… {len(ranked) - SHOWN} more"] if len(ranked) > SHOWN else []
+    return _list(f"Preflight: {summarize(findings)}.", (*rows, *more))
 
 
 def _monitors(alarms: AlarmConfig) -> str:

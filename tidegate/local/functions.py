@@ -1,8 +1,8 @@
 """The extension that makes Lambda functions real: each sandbox is a process that runs the function's code.
 
 The parts are in `compute`; this module puts them together and gives other extensions `invoke`.
-Out of its reach: function URLs, Lambda's resource policies, runtimes other than Python, memory limits, and a
-`/tmp` at that very path (a sandbox's own folder is in TMPDIR and HOME).
+Out of its reach: function URLs, enforcing Lambda's resource policies, runtimes other than Python, memory
+limits, and a `/tmp` at that very path (a sandbox's own folder is in TMPDIR and HOME).
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from moto.logs.models import LogStream
 
 from tidegate.local import metrics
 from tidegate.local.cloud import ACCOUNT_ID, REGION
-from tidegate.local.compute import aliases, api, callers, configuration, downloads, event_configs, versions
+from tidegate.local.compute import (
+    access,
+    aliases,
+    api,
+    callers,
+    concurrency,
+    configuration,
+    downloads,
+    event_configs,
+    versions,
+)
 from tidegate.local.compute.code_store import CodeStore
 from tidegate.local.compute.deliveries import Deliveries
 from tidegate.local.compute.destinations import Destinations
@@ -71,6 +81,8 @@ def install(cloud: LocalCloud) -> None:
     versions.install(cloud, drop)
     aliases.install(cloud)
     event_configs.install(cloud)
+    access.install(cloud)
+    concurrency.install(cloud)
     api.install(cloud, invoker, deliveries)
     downloads.install(cloud)
     callers.install(cloud, invoker, deliveries)

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 Answer = tuple[int, dict[str, Any], str | bytes]
 RUNNING: dict[str, Any] = {}
 OF_FUNCTIONS: Final = (
-    "provisioned-concurrency.*|response-streaming-invocations.*|runtime-management-config.*"
+    "response-streaming-invocations.*|runtime-management-config.*"
     "|recursion-config.*|function-scaling-config.*|urls.*"
 )
 OF_ACCOUNTS: Final = "account-settings.*|code-signing-configs.*|capacity-providers.*|durable-executions.*"
+PROVISIONED: Final = (
+    r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/provisioned-concurrency/?$"
+)
 ABSENT: Final = (
     rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS})$",
     rf"{{0}}/(?P<api_version>[^/]+)/(?P<what>{OF_ACCOUNTS})$",
@@ -55,7 +58,8 @@ def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None
         cloud.patch(responses.LambdaResponse, method.__name__, method)
     cloud.patch(responses.LambdaResponse, "_set_configuration_qualifier", staticmethod(_qualify))
     cloud.patch(responses.LambdaResponse, "_enrich_response", staticmethod(_keep_request_id))
-    cloud.patch(urls, "url_paths", {**urls.url_paths, **dict.fromkeys(ABSENT, refuse)})
+    added = {PROVISIONED: responses.LambdaResponse.dispatch, **dict.fromkeys(ABSENT, refuse)}
+    cloud.patch(urls, "url_paths", {**urls.url_paths, **added})
 
 
 def _keep_request_id(headers: dict[str, Any], body: Any) -> tuple[dict[str, Any], Any]:  # noqa: ANN401
