@@ -49,28 +49,14 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._pipeline = pipeline
         self._refused = refused
-        self._code = lambda_.Code.from_asset(str(root), exclude=list(CODE), ignore_mode=IgnoreMode.GIT)
-        self._dependencies = self._layer("dependencies", root / pipeline.layers.dependencies)
-        self._toolchain = self._layer("toolchain", root / pipeline.layers.toolchain)
+        self._code = code(root)
+        self._dependencies = layer(self, "dependencies", root / pipeline.layers.dependencies, pipeline)
+        self._toolchain = layer(self, "toolchain", root / pipeline.layers.toolchain, pipeline)
         self._runtime = lambda_.Runtime(pipeline.runtime, lambda_.RuntimeFamily.PYTHON)
         self.drawn: dict[str, Drawn] = {}
         # The sandbox first: the variables of its caller name its version.
         for task in sorted(TASKS, key=lambda task: not task.sandbox):
             self.drawn[task.name] = self._draw(root, task)
-
-    def _layer(self, name: str, folder: Path) -> lambda_.LayerVersion:
-        pipeline = self._pipeline
-        python_version = pipeline.runtime.removeprefix("python")
-        digest = layers.require(folder, name, python_version, pipeline.architecture)
-        # The digest of what the layer is made from, so that byte code never makes a new version of it.
-        code = lambda_.Code.from_asset(str(folder), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM)
-        return lambda_.LayerVersion(
-            self,
-            name.capitalize(),
-            code=code,
-            layer_version_name=f"{names.NAME}-{name}",
-            removal_policy=RemovalPolicy.RETAIN,
-        )
 
     def _draw(self, root: Path, task: Task) -> Drawn:
         source = root / "functions" / names.folder_name(task.name) / "handler.py"
@@ -82,7 +68,7 @@ class Functions(Construct):
             "Function",
             function_name=task.function,
             runtime=self._runtime,
-            architecture=self._architecture(),
+            architecture=architecture(self._pipeline),
             handler=names.handler(task.name),
             code=self._code,
             layers=[self._dependencies, *([self._toolchain] if task.toolchain else [])],
@@ -94,28 +80,12 @@ class Functions(Construct):
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             **self._watch(scope, task),
         )
-        self._accept_runtime(function)
+        accept_runtime(function, self._pipeline)
         accept_lint(function, WRITTEN_ORDER)
         return Drawn(task, function, function.current_version)
 
-    def _architecture(self) -> lambda_.Architecture:
-        known = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
-        return known[self._pipeline.architecture]
-
     def _role(self, scope: Construct, task: Task) -> iam.IRole:
-        table = rights.resources(self._pipeline, task.function)
-        document = iam.PolicyDocument(statements=rights.statements(task.all_rights, table))
-        role = iam.Role(
-            scope,
-            "Role",
-            role_name=task.function,
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What {task.name} may do",
-            inline_policies={} if task.sandbox else {"rights": document},
-        )
-        rights.accept_reasons(role, task.all_rights, table)
-        # What is not in the table is not granted: constructs add nothing by themselves.
-        return role.without_policy_updates()
+        return role(scope, task, task.function, rights.resources(self._pipeline, task.function))
 
     def _watch(self, scope: Construct, task: Task) -> dict[str, Any]:
         """Logs, traces, dead-letter queue. The sandbox has no right to write: its log group stays empty."""
@@ -165,9 +135,51 @@ class Functions(Construct):
         ]
         return json.dumps(stages, separators=(",", ":"))
 
-    def _accept_runtime(self, function: lambda_.Function) -> None:
-        accept(
-            function,
-            "AwsSolutions-L1",
-            f"{self._pipeline.runtime} is configured together with its layer of dependencies, and supported.",
-        )
+
+def code(root: Path) -> lambda_.Code:
+    """The one asset of code."""
+    return lambda_.Code.from_asset(str(root), exclude=list(CODE), ignore_mode=IgnoreMode.GIT)
+
+
+def layer(scope: Construct, name: str, folder: Path, pipeline: Pipeline) -> lambda_.LayerVersion:
+    """A layer, by the digest of what it is made from, so that byte code never makes a new version of it."""
+    python_version = pipeline.runtime.removeprefix("python")
+    digest = layers.require(folder, name, python_version, pipeline.architecture)
+    asset = lambda_.Code.from_asset(str(folder), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM)
+    return lambda_.LayerVersion(
+        scope,
+        name.capitalize(),
+        code=asset,
+        layer_version_name=f"{names.NAME}-{name}",
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+
+
+def architecture(pipeline: Pipeline) -> lambda_.Architecture:
+    """The architecture of the functions."""
+    known = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+    return known[pipeline.architecture]
+
+
+def role(scope: Construct, task: Task, name: str, table: dict[rights.On, rights.Resource]) -> iam.IRole:
+    """A function's role, with what stands in its task and no more: constructs add nothing by themselves."""
+    document = iam.PolicyDocument(statements=rights.statements(task.all_rights, table))
+    own = iam.Role(
+        scope,
+        "Role",
+        role_name=name,
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description=f"What {task.name} may do",
+        inline_policies={} if task.sandbox else {"rights": document},
+    )
+    rights.accept_reasons(own, task.all_rights, table)
+    return own.without_policy_updates()
+
+
+def accept_runtime(function: lambda_.Function, pipeline: Pipeline) -> None:
+    """Accept that a function's runtime is not the newest."""
+    accept(
+        function,
+        "AwsSolutions-L1",
+        f"{pipeline.runtime} is configured together with its layer of dependencies, and supported.",
+    )

@@ -38,6 +38,7 @@ class On(Enum):
     EXECUTIONS = auto()
     SANDBOX = auto()
     REFUSED_EVENTS = auto()
+    TELEMETRY = auto()
     OWN_LOGS = auto()
     TRACES = auto()
 
@@ -81,6 +82,14 @@ def machine_arn(name: str) -> str:
 def resources(pipeline: names.Pipeline, own_function: str) -> dict[On, Resource]:
     """Every resource of the table, for the function of that name."""
     return {**_data(), **_control(pipeline), **_own(own_function)}
+
+
+def stage_resources(stage: names.Stage) -> dict[On, Resource]:
+    """The resources of what collects a stage's telemetry."""
+    return {
+        On.TELEMETRY: Resource((arn("dynamodb", f"table/{stage.telemetry_table}"),)),
+        **_own(stage.collector),
+    }
 
 
 _EVERY_OBJECT: Final = "Objects are named after services and releases, which are not known beforehand."

@@ -25,7 +25,7 @@ def draw(app: App, root: Path, pipeline: Pipeline) -> None:
     for stage in pipeline.stages:
         account = stage.account or pipeline.account
         region = stage.region or pipeline.region
-        StageStack(app, pipeline=pipeline, stage=stage, env=_place(account, region))
+        StageStack(app, root=root, pipeline=pipeline, stage=stage, env=_place(account, region))
     Tags.of(app).add("application", names.NAME)
     check(app)
 

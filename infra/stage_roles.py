@@ -226,7 +226,7 @@ class DeployRole(Construct):
             inline_policies={
                 "stacks": _policy(*_stack_rights(passed)),
                 "functions": _policy(*_function_rights()),
-                "signals": _policy(*_signal_rights()),
+                "signals": _policy(*_signal_rights(stage)),
                 "artifacts": _policy(
                     _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
                     _allow(("s3:ListBucket",), [object_arn(bucket)]),
@@ -291,10 +291,20 @@ def _function_rights() -> list[iam.PolicyStatement]:
     ]
 
 
-def _signal_rights() -> list[iam.PolicyStatement]:
+def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
+    telemetry = arn("dynamodb", f"table/{stage.telemetry_table}")
     return [
         _allow(("cloudwatch:GetMetricData",), ["*"]),
-        _allow(("logs:FilterLogEvents",), [arn("logs", "log-group:*")]),
+        _allow(
+            (
+                "logs:CreateLogGroup",
+                "logs:DeleteSubscriptionFilter",
+                "logs:FilterLogEvents",
+                "logs:PutSubscriptionFilter",
+            ),
+            [arn("logs", "log-group:*")],
+        ),
+        _allow(("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), [telemetry]),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A stage's stack, in its account and region: two roles, a bucket, and the way back for its alarms."""
+"""A stage's stack, in its account and region: roles, a bucket, telemetry, and the way back for its alarms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.collector import Collector
 from infra.events import LONGEST_DELAY_HOURS, bus_arn
 from infra.findings import accept
 from infra.rights import arn
@@ -18,6 +19,8 @@ from infra.storage import private_bucket
 from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aws_cdk import Environment
 
     from tidegate.domain.pipeline import Pipeline, Stage
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 class StageStack(Stack):
     """What a pipeline needs in an account and region that it releases to."""
 
-    def __init__(self, scope: Construct, *, pipeline: Pipeline, stage: Stage, env: Environment) -> None:
+    def __init__(
+        self, scope: Construct, *, root: Path, pipeline: Pipeline, stage: Stage, env: Environment
+    ) -> None:
         super().__init__(
             scope,
             f"Stage-{stage.name}",
@@ -42,6 +47,7 @@ class StageStack(Stack):
         )
         DeployRole(self, "Deploy", stage=stage, pipeline=(account, region), passed=cloudformation.role)
         private_bucket(self, "Artifacts", stage.bucket(Aws.ACCOUNT_ID, Aws.REGION), [])
+        Collector(self, "Telemetry", root=root, pipeline=pipeline, stage=stage)
         Forwarding(self, "Forwarding", stage=stage, bus=bus_arn(account, region))
 
 

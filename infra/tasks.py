@@ -229,5 +229,13 @@ TASKS: Final = (
     ),
 )
 
+# Not a task of the pipeline: each stage has one of its own, which the logs of its functions call.
+COLLECTOR: Final = Task(
+    "CollectTelemetry",
+    rights=(Right(("dynamodb:Query", "dynamodb:UpdateItem"), (On.TELEMETRY,)),),
+    variables=(),
+    timeout=30,
+)
+
 # The tasks that work in stages: the roles that a stage's deploy role trusts.
 DEPLOYERS: Final = tuple(task.function for task in TASKS if ENTER_STAGES in task.rights)

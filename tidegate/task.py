@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -90,6 +91,12 @@ class StageTools:
     def logs(self) -> CloudWatchLogsClient:
         """CloudWatch Logs of the stage."""
         client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def tables(self) -> DynamoDBClient:
+        """DynamoDB of the stage."""
+        client: DynamoDBClient = self._client("dynamodb")
         return client
 
     @cached_property

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.scene import eventually
-from tidegate.adapters.samples import count_marks, find_version, identify_request, read_metrics, read_samples
+from tidegate.adapters.samples import count_marks, read_metrics, read_samples
 from tidegate.domain.judge import Counts
 from tidegate.domain.rollouts import RollingFunction
 
@@ -34,41 +34,10 @@ def handler(event, context):
 """
 
 
-@pytest.mark.parametrize(
-    ("stream", "version"),
-    [
-        ("2026/11/21/[7]0123456789abcdef", "7"),
-        ("2026/11/21/[$LATEST]0123456789abcdef", "$LATEST"),
-        ("2026/11/21/f[8]0123456789abcdef", "8"),
-        ("2026/11/21/other[8]0123456789abcdef", None),
-        ("something else", None),
-    ],
-)
-def test_a_line_is_of_the_version_that_its_stream_names(stream: str, version: str | None) -> None:
-    assert find_version(stream, rolling()) == version
-
-
 def rolling(name: str = "F", group: str = "/aws/lambda/f") -> RollingFunction:
     return RollingFunction(
         logical_id=name, name=name.lower(), alias="live", stable="7", canary="8", log_group=group
     )
-
-
-@pytest.mark.parametrize(
-    ("message", "request_id"),
-    [
-        ("[ERROR] plain text", "event"),
-        ('{"level": "ERROR", "function_request_id": "r1"}', "r1"),
-        ('{"level": "ERROR", "requestId": "r2"}', "r2"),
-        ('{"level": "ERROR", "request_id": "", "awsRequestId": "r3"}', "r3"),
-        ('{"level": "ERROR"}', "event"),
-        ('["ERROR"]', "event"),
-        ('{"level": "ERROR", "errorType": "E", "stackTrace": [], "requestId": "r4"}', "r4"),
-        ('{"level": "ERROR", "errorType": "E", "requestId": "r5"}', "r5"),
-    ],
-)
-def test_a_line_is_of_the_request_that_it_names(message: str, request_id: str) -> None:
-    assert identify_request(message, "event") == request_id
 
 
 def test_no_time_is_no_request() -> None:

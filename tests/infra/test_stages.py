@@ -12,6 +12,7 @@ from botocore import xform_name
 from infra.tasks import DEPLOYERS
 from tests.infra.conftest import ROOT
 from tests.infra.test_templates import flat, listed, statements
+from tidegate.domain.telemetry_names import table_of
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Assembly
@@ -50,7 +51,8 @@ def test_the_deploy_role_may_do_what_the_code_calls_and_no_more(assembly: Assemb
     granted = {action for s in allowed for action in listed(s["Action"])}
     assert {action for action in granted if action.startswith(STAGE_SERVICES)} == called_actions()
     others = {action for action in granted if not action.startswith(STAGE_SERVICES)}
-    assert others == {"iam:PassRole", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+    telemetry = {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"}
+    assert others == telemetry | {"iam:PassRole", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 
 
 def called_actions() -> set[str]:
@@ -159,3 +161,48 @@ def test_names_are_those_that_the_tasks_use(assembly: Assembly) -> None:
         == "tidegate-artifacts-staging-<AWS::AccountId>-<AWS::Region>"
     )
     assert target.bucket == "tidegate-artifacts-staging-123456789012-us-east-1"
+
+
+def only(assembly: Assembly, kind: str, stack: str = "Stage-staging") -> dict[str, Any]:
+    (resource,) = assembly.resources(kind, stack).values()
+    found: dict[str, Any] = resource["Properties"]
+    return found
+
+
+def test_telemetry_is_collected_within_bounds(assembly: Assembly) -> None:
+    function = only(assembly, "AWS::Lambda::Function")
+    assert function["FunctionName"] == "tidegate-collect-telemetry-staging"
+    assert function["Handler"] == "functions.collect_telemetry.handler.handler"
+    assert function["ReservedConcurrentExecutions"] == 10
+    assert function["LoggingConfig"]["SystemLogLevel"] == "WARN"
+    invocations = only(assembly, "AWS::Lambda::EventInvokeConfig")
+    assert (invocations["MaximumEventAgeInSeconds"], invocations["MaximumRetryAttempts"]) == (240, 2)
+    table = only(assembly, "AWS::DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["TableName"] == table_of(function["FunctionName"])
+
+
+def test_only_logs_of_the_account_call_what_collects(assembly: Assembly) -> None:
+    permission = only(assembly, "AWS::Lambda::Permission")
+    assert permission["Principal"] == "logs.amazonaws.com"
+    assert flat(permission["SourceAccount"]) == "<AWS::AccountId>"
+    assert flat(permission["SourceArn"]).endswith(":log-group:*:*")
+
+
+def test_what_collects_may_write_its_table_and_no_more(assembly: Assembly) -> None:
+    own = role(assembly, "Stage-staging", "tidegate-collect-telemetry-staging")
+    granted = {
+        (action, flat(name).rpartition(":")[2])
+        for statement in statements({"Properties": own})
+        for action in listed(statement["Action"])
+        for name in listed(statement["Resource"])
+    }
+    assert granted == {
+        ("dynamodb:Query", "table/tidegate-telemetry-staging"),
+        ("dynamodb:UpdateItem", "table/tidegate-telemetry-staging"),
+        ("logs:CreateLogStream", "*"),
+        ("logs:PutLogEvents", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+        ("xray:PutTraceSegments", "*"),
+    }

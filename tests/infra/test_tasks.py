@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.rights import On
-from infra.tasks import DEPLOYERS, TASKS, Task
+from infra.tasks import COLLECTOR, DEPLOYERS, TASKS, Task
 from tests.infra.conftest import ROOT, Assembly
 from tidegate.domain import pipeline as names
 
@@ -167,7 +167,7 @@ def test_states_functions_and_substitutions_have_one_name() -> None:
     called = {name for _, name in TASK_STATES}
     assert called | {"Intake", "TestSandbox"} == set(BY_NAME)
     folders = {path.name for path in (ROOT / "functions").iterdir() if (path / "handler.py").exists()}
-    assert folders == {names.folder_name(task.name) for task in TASKS}
+    assert folders == {names.folder_name(task.name) for task in (*TASKS, COLLECTOR)}
 
 
 @pytest.mark.parametrize(("machine", "name"), TASK_STATES, ids="-".join)

@@ -256,7 +256,11 @@ def test_all_names_begin_with_the_product(assembly: Assembly) -> None:
     )
     for stack in STACKS:
         for resource in assembly.template(stack)["Resources"].values():
-            if resource["Type"] in {"AWS::Lambda::Version", "AWS::Lambda::Permission"}:
+            if resource["Type"] in {
+                "AWS::Lambda::Version",
+                "AWS::Lambda::Permission",
+                "AWS::Lambda::EventInvokeConfig",
+            }:
                 continue
             named = [resource.get("Properties", {}).get(key) for key in keys]
             assert all(flat(name).startswith("tidegate") for name in named if name), resource

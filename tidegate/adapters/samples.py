@@ -8,14 +8,13 @@ in both counts, and nothing tells which these are: the greater count is taken, s
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from tidegate.domain.judge import Counts, Sample
+from tidegate.domain.log_lines import find_version, identify_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from tidegate.domain.rollouts import RollingFunction
 
 QUERIES_PER_CALL: Final = 500  # GetMetricData's limit
-STREAM_VERSION: Final = re.compile(r"(?P<function>[^/\[]*)\[(?P<version>\$LATEST|\d+)\]")
-REQUEST_KEYS: Final = ("function_request_id", "requestId", "request_id", "awsRequestId", "aws_request_id")
 METRICS: Final = ("Invocations", "Errors")
 
 
@@ -124,34 +121,11 @@ def count_marks(
     try:
         for page in pages:
             for event in page["events"]:
-                version = find_version(event["logStreamName"], function)
+                version = find_version(event["logStreamName"], function.name)
                 if version:
-                    seen.add((version, identify_request(event["message"], event["eventId"])))
+                    seen.add((version, identify_request(event["message"]) or event["eventId"]))
     except ClientError as error:
         # The group comes into being with the first invocation.
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
     return Counter(version for version, _ in seen)
-
-
-def find_version(stream: str, function: RollingFunction) -> str | None:
-    """The version that a log stream is of; None where it is another function's.
-
-    A function's own group has `2026/01/02/[7]…`, one that functions share `2026/01/02/orders-place[7]…`
-    (AWS Lambda Developer Guide, "Configuring CloudWatch log groups").
-    """
-    found = STREAM_VERSION.search(stream)
-    if found is None or (found["function"] and found["function"] != function.name):
-        return None
-    return found["version"]
-
-
-def identify_request(message: str, event_id: str) -> str:
-    """The request that a marked line belongs to; the event itself where the line names none."""
-    try:
-        record = json.loads(message)
-    except ValueError:
-        return event_id
-    if not isinstance(record, dict):
-        return event_id
-    return next((str(record[key]) for key in REQUEST_KEYS if record.get(key)), event_id)

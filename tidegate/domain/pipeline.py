@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from tidegate.domain import telemetry_names
 from tidegate.domain.identity import Frozen, StageName
 
 NAME: Final = "tidegate"
@@ -83,7 +84,8 @@ class Stage(Frozen):
     """An account and a region that releases go to, in the order of the configuration.
 
     An empty account or region is the pipeline's own. With `bounded_roles`, CloudFormation may make and change
-    only roles that carry the stage's boundary policy: templates must then name it.
+    only roles that carry the stage's boundary policy: templates must then name it. `collectors` is the
+    concurrency that is reserved for collecting telemetry; null reserves none, for accounts that have little.
     """
 
     name: StageName
@@ -91,6 +93,7 @@ class Stage(Frozen):
     region: Region = ""
     production: bool = False
     bounded_roles: bool = False
+    collectors: Annotated[int, Field(ge=1, le=100)] | None = 10
 
     @property
     def stack(self) -> str:
@@ -116,6 +119,16 @@ class Stage(Frozen):
     def forward_rule(self) -> str:
         """The name of the rule (and of its role) that forwards the stage's alarms to the pipeline."""
         return f"{NAME}-forward-{self.name}"
+
+    @property
+    def collector(self) -> str:
+        """The name of the function that collects the stage's telemetry, and of its role."""
+        return telemetry_names.collector(self.name)
+
+    @property
+    def telemetry_table(self) -> str:
+        """The name of the table that holds the stage's telemetry."""
+        return telemetry_names.table(self.name)
 
     def bucket(self, account: str, region: str) -> str:
         """The name of the stage's own artifact bucket."""

@@ -103,13 +103,14 @@ def deploy(cloud: LocalCloud, assembly: Path, tell: Callable[[str], None]) -> No
     """Upload the assembly's assets and create its stacks, each after those that it depends on."""
     manifest = json.loads((assembly / "manifest.json").read_text())["artifacts"]
     stacks = {key: item for key, item in manifest.items() if item["type"] == "aws:cloudformation:stack"}
+    uploaded: set[tuple[str, str]] = set()
     for key in _order(stacks):
         item = stacks[key]
         name = item["properties"].get("stackName", key)
         tell(f"creating stack {name}")
         assets = assembly / f"{key}.assets.json"
         if assets.exists():
-            _upload_assets(cloud, assembly, json.loads(assets.read_text())["files"])
+            _upload_assets(cloud, assembly, json.loads(assets.read_text())["files"], uploaded)
         _create_stack(cloud, name, _concrete(item["properties"]["stackTemplateAssetObjectUrl"]))
 
 
@@ -128,15 +129,25 @@ def _order(stacks: dict[str, Any]) -> list[str]:
     return done
 
 
-def _upload_assets(cloud: LocalCloud, assembly: Path, files: dict[str, Any]) -> None:
+def _upload_assets(
+    cloud: LocalCloud, assembly: Path, files: dict[str, Any], uploaded: set[tuple[str, str]]
+) -> None:
+    """Upload what is not there yet: keys are digests, and several stacks have the same code."""
     client = cloud.client("s3")
     for asset in files.values():
         path = assembly / asset["source"]["path"]
+        places = {
+            (_concrete(one["bucketName"]), _concrete(one["objectKey"]))
+            for one in asset["destinations"].values()
+        }
+        missing = places - uploaded
+        if not missing:
+            continue
         body = _zip(path) if asset["source"]["packaging"] == "zip" else path.read_bytes()
-        for destination in asset["destinations"].values():
-            bucket = _concrete(destination["bucketName"])
+        for bucket, key in missing:
             client.create_bucket(Bucket=bucket)
-            client.put_object(Bucket=bucket, Key=_concrete(destination["objectKey"]), Body=body)
+            client.put_object(Bucket=bucket, Key=key, Body=body)
+        uploaded |= missing
 
 
 def _concrete(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The function collect_telemetry."""

@@ -1,0 +1,57 @@
+"""What a function's two versions are set to that matters to who watches them, and why a log cannot serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.domain.log_lines import TELLING
+from tidegate.domain.observing import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef as Configuration
+
+    from tidegate.domain.rollouts import RollingFunction
+
+
+def read_profiles(client: LambdaClient, functions: Sequence[RollingFunction]) -> dict[str, Profile]:
+    """Each function's profile by its logical id; two calls for a function."""
+    return {function.logical_id: _read_profile(client, function) for function in functions}
+
+
+def _read_profile(client: LambdaClient, function: RollingFunction) -> Profile:
+    stable, canary = (
+        client.get_function_configuration(FunctionName=function.name, Qualifier=version)
+        for version in (function.stable, function.canary)
+    )
+    if _log_group(stable) != _log_group(canary):
+        reason = "the two versions write to different log groups"
+    else:
+        reason = find_obstacle(stable) or find_obstacle(canary)
+    return Profile(
+        timeout=max(stable["Timeout"], canary["Timeout"]), memory=stable["MemorySize"], reason=reason
+    )
+
+
+def _log_group(configuration: Configuration) -> str:
+    group = configuration.get("LoggingConfig", {}).get("LogGroup")
+    return group or f"/aws/lambda/{configuration['FunctionName']}"
+
+
+def find_obstacle(configuration: Configuration) -> str:
+    """Why a version's log does not tell how its requests went; empty where it does.
+
+    Source: AWS Lambda Developer Guide, "Log-level filtering" (system log event levels).
+    """
+    logging = configuration.get("LoggingConfig", {})
+    if logging.get("LogFormat", "Text") == "JSON":
+        if logging.get("SystemLogLevel", "INFO") == "WARN":
+            return "its system log level WARN leaves out the reports of requests that went well"
+        return ""
+    runtime = configuration.get("Runtime", "")
+    if runtime.startswith(TELLING):
+        return ""
+    whose = f"of {runtime}" if runtime else "of a container image"
+    return f"a log in text format {whose} does not say which requests raised an exception; JSON would"
