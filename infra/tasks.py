@@ -211,7 +211,7 @@ TASKS: Final = (
     ),
     Task(
         "VerifyRecovery",
-        rights=(HISTORY, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        rights=(HISTORY, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
         timeout=290,
     ),
@@ -219,13 +219,15 @@ TASKS: Final = (
         "DiagnoseRollback",
         rights=(
             HISTORY,
-            READ_DOCUMENTS,
+            KEEP_DOCUMENTS,
             FIND,
             ENTER_STAGES,
             Right(("states:DescribeExecution",), (On.EXECUTIONS,)),
         ),
         variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
         timeout=290,
+        # A whole processor from here on: users wait for this one's cold start.
+        memory=1769,
     ),
 )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.diagnose_rollback.blame import find_blame
+from functions.diagnose_rollback.orders import place_order
 from tidegate.adapters.executions import read_status
-from tidegate.domain.identity import Frozen
+from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Claim, ClaimState, Outcome
 from tidegate.domain.rollouts import is_within_bake
 from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, Trigger, Unrelated
@@ -14,15 +15,17 @@ from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, 
 if TYPE_CHECKING:
     from tidegate.task import Tools
 
-ROLLBACK_EXECUTION = ":execution:tidegate-rollback:"
-
 
 class Diagnosis(Frozen):
-    """The claim to take over, with the error's name and the reason; no claim where nothing is to be done."""
+    """The claim to take over, with the error's name and the reason; no claim where nothing is to be done.
+
+    `order` is an operator's order to go back to a certain release: the claim is taken for it.
+    """
 
     reason: str
     error: str = ""
     claim: Claim | None = None
+    order: ReleaseRef | None = None
 
 
 def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
@@ -33,23 +36,34 @@ def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
     if claim is None:
         return Diagnosis(reason=f"{trigger.service} has never been released")
     if claim.holder == execution and claim.state is ClaimState.HELD:
-        return Diagnosis(
-            reason="going on with the rollback that this execution began", claim=claim, error="Retried"
-        )
+        return _go_on(trigger, claim)
     if _is_rolling_back(claim, tools):
         return Diagnosis(reason=f"{claim.holder} is rolling {trigger.service} back already")
     match trigger:
         case ExecutionEnded():
             found = _diagnose_execution(trigger, claim)
         case OperatorAsked():
-            found = _diagnose_operator(trigger, claim, tools)
+            found = _diagnose_operator(trigger, claim, execution, tools)
         case AlarmFired():
             found = _diagnose_alarm(trigger, claim, tools)
     return found
 
 
+def _go_on(trigger: AlarmFired | ExecutionEnded | OperatorAsked, claim: Claim) -> Diagnosis:
+    """What this execution decided before it died; whatever it had not told yet is told by the trigger."""
+    match trigger:
+        case AlarmFired():
+            said = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}: {trigger.reason}"
+        case ExecutionEnded():
+            said = f"the release's execution ended as {trigger.status}"
+        case OperatorAsked():
+            said = f"an operator asked: {trigger.reason}"
+    order = claim.release if isinstance(trigger, OperatorAsked) and trigger.to else None
+    return Diagnosis(reason=f"{said} (gone on with)", error="Retried", claim=claim, order=order)
+
+
 def _is_rolling_back(claim: Claim, tools: Tools) -> bool:
-    if claim.state is not ClaimState.HELD or ROLLBACK_EXECUTION not in claim.holder:
+    if claim.state is not ClaimState.HELD or not claim.is_of_rollback:
         return False
     return read_status(tools.machines, claim.holder) == "RUNNING"
 
@@ -62,10 +76,16 @@ def _diagnose_execution(trigger: ExecutionEnded, claim: Claim) -> Diagnosis:
     return Diagnosis(reason=reason, error=f"Execution{trigger.status.title().replace('_', '')}", claim=claim)
 
 
-def _diagnose_operator(trigger: OperatorAsked, claim: Claim, tools: Tools) -> Diagnosis:
+def _diagnose_operator(trigger: OperatorAsked, claim: Claim, execution: str, tools: Tools) -> Diagnosis:
+    if trigger.to:
+        order = place_order(trigger, claim, execution, tools)
+        if order.release is None:
+            return Diagnosis(reason=order.reason)
+        return Diagnosis(reason=order.reason, error="OperatorRequest", claim=claim, order=order.release.ref)
     outcome = tools.ledger.release(claim.release).outcome
     if claim.state is ClaimState.FREE and outcome is not Outcome.PROMOTED:
-        return Diagnosis(reason=f"release {claim.release.id} is {outcome.value} already")
+        further = "; name a release to go back to with --to" if outcome is Outcome.RESTORED else ""
+        return Diagnosis(reason=f"release {claim.release.id} is {outcome.value} already{further}")
     return Diagnosis(reason=f"an operator asked: {trigger.reason}", error="OperatorRequest", claim=claim)
 
 

@@ -1,13 +1,15 @@
-"""DiagnoseRollback: find the release that a trigger speaks of, and whether taking it back would help."""
+"""DiagnoseRollback: find the release that a trigger speaks of, and take it back at once if that helps."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from functions.diagnose_rollback.diagnosis import diagnose
+from functions.diagnose_rollback.restoring import restore_traffic
 from functions.diagnose_rollback.takeover import take_over
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
+from tidegate.domain.recovery import describe_restore
 from tidegate.domain.triggers import read_trigger
 from tidegate.task import LOGGER, Tools, task
 
@@ -20,27 +22,40 @@ class Request(Frozen):
 
 
 class Response(Frozen):
-    """`release` carries the raised epoch, and `failure` the reason, where the action is to restore."""
+    """`restored` where the traffic is back already, `restore` where that has to be tried again.
 
-    action: Literal["restore", "ignore"]
+    `release` carries the raised epoch, and `failure` the reason.
+    """
+
+    action: Literal["restored", "restore", "ignore"]
     reason: str
     release: ReleaseRef | None = None
     failure: Failure | None = None
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Diagnose first: raising the epoch stops the release, and a healthy one must not be stopped."""
+    """Diagnose first: raising the epoch stops the release, and a healthy one must not be stopped.
+
+    Then the traffic, in the same invocation; only then is it told.
+    """
     diagnosis = diagnose(read_trigger(request.event), request.execution, tools)
     if diagnosis.claim is None:
         LOGGER.info("no rollback", extra={"reason": diagnosis.reason})
         return Response(action="ignore", reason=diagnosis.reason)
-    claim = take_over(diagnosis.claim, request.execution, tools)
+    claim = take_over(diagnosis.claim, request.execution, tools, diagnosis.order)
     failure = Failure(state="DiagnoseRollback", error=diagnosis.error, cause=diagnosis.reason)
-    what = f"taking release {claim.release.id} back: {diagnosis.reason}"
+    rollouts = restore_traffic(claim.release, tools)
+    verb = "" if diagnosis.order else f"taking release {claim.release.id} back: "
     event = request.event.get("id", "")
     evidence = {"event": event, "epoch": claim.epoch, "execution": request.execution}
+    what = f"{verb}{diagnosis.reason}"
     tools.record(claim.release, "DiagnoseRollback", what, key=f"{claim.epoch}", evidence=evidence)
-    return Response(action="restore", reason=diagnosis.reason, release=claim.release, failure=failure)
+    action: Literal["restored", "restore"] = "restore"
+    if rollouts is not None:
+        what, evidence = describe_restore(rollouts, failure)
+        tools.record(claim.release, "RestoreTraffic", what, key=f"{claim.epoch}", evidence=evidence)
+        action = "restored"
+    return Response(action=action, reason=diagnosis.reason, release=claim.release, failure=failure)
 
 
 handler = task(Request, handle)

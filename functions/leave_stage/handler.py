@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from tidegate.adapters.plans import (
-    find_healthy,
-    find_rollout,
-    healthy_key,
-    read_plan,
-    read_snapshot,
-    write_healthy,
-)
+from functions.leave_stage.health import describe_health
+from tidegate.adapters.healthy import write_healthy
+from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.stacks import delete_guards
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.rollouts import Healthy, Rollout
+from tidegate.domain.rollouts import Rollout
 from tidegate.task import Tools, task
 
 
@@ -33,23 +28,10 @@ def handle(request: Request, tools: Tools) -> Response:
     """Leave the stage with the new versions as its stable ones."""
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
-    documents, snapshot = tools.documents, read_snapshot(tools.documents, release)
-    rollout = find_rollout(documents, release, stage) or Rollout(stage=stage, functions=())
-    before = find_healthy(tools.ledger, documents, release.service, stage)
-    pointer = tools.ledger.document(release.service, healthy_key(stage))
-    again = before is not None and before.release_id == release.id
-    healthy = Healthy(
-        stage=stage,
-        previous=before.previous if before is not None and again else pointer,
-        release_id=release.id,
-        artifacts={function.logical_id: function.artifact for function in snapshot.functions},
-        versions={
-            **(before.versions if before else {}),
-            **{f.logical_id: f.canary for f in rollout.functions},
-        },
-    )
-    write_healthy(tools.ledger, documents, release, healthy)
-    plan = read_plan(documents, release).stage(stage)
+    plan = read_plan(tools.documents, release).stage(stage)
+    rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
+    healthy = describe_health(release, plan, tools)
+    write_healthy(tools.ledger, tools.documents, release, healthy)
     tools_of_stage = tools.stage(stage)
     delete_guards(
         tools_of_stage.cloudformation,

@@ -108,7 +108,8 @@ def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
 def _look_at(claim: Claim, ref: ReleaseRef, tools: Tools) -> Standing:
     """Wait for a holder that runs, or whose end a rollback repairs; a rollback that failed has given up."""
     status = read_status(tools.machines, claim.holder)
-    if status in {"RUNNING", "SUCCEEDED"} or claim.holder == claim.release.execution:
+    repaired = claim.holder == claim.release.execution and not claim.is_of_rollback
+    if status in {"RUNNING", "SUCCEEDED"} or repaired:
         return _wait(f"release {claim.release.id} is under way", ref, tools)
     remedy = f"tidegate rollback {claim.service}"
     reason = f"the rollback of {claim.release.id} ended as {status}; repair it: {remedy}"

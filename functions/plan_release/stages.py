@@ -10,7 +10,7 @@ from functions.plan_release.preflight import inspect_stage, read_facts
 from functions.plan_release.templates import build_template, choose_parameters, dump, want
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
-from tidegate.adapters.plans import find_healthy
+from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import (
     MASKED,
     ChangeSet,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from functions.plan_release.templates import Wanted
     from tidegate.adapters.stacks import StackState
     from tidegate.domain.config import StageConfig
+    from tidegate.domain.healthy import Healthy
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.preflight import FunctionFacts
-    from tidegate.domain.rollouts import Healthy
     from tidegate.domain.snapshots import Snapshot
     from tidegate.domain.templates.adoption import Adoption
     from tidegate.domain.templates.aliases import RolledFunction
@@ -181,7 +181,7 @@ def _choose_functions(change: StageChange) -> tuple[RolledFunction, ...]:
     has it already: nobody has seen it work.
     """
     changes, functions = change.change_set.changes, change.normalized.functions
-    previous = change.healthy.artifacts if change.healthy else {}
+    previous = change.healthy.proven if change.healthy else {}
     added = {item.logical_id for item in changes if item.action == "Add" or item.replacement}
     moving = {function.logical_id for function in changed_functions(changes, functions)}
     unproven = {

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from tidegate.adapters.executions import read_status
 
 if TYPE_CHECKING:
+    from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.ledger import Claim
     from tidegate.task import Tools
 
 
-def stop_release(claim: Claim, tools: Tools) -> None:
+def stop_release(release: ReleaseRef, claim: Claim, tools: Tools) -> None:
     """Stop the execution if a rollback works for it; an execution that undoes itself goes on."""
-    execution = claim.release.execution
+    execution = release.execution
     if claim.holder == execution:
         return
     status = read_status(tools.machines, execution)

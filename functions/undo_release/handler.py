@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functions.undo_release.executions import stop_release
-from functions.undo_release.stages import undo_stage
-from tidegate.adapters.plans import find_plan, forget_healthy
+from functions.undo_release.returns import describe_returns, return_stacks
+from functions.undo_release.stages import undo_stages
+from tidegate.adapters.healthy import find_going_back
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
 from tidegate.task import Tools, task
@@ -24,19 +25,28 @@ class Response(Frozen):
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Stop the release's execution, so that it writes no stack; then undo its stages, the last one first."""
+    """Stop the release's execution, so that it writes no stack; then undo its stages, the last one first.
+
+    An order to go back undoes the release that it leaves unfinished, then takes the stacks further back.
+    """
     release = request.release
     claim = tools.ledger.check_epoch(release)
-    stop_release(claim, tools)
-    plan = find_plan(tools.documents, release)
-    stages = reversed(plan.stages) if plan else ()
-    undone = all(undo_stage(release, stage, tools) for stage in stages)
-    if undone and plan:
-        for stage in plan.stages:
-            forget_healthy(tools.ledger, tools.documents, release, stage.stage)
-        what = "undid the stacks: " + ", ".join(stage.stack_name for stage in reversed(plan.stages))
-        tools.record(release, "UndoRelease", what, key=f"{release.epoch}")
-    return Response(undone=undone)
+    going = find_going_back(tools.documents, release)
+    leaving = release if going is None else going.over if going.unfinished else None
+    said: list[str] = []
+    if leaving is not None:
+        stop_release(leaving, claim, tools)
+        undone = undo_stages(leaving, tools)
+        if undone is None:
+            return Response(undone=False)
+        said += [f"undid the stacks: {', '.join(undone)}"] if undone else []
+    if going is not None:
+        if not return_stacks(release, going, tools):
+            return Response(undone=False)
+        said += describe_returns(release, going, tools)
+    if said:
+        tools.record(release, "UndoRelease", "; ".join(said), key=f"{release.epoch}")
+    return Response(undone=True)
 
 
 handler = task(Request, handle)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.healthy import forget_healthy
+from tidegate.adapters.plans import find_plan
 from tidegate.adapters.stacks import delete, delete_change_set, delete_guards
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.plans import StagePlan
     from tidegate.task import Tools
+
+
+def undo_stages(ref: ReleaseRef, tools: Tools) -> tuple[str, ...] | None:
+    """One step; the stacks once every stage is as it was, the last stage first, and None before."""
+    plan = find_plan(tools.documents, ref)
+    stages = tuple(reversed(plan.stages)) if plan else ()
+    if not all(undo_stage(ref, stage, tools) for stage in stages):
+        return None
+    for stage in stages:
+        forget_healthy(tools.ledger, tools.documents, ref, stage.stage)
+    return tuple(stage.stack_name for stage in stages)
 
 
 def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:

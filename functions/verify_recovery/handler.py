@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from functions.verify_recovery.closing import close, settle
 from functions.verify_recovery.signals import find_trouble
-from functions.verify_recovery.traffic import find_split, has_shifted
+from functions.verify_recovery.traffic import find_asleep, find_split, has_shifted
+from tidegate.adapters.healthy import find_going_back
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.ledger import ClaimState, Failure, Outcome
+from tidegate.domain.ledger import Failure, Outcome
 from tidegate.domain.recovery import decide
 from tidegate.task import Tools, task
 
@@ -28,7 +30,7 @@ class Request(Frozen):
 class Response(Frozen):
     """`verifying` asks for another look after `wait_seconds`; everything else is final and recorded."""
 
-    status: Literal["verifying", "rejected", "rolled_back", "needs_operator"]
+    status: Literal["verifying", "rejected", "rolled_back", "restored", "needs_operator"]
     looks: int
     wait_seconds: int
     reason: str
@@ -42,22 +44,20 @@ def handle(request: Request, tools: Tools) -> Response:
     if not request.undone and not stuck:
         reason = "the stacks are being undone"
         return Response(status="verifying", looks=request.looks, wait_seconds=wait, reason=reason)
-    shifted = has_shifted(release, tools)
-    trouble = find_split(release, tools) or (find_trouble(release, tools) if shifted else "")
-    outcome = Outcome.NEEDS_OPERATOR if stuck else decide(trouble, request.looks, shifted=shifted)
+    going = find_going_back(tools.documents, release)
+    shifted = going is not None or has_shifted(release, tools)
+    trouble = find_split(release, tools)
+    if shifted and not trouble:
+        trouble = find_trouble(release, going, tools) or find_asleep(release, tools)
+    outcome = decide(trouble, request.looks, shifted=shifted, ordered=going is not None)
+    if stuck:
+        outcome = Outcome.NEEDS_OPERATOR
     if outcome is None:
         return Response(status="verifying", looks=request.looks + 1, wait_seconds=wait, reason=trouble)
+    if outcome is Outcome.RESTORED and going is not None:
+        settle(release, going, tools)
     reason = f"{request.failure.reason}{f'; not recovered: {trouble}' if trouble else ''}"
-    what = f"{outcome.replace('_', ' ')}: {reason}"
-    tools.record(release, "VerifyRecovery", what, key=f"{release.epoch}", evidence={"looks": request.looks})
-    tools.ledger.close_release(release, outcome, reason, tools.now())
-    kind = {Outcome.REJECTED: "Release Rejected", Outcome.ROLLED_BACK: "Release Rolled Back"}
-    message = f"{release.service}: release {release.id} {what}"
-    tools.bus.publish(kind.get(outcome, "Operator Needed"), release, message)
-    if outcome is Outcome.NEEDS_OPERATOR:
-        tools.ledger.write_claim(claim.model_copy(update={"state": ClaimState.OPERATOR}), over=claim)
-    else:
-        tools.ledger.free_claim(release)
+    close(release, outcome, reason, claim, tools)
     return Response(status=outcome.value, looks=request.looks, wait_seconds=wait, reason=reason)
 
 

@@ -69,7 +69,7 @@ def close(scene: Scene, outcome: Outcome, seconds_ago: float = 0) -> None:
 
 
 def assert_taken(scene: Scene, response: Response, error: str) -> None:
-    assert response.action == "restore"
+    assert response.action == "restored"
     assert response.release == scene.ref.model_copy(update={"epoch": 2})
     assert response.failure is not None
     assert response.failure.error == error
@@ -100,8 +100,8 @@ def test_a_retry_goes_on_with_what_it_has(scene: Scene) -> None:
     scene.open()
     first = diagnose(scene, ended(scene))
     again = diagnose(scene, ended(scene))
-    assert (again.action, again.release) == ("restore", first.release)
-    assert len(scene.told()) == 1
+    assert (again.action, again.release) == ("restored", first.release)
+    assert len(scene.told()) == 2
 
 
 def test_an_operator_takes_back_what_runs_or_has_completed(scene: Scene) -> None:
@@ -114,13 +114,13 @@ def test_an_operator_takes_back_a_completed_release_only(scene: Scene, outcome: 
     scene.open()
     close(scene, outcome)
     response = diagnose(scene, asked(scene))
-    assert response.action == ("restore" if outcome is Outcome.PROMOTED else "ignore")
+    assert response.action == ("restored" if outcome is Outcome.PROMOTED else "ignore")
 
 
 def test_an_operator_goes_on_where_a_rollback_gave_up(scene: Scene) -> None:
     scene.open()
     scene.claim(state=ClaimState.OPERATOR, holder="arn:execution:tidegate-rollback:r1")
-    assert diagnose(scene, asked(scene)).action == "restore"
+    assert diagnose(scene, asked(scene)).action == "restored"
 
 
 def test_a_rollback_that_runs_is_not_disturbed(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_a_rollback_that_runs_is_not_disturbed(scene: Scene) -> None:
     assert response.action == "ignore"
     assert "is rolling" in response.reason
     scene.cloud.client("stepfunctions").stop_execution(executionArn=holder)
-    assert diagnose(scene, asked(scene)).action == "restore"
+    assert diagnose(scene, asked(scene)).action == "restored"
 
 
 def test_what_was_never_released_and_what_is_unrelated_is_ignored(scene: Scene) -> None:
@@ -148,7 +148,7 @@ def test_after_the_promotion_an_alarm_takes_the_release_back(scene: Scene) -> No
     )
 
 
-@pytest.mark.parametrize(("seconds_ago", "action"), [(11, "restore"), (13, "ignore")])
+@pytest.mark.parametrize(("seconds_ago", "action"), [(11, "restored"), (13, "ignore")])
 def test_a_completed_release_is_taken_back_within_its_bake_only(
     scene: Scene, seconds_ago: float, action: str
 ) -> None:
@@ -175,7 +175,7 @@ def test_throttles_during_the_shift_only_hold(scene: Scene) -> None:
     scene.tools.ledger.check_epoch(scene.ref)
 
 
-@pytest.mark.parametrize(("both", "action"), [(False, "restore"), (True, "ignore")])
+@pytest.mark.parametrize(("both", "action"), [(False, "restored"), (True, "ignore")])
 def test_a_bad_version_is_told_from_a_downstream_that_hurts_both(
     scene: Scene, both: bool, action: str
 ) -> None:

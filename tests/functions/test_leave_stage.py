@@ -6,10 +6,10 @@ import pytest
 
 from functions.leave_stage.handler import Request, handle
 from tests.scene import eventually
-from tidegate.adapters.plans import find_healthy, write_healthy
+from tidegate.adapters.healthy import find_healthy, write_healthy
 from tidegate.adapters.stacks import create, find_stack, guard_name
 from tidegate.domain.errors import ClaimLost
-from tidegate.domain.rollouts import Healthy
+from tidegate.domain.healthy import Healthy, HealthyFunction
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -23,9 +23,8 @@ def test_what_runs_now_is_healthy_and_the_alarms_are_disarmed(scene: Scene) -> N
     scene.rollout(scene.production, function)
     ledger, documents = scene.tools.ledger, scene.tools.documents
     earlier = scene.make_ref(release_id="aaaaaaaaaaaa-1")
-    before = Healthy(
-        stage=scene.production, release_id=earlier.id, artifacts={}, versions={"Place": "1", "Ship": "4"}
-    )
+    ship = HealthyFunction(name="ship", alias="live", version="4", log_group="/aws/lambda/ship")
+    before = Healthy(stage=scene.production, release_id=earlier.id, artifacts={}, functions={"Ship": ship})
     write_healthy(ledger, documents, earlier, before)
     stage = scene.tools.stage(scene.production)
     name = guard_name(scene.service, scene.production)

@@ -89,12 +89,12 @@ def test_an_alias_that_is_still_split_is_trouble_until_an_operator_is_needed(sce
 
 def test_a_stable_version_that_fails_is_trouble(scene: Scene) -> None:
     function = prepare(scene, code=SICK)
-    assert find_trouble(scene.ref, scene.tools) == ""
+    assert find_trouble(scene.ref, None, scene.tools) == ""
     restore(Restore(release=scene.ref, failure=FAILURE), scene.tools)
 
     def trouble() -> str:
         scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=json.dumps({}))
-        said = find_trouble(scene.ref, scene.tools)
+        said = find_trouble(scene.ref, None, scene.tools)
         return said if "failed" in said else ""
 
     found = eventually(trouble)

@@ -24,7 +24,7 @@ SURFACE: dict[str, set[str]] = {
     "BuildFunction": LEDGER | KEEP,
     "CheckOutSource": LEDGER | KEEP | {"s3:GetObjectVersion"},
     "CompleteRelease": LEDGER | {"events:PutEvents"},
-    "DiagnoseRollback": LEDGER | READ | {"dynamodb:Query", "states:DescribeExecution", "sts:AssumeRole"},
+    "DiagnoseRollback": LEDGER | KEEP | {"dynamodb:Query", "states:DescribeExecution", "sts:AssumeRole"},
     "EnterStage": LEDGER | READ | {"events:PutEvents"},
     "Intake": {"sqs:SendMessage", "states:StartExecution"},
     "JudgeCanary": LEDGER | READ | {"events:PutEvents", "sts:AssumeRole"},
@@ -39,7 +39,7 @@ SURFACE: dict[str, set[str]] = {
     "TestFunction": LEDGER | KEEP | {"lambda:InvokeFunction"},
     "TestSandbox": set(),
     "UndoRelease": LEDGER | KEEP | {"states:DescribeExecution", "states:StopExecution", "sts:AssumeRole"},
-    "VerifyRecovery": LEDGER | READ | {"dynamodb:Query", "events:PutEvents", "sts:AssumeRole"},
+    "VerifyRecovery": LEDGER | KEEP | {"dynamodb:Query", "events:PutEvents", "sts:AssumeRole"},
 }
 # What a use of the tools in a handler's folder needs: variables, and one of the rights on a resource.
 NEEDS: dict[str, tuple[set[str], On | None]] = {

@@ -158,4 +158,13 @@ def test_traffic_is_restored_before_anything_else_is_undone() -> None:
     for name in NAMES:
         states = all_states(name)
         leads_to_undo = {key for key, state in states.items() if "UndoRelease" in targets(state)}
-        assert leads_to_undo == {"RestoreTraffic", "WaitForRecovery"}
+        # DiagnoseRollback restores traffic itself; what it could not restore goes through RestoreTraffic.
+        at_once = {"IsRollbackNeeded"} if name == "rollback" else set()
+        assert leads_to_undo == {"RestoreTraffic", "WaitForRecovery", *at_once}
+
+
+def test_from_an_alarm_to_restored_traffic_one_function_is_called() -> None:
+    states, machine = all_states("rollback"), read("rollback")
+    assert machine["StartAt"] == "DiagnoseRollback"
+    ways = {choice["Condition"]: choice["Next"] for choice in states["IsRollbackNeeded"]["Choices"]}
+    assert ways["{% $states.input.action = 'restored' %}"] == "UndoRelease"

@@ -2,7 +2,8 @@
 
 A write is fenced: the alias is read, the claim's epoch is checked by a consistent read, and UpdateAlias
 carries the revision that was read. The description names the epoch, so that even a write which changes
-nothing else changes the revision and fences off a writer that read before.
+nothing else changes the revision and fences off a writer that read before. A rollback reads nothing: it has
+raised the epoch, and its write ends every revision that was read before.
 Source: AWS Lambda API Reference, UpdateAlias.
 """
 
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.domain.errors import ForeignChange
 from tidegate.domain.identity import Frozen
-from tidegate.domain.rollouts import Pointing, RollingFunction, is_foreign
+from tidegate.domain.rollouts import Pointing, RollingFunction, is_foreign, point
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 5
 MOVED: Final = "PreconditionFailedException"
+# What Lambda answers while a version is not active (AWS Lambda API Reference, "Invoke").
+ASLEEP: Final = frozenset(
+    {
+        "CodeArtifactUserPendingException",
+        "ENINotReadyException",
+        "EFSMountConnectivityException",
+        "ResourceConflictException",
+        "ResourceNotReadyException",
+        "SnapStartNotReadyException",
+    }
+)
 
 
 class AliasState(Frozen):
@@ -83,6 +95,29 @@ def read_version(client: LambdaClient, function: str, qualifier: str) -> Version
         dead_letters=answer.get("DeadLetterConfig", {}).get("TargetArn", ""),
         log_group=answer.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{answer['FunctionName']}",
     )
+
+
+def find_version(client: LambdaClient, function: str, version: str) -> VersionState | None:
+    """A version's state, or None where the function or the version does not exist (any more)."""
+    try:
+        return read_version(client, function, version)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+
+
+def wake(client: LambdaClient, function: str, version: str) -> None:
+    """Have Lambda set up a version that has just been found Inactive.
+
+    A request to an inactive version fails and sets it to Pending, and no code runs (AWS Lambda Developer
+    Guide, "Lambda function states"). Nothing else that Lambda documents wakes a version.
+    """
+    try:
+        client.invoke(FunctionName=function, Qualifier=version, Payload=b"{}")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ASLEEP:
+            raise
 
 
 def publish(client: LambdaClient, function: str, sha256: str, description: str) -> str:
@@ -155,18 +190,41 @@ class AliasWriter:
         message = f"{where} was moved by somebody else {ATTEMPTS} times in a row"
         raise ForeignChange(message)
 
+    def is_late(self, state: AliasState) -> bool:
+        """Whether the alias was last written by Tidegate under another epoch than this one."""
+        return state.description.startswith("Tidegate: ") and state.description != self._mark
+
+    def restore(self, function: RollingFunction) -> None:
+        """Point the alias at its stable version, wherever it points now: one call, and nothing read before.
+
+        It overrules everybody else. A late write of the release carries a revision that this write ends; of
+        two rollbacks the one that lost the claim may still be late by one call, which VerifyRecovery mends.
+        Raises ClaimLost where the claim is another's, and ForeignChange where the alias is gone.
+        """
+        self._ledger.check_epoch(self._ref)
+        try:
+            self._update(function.name, function.alias, point(function, 0))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            message = f"the alias or version {function.stable} is gone; somebody else deleted it"
+            raise ForeignChange(message) from error
+
     def _write(self, function: str, alias: str, target: Pointing, revision: str) -> bool:
         try:
-            self._client.update_alias(
-                FunctionName=function,
-                Name=alias,
-                FunctionVersion=target.version,
-                RoutingConfig={"AdditionalVersionWeights": target.weights},
-                Description=self._mark,
-                RevisionId=revision,
-            )
+            self._update(function, alias, target, RevisionId=revision)
         except ClientError as error:
             if error.response["Error"]["Code"] == MOVED:
                 return False
             raise
         return True
+
+    def _update(self, function: str, alias: str, target: Pointing, **condition: str) -> None:
+        self._client.update_alias(
+            FunctionName=function,
+            Name=alias,
+            FunctionVersion=target.version,
+            RoutingConfig={"AdditionalVersionWeights": target.weights},
+            Description=self._mark,
+            **condition,
+        )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.documents import Documents, release_prefix, stage_prefix
 from tidegate.domain.plans import Plan, render
-from tidegate.domain.rollouts import Healthy, Rollout
+from tidegate.domain.rollouts import Rollout
 from tidegate.domain.snapshots import Snapshot
 
 if TYPE_CHECKING:
-    from tidegate.adapters.ledger import Ledger
+    from collections.abc import Sequence
+
     from tidegate.domain.identity import ReleaseRef
 
 
@@ -45,26 +47,8 @@ def find_rollout(documents: Documents, ref: ReleaseRef, stage: str) -> Rollout |
     return documents.find(f"{stage_prefix(ref, stage)}rollout.json", Rollout)
 
 
-def healthy_key(stage: str) -> str:
-    """Where the ledger points at the last healthy release of a stage."""
-    return f"healthy#{stage}"
-
-
-def find_healthy(ledger: Ledger, documents: Documents, service: str, stage: str) -> Healthy | None:
-    """The last healthy state of a stage, or None before the first."""
-    pointer = ledger.document(service, healthy_key(stage))
-    return None if pointer is None else documents.read(pointer, Healthy)
-
-
-def forget_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str) -> None:
-    """Point back at the healthy state before this release, where the stage had been left already."""
-    found = find_healthy(ledger, documents, ref.service, stage)
-    if found is not None and found.release_id == ref.id and found.previous is not None:
-        ledger.put_document(ref.service, healthy_key(stage), found.previous)
-
-
-def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy: Healthy) -> None:
-    """Record a stage's healthy state: the document first, then the pointer at it."""
-    key = f"{stage_prefix(ref, healthy.stage)}healthy.json"
-    documents.write(key, healthy)
-    ledger.put_document(ref.service, healthy_key(healthy.stage), key)
+def find_rollouts(documents: Documents, ref: ReleaseRef, stages: Sequence[str]) -> tuple[Rollout, ...]:
+    """The rollouts of those stages that have one, in their order; read side by side."""
+    with ThreadPoolExecutor(len(stages)) as pool:
+        found = pool.map(lambda stage: find_rollout(documents, ref, stage), stages)
+    return tuple(rollout for rollout in found if rollout is not None)

@@ -114,6 +114,21 @@ def list_resources(client: CloudFormationClient, name: str) -> dict[str, str]:
     }
 
 
+def list_aliases(client: CloudFormationClient, name: str) -> dict[str, tuple[str, str]]:
+    """(function, alias) by the function's logical id, for the aliases of a stack's own functions."""
+    functions: dict[str, str] = {}
+    aliases: list[tuple[str, str]] = []
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=name):
+        for item in page["StackResourceSummaries"]:
+            physical = item.get("PhysicalResourceId", "")
+            if item["ResourceType"] == "AWS::Lambda::Function":
+                functions[physical] = item["LogicalResourceId"]
+            elif item["ResourceType"] == "AWS::Lambda::Alias" and physical:
+                *_, function, alias = physical.split(":")
+                aliases.append((function, alias))
+    return {functions[function]: (function, alias) for function, alias in aliases if function in functions}
+
+
 def find_change_set(client: CloudFormationClient, stack: str, name: str) -> ChangeSet | None:
     """The change set with all its changes, or None."""
     changes: list[ChangedResource] = []

@@ -22,6 +22,7 @@ class Exit(IntEnum):
 EXITS: Final = {
     Outcome.OPEN: Exit.DONE,
     Outcome.PROMOTED: Exit.DONE,
+    Outcome.RESTORED: Exit.DONE,
     Outcome.SUPERSEDED: Exit.REJECTED,
     Outcome.REJECTED: Exit.REJECTED,
     Outcome.ROLLED_BACK: Exit.ROLLED_BACK,
@@ -30,6 +31,7 @@ EXITS: Final = {
 COLOURS: Final = {
     Outcome.OPEN: "cyan",
     Outcome.PROMOTED: "green",
+    Outcome.RESTORED: "yellow",
     Outcome.SUPERSEDED: "bright_black",
     Outcome.REJECTED: "yellow",
     Outcome.ROLLED_BACK: "red",

@@ -20,6 +20,8 @@ from tidegate.domain.identity import Commit, Frozen, ReleaseRef
 # The state machines keep the first 4,000 characters of a cause, so that its JSON may end anywhere.
 CUT_MESSAGE: Final = re.compile(r'\s*\{\s*"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
+ROLLBACK_EXECUTION: Final = ":execution:tidegate-rollback:"
+
 
 class Outcome(StrEnum):
     """How a release stands; all but OPEN are final."""
@@ -30,6 +32,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
     NEEDS_OPERATOR = "needs_operator"
+    RESTORED = "restored"
 
 
 class Entry(Frozen):
@@ -50,7 +53,10 @@ class Entry(Frozen):
 
 
 class Release(Frozen):
-    """A release as a whole: the line that `tidegate status` shows for it."""
+    """A release as a whole: the line that `tidegate status` shows for it.
+
+    `restores` names the release that an order of an operator goes back to; its commit is that release's.
+    """
 
     ref: ReleaseRef
     commit: Commit
@@ -58,6 +64,7 @@ class Release(Frozen):
     outcome: Outcome = Outcome.OPEN
     reason: str = ""
     closed_at: datetime | None = None
+    restores: str = ""
 
 
 class ClaimState(StrEnum):
@@ -76,6 +83,11 @@ class Claim(Frozen):
     state: ClaimState
     holder: str
     release: ReleaseRef
+
+    @property
+    def is_of_rollback(self) -> bool:
+        """Whether an execution of the rollback machine holds it, or held it last."""
+        return ROLLBACK_EXECUTION in self.holder
 
 
 class Failure(Frozen):

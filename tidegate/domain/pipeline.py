@@ -36,6 +36,7 @@ NOTIFIED_EVENTS: Final = (
     "Verdict Reached",
     "Release Rolled Back",
     "Release Rejected",
+    "Release Restored",
     "Release Completed",
     "Operator Needed",
 )

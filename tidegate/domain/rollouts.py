@@ -45,19 +45,6 @@ class Rollout(Frozen):
     undivided: tuple[str, ...] = ()
 
 
-class Healthy(Frozen):
-    """What a stage runs when it is left: each function's artifact, and the version of those that shifted.
-
-    `previous` is the document of the healthy state before, which a rollback goes back to.
-    """
-
-    stage: str
-    previous: str | None = None
-    release_id: str
-    artifacts: dict[str, str]
-    versions: dict[str, str]
-
-
 class Pointing(Frozen):
     """Where an alias points: the primary version, and the share of an additional one (0 to 1), if any."""
 

@@ -37,10 +37,15 @@ class ExecutionEnded(Frozen):
 
 
 class OperatorAsked(Frozen):
-    """A person wants the service's last release rolled back."""
+    """A person wants the service's last release taken back, or the service gone back to the release `to`.
+
+    `stages` limits the latter; empty for all.
+    """
 
     service: str
     reason: str
+    to: str = ""
+    stages: tuple[str, ...] = ()
 
 
 class Unrelated(Frozen):
@@ -63,7 +68,10 @@ def read_trigger(event: dict[str, Any]) -> Trigger:
             return _read_execution(detail)
         if kind == OPERATOR and isinstance(detail.get("service"), str):
             return OperatorAsked(
-                service=detail["service"], reason=str(detail.get("reason") or "no reason given")
+                service=detail["service"],
+                reason=str(detail.get("reason") or "no reason given"),
+                to=str(detail.get("to") or ""),
+                stages=tuple(str(stage) for stage in detail.get("stages") or ()),
             )
     return Unrelated(reason=f"an event of type {kind!r} starts no rollback")
 

@@ -1,0 +1,27 @@
+"""The traffic restored in the invocation that decided it: no other Lambda lies between the alarm and this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.plans import find_rollouts
+from tidegate.adapters.restoring import restore
+from tidegate.domain.errors import RestoreFailed
+from tidegate.task import LOGGER
+
+if TYPE_CHECKING:
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.rollouts import Rollout
+    from tidegate.task import Tools
+
+
+def restore_traffic(ref: ReleaseRef, tools: Tools) -> tuple[Rollout, ...] | None:
+    """Restore every alias of every stage, production first; None where that has to be tried again."""
+    stages = [target.name for target in reversed(tools.settings.stages)]
+    rollouts = find_rollouts(tools.documents, ref, stages)
+    try:
+        restore(ref, rollouts, tools.ledger, lambda stage: tools.stage(stage).functions)
+    except RestoreFailed as error:
+        LOGGER.warning("not all traffic is restored yet", extra={"reason": str(error)})
+        return None
+    return rollouts

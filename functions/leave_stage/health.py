@@ -1,0 +1,83 @@
+"""What a stage runs as it is left: every alias of its stack with its version, and the stack itself."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.aliases import read_version
+from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.healthy import find_healthy
+from tidegate.adapters.plans import find_rollout, read_snapshot
+from tidegate.adapters.stacks import find_stack, list_aliases, read_template
+from tidegate.domain.healthy import Healthy, HealthyFunction
+from tidegate.domain.undo import PreviousStack
+
+if TYPE_CHECKING:
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import StagePlan
+    from tidegate.task import Tools
+
+AT_ONCE = 10  # as many as botocore keeps connections
+
+
+def describe_health(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Healthy:
+    """The stage's healthy state. A function that the template has lost is no part of it."""
+    snapshot = read_snapshot(tools.documents, ref)
+    stack = _keep_stack(ref, plan, tools)
+    known = _list_known(ref, plan, tools)
+    return Healthy(
+        stage=plan.stage,
+        release_id=ref.id,
+        artifacts={function.logical_id: function.artifact for function in snapshot.functions},
+        functions=_list_functions(known, plan, tools) if stack else known,
+        stack=stack,
+    )
+
+
+def _list_known(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> dict[str, HealthyFunction]:
+    """The functions that were known before, with the versions of those that shifted now."""
+    before = find_healthy(tools.ledger, tools.documents, ref.service, plan.stage)
+    rollout = find_rollout(tools.documents, ref, plan.stage)
+    shifted = {
+        f.logical_id: HealthyFunction(name=f.name, alias=f.alias, version=f.canary, log_group=f.log_group)
+        for f in (rollout.functions if rollout else ())
+    }
+    return {**(before.functions if before else {}), **shifted}
+
+
+def _list_functions(
+    known: dict[str, HealthyFunction], plan: StagePlan, tools: Tools
+) -> dict[str, HealthyFunction]:
+    """Every alias of the stack; Lambda is asked only about those that nobody knows yet."""
+    stage = tools.stage(plan.stage)
+    client, aliases = stage.functions, list_aliases(stage.cloudformation, plan.stack_name)
+
+    def describe(logical_id: str) -> HealthyFunction:
+        name, alias = aliases[logical_id]
+        found = known.get(logical_id)
+        if found is not None and (found.name, found.alias) == (name, alias):
+            return found
+        state = read_version(client, name, alias)
+        return HealthyFunction(name=name, alias=alias, version=state.version, log_group=state.log_group)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(aliases, pool.map(describe, aliases), strict=True))
+
+
+def _keep_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:
+    """The key of the stack as it is; empty where there is none."""
+    client = tools.stage(plan.stage).cloudformation
+    state = find_stack(client, plan.stack_name)
+    if state is None:
+        return ""
+    key = f"{stage_prefix(ref, plan.stage)}healthy-stack.json"
+    stack = PreviousStack(
+        stack_name=plan.stack_name,
+        existed=True,
+        template=read_template(client, plan.stack_name, processed=True),
+        parameters=state.parameters,
+        capabilities=state.capabilities,
+    )
+    tools.documents.write(key, stack)
+    return key

@@ -1,0 +1,88 @@
+"""The chain of a stage's healthy states: a pointer in the ledger, and documents that name the one before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.documents import Documents, release_prefix, stage_prefix
+from tidegate.domain.healthy import GoingBack, Healthy, StackReturn, list_distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tidegate.adapters.ledger import Ledger
+    from tidegate.domain.identity import ReleaseRef
+
+
+def healthy_key(stage: str) -> str:
+    """Where the ledger points at the last healthy release of a stage."""
+    return f"healthy#{stage}"
+
+
+def find_healthy(ledger: Ledger, documents: Documents, service: str, stage: str) -> Healthy | None:
+    """The last healthy state of a stage, or None before the first."""
+    pointer = ledger.document(service, healthy_key(stage))
+    return None if pointer is None else documents.read(pointer, Healthy)
+
+
+def read_chain(
+    ledger: Ledger, documents: Documents, service: str, stage: str
+) -> Iterator[tuple[str, Healthy]]:
+    """The stage's healthy states with their keys, the newest first, as far back as their documents go."""
+    key = ledger.document(service, healthy_key(stage))
+    seen: set[str] = set()
+    while key is not None and key not in seen:
+        seen.add(key)
+        healthy = documents.find(key, Healthy)
+        if healthy is None:
+            return
+        yield key, healthy
+        key = healthy.previous
+
+
+def list_ways(
+    ledger: Ledger, documents: Documents, service: str, stage: str
+) -> dict[str, tuple[str, Healthy]]:
+    """The releases that a stage can go back to by id, the one that is live first: key and state of each."""
+    chain = read_chain(ledger, documents, service, stage)
+    return {healthy.label: (key, healthy) for key, healthy in list_distinct(chain)}
+
+
+def forget_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str) -> None:
+    """Point back at the healthy state before this release, where the stage had been left already."""
+    found = find_healthy(ledger, documents, ref.service, stage)
+    if found is not None and found.release_id == ref.id and found.previous is not None:
+        ledger.put_document(ref.service, healthy_key(stage), found.previous)
+
+
+def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy: Healthy) -> None:
+    """Record a stage's healthy state: the document first, then the pointer at it.
+
+    A second run finds its own document at the pointer, and keeps what that calls the one before.
+    """
+    key = f"{stage_prefix(ref, healthy.stage)}healthy.json"
+    pointer = ledger.document(ref.service, healthy_key(healthy.stage))
+    before = documents.find(key, Healthy) if pointer == key else None
+    previous = before.previous if before is not None else pointer
+    documents.write(key, healthy.model_copy(update={"previous": previous}))
+    ledger.put_document(ref.service, healthy_key(healthy.stage), key)
+
+
+def write_going_back(documents: Documents, ref: ReleaseRef, going: GoingBack) -> None:
+    """Keep an order to go back."""
+    documents.write(f"{release_prefix(ref)}going-back.json", going)
+
+
+def find_going_back(documents: Documents, ref: ReleaseRef) -> GoingBack | None:
+    """The order, or None where the release is one of a commit."""
+    return documents.find(f"{release_prefix(ref)}going-back.json", GoingBack)
+
+
+def write_stack_return(documents: Documents, ref: ReleaseRef, stage: str, found: StackReturn) -> None:
+    """Keep what became of a stage's stack."""
+    documents.write(f"{stage_prefix(ref, stage)}stack-return.json", found)
+
+
+def find_stack_return(documents: Documents, ref: ReleaseRef, stage: str) -> StackReturn | None:
+    """What became of a stage's stack, or None as long as that is not decided."""
+    return documents.find(f"{stage_prefix(ref, stage)}stack-return.json", StackReturn)

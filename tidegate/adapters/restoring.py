@@ -1,0 +1,48 @@
+"""A release's aliases put back in one pass over all its stages; one that fails does not keep the others."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidegate.adapters.aliases import AliasWriter
+from tidegate.domain.errors import ForeignChange, RestoreFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mypy_boto3_lambda import LambdaClient
+
+    from tidegate.adapters.ledger import Ledger
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.rollouts import RollingFunction, Rollout
+
+AT_ONCE: Final = 10  # as many as botocore keeps connections
+TOLD: Final = 5  # problems that one message names
+
+
+def restore(
+    ref: ReleaseRef, rollouts: Iterable[Rollout], ledger: Ledger, client: Callable[[str], LambdaClient]
+) -> int:
+    """Point every alias at its stable version, in the order of the rollouts; gives how many there are.
+
+    `client` gives Lambda of a stage. ClaimLost passes: a later rollback is at work. Everything else is
+    collected and leaves as RestoreFailed once every alias has been tried.
+    """
+    moves = [(AliasWriter(client(r.stage), ledger, ref), f) for r in rollouts for f in r.functions]
+    problems: list[str] = []
+
+    def put_back(move: tuple[AliasWriter, RollingFunction]) -> None:
+        writer, function = move
+        try:
+            writer.restore(function)
+        except (BotoCoreError, ClientError, ForeignChange) as error:
+            problems.append(f"{function.name}:{function.alias}: {error}")
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(put_back, moves))
+    if problems:
+        raise RestoreFailed("; ".join(problems[:TOLD]))
+    return len(moves)
