@@ -107,10 +107,13 @@ def project(rate: float, margin: float, share: float, precision: float) -> tuple
     """(t, g'(t)) where g(t) = (1 - share) KL(rate | t) + share KL(rate | t + margin) is least.
 
     g is convex with one minimum in (max(0, rate - margin), min(rate, 1 - margin)); Newton's steps, and a
-    bisection where one leaves the bracket.
+    bisection where one leaves the bracket. The first guess is the minimum where all rates are small: the root
+    of  t^2 + (margin - rate) t - (1 - share) rate margin , from which two steps or so are left.
     """
     below, above = max(0.0, rate - margin), min(rate, 1 - margin)
-    at = min(max(rate - share * margin, below + (above - below) * 1e-3), above - (above - below) * 1e-3)
+    half = (margin - rate) / 2
+    guess = math.sqrt(half * half + (1 - share) * rate * margin) - half
+    at = min(max(guess, below + (above - below) * 1e-3), above - (above - below) * 1e-3)
     slope = 0.0
     for _ in range(STEPS):
         other = at + margin
