@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.errors import InvalidConfiguration
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+Model = TypeVar("Model", bound=BaseModel)
 MAX_TEXT: Final = 256_000
 MAX_DEPTH: Final = 30
 MAX_NODES: Final = 10_000
@@ -35,13 +36,18 @@ PLAIN: Final = {
 
 def read_config(text: str, file: str = "tidegate.yaml") -> ServiceConfig:
     """The configuration, or InvalidConfiguration with file, line and hint; empty is all defaults."""
+    return read_model(text, file, ServiceConfig)
+
+
+def read_model(text: str, file: str, model: type[Model]) -> Model:
+    """The same for any model that has a default for everything."""
     data, root = read_yaml(text, file)
     if root is None:
-        return ServiceConfig()
+        return model()
     try:
-        return ServiceConfig.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise _explain(error, root, file) from None
+        raise _explain(error, root, file, model) from None
 
 
 def json_schema() -> str:
@@ -103,20 +109,22 @@ def _check_keys(node: yaml.MappingNode, file: str) -> None:
         first[key.value] = _line(key)
 
 
-def _explain(error: ValidationError, root: yaml.Node, file: str) -> InvalidConfiguration:
-    told = [_tell(problem, root) for problem in error.errors()]
+def _explain(
+    error: ValidationError, root: yaml.Node, file: str, model: type[BaseModel]
+) -> InvalidConfiguration:
+    told = [_tell(problem, root, model) for problem in error.errors()]
     first, *others = sorted(told)
     more = "".join(f"; line {line}: {text}" for line, text in others[: SHOWN - 1])
     left = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     return InvalidConfiguration(f"{first[1]}{more}{left}", file=file, line=first[0])
 
 
-def _tell(problem: ErrorDetails, root: yaml.Node) -> tuple[int, str]:
+def _tell(problem: ErrorDetails, root: yaml.Node, model: type[BaseModel]) -> tuple[int, str]:
     place = [part for part in problem["loc"] if part != "[key]"]
     name = ".".join(str(part) for part in place) or "the file"
     line = _find_line(root, place)
     if problem["type"] == "extra_forbidden":
-        return line, f"{name} is unknown; {_suggest(place)}"
+        return line, f"{name} is unknown; {_suggest(place, model)}"
     if problem["type"] in PLAIN:
         return line, f"{name} {PLAIN[problem['type']]}"
     message = problem["msg"].removeprefix("Value error, ")
@@ -127,26 +135,39 @@ def _tell(problem: ErrorDetails, root: yaml.Node) -> tuple[int, str]:
     return line, f"{name}: {message[:1].lower()}{message[1:]}{shown}"
 
 
-def _suggest(place: Sequence[int | str]) -> str:
-    known = _keys_at(place[:-1])
+def _suggest(place: Sequence[int | str], model: type[BaseModel]) -> str:
+    known = _keys_at(place[:-1], model)
     close = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
 
 
-def _keys_at(place: Sequence[int | str]) -> list[str]:
-    """The keys that the model knows at a place."""
-    schema: dict[str, Any] = ServiceConfig.model_json_schema()
-    node: dict[str, Any] = schema
+def _keys_at(place: Sequence[int | str], model: type[BaseModel]) -> list[str]:
+    """The keys that the model knows at a place; of all alternatives where there are some."""
+    schema: dict[str, Any] = model.model_json_schema()
+    nodes = [schema]
     for part in place:
-        node = node.get("properties", {}).get(part) or node.get("additionalProperties") or _of_pattern(node)
-        if "$ref" in node:
-            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-    return sorted(node.get("properties", {}))
+        below = [inner for node in nodes for inner in _go_down(node, part)]
+        # A part that names an alternative is in no schema: the place stays.
+        nodes = [node for inner in below for node in _resolve(inner, schema)] or nodes
+    return sorted({key for node in nodes for key in node.get("properties", {})})
 
 
-def _of_pattern(node: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = next(iter(node.get("patternProperties", {}).values()), {})
-    return found
+def _go_down(node: dict[str, Any], part: int | str) -> list[dict[str, Any]]:
+    found = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
+    found = (
+        found
+        or node.get("additionalProperties")
+        or next(iter(node.get("patternProperties", {}).values()), None)
+    )
+    return [found] if isinstance(found, dict) else []
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas behind a reference or a choice of some."""
+    if "$ref" in node:
+        return _resolve(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
+    choices = node.get("anyOf") or node.get("oneOf")
+    return [found for choice in choices for found in _resolve(choice, schema)] if choices else [node]
 
 
 def _find_line(root: yaml.Node, place: Sequence[int | str]) -> int:
@@ -156,7 +177,7 @@ def _find_line(root: yaml.Node, place: Sequence[int | str]) -> int:
         if isinstance(node, yaml.MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
             if pair is None:
-                return line
+                continue  # it names an alternative, or is missing
             line, node = _line(pair[0]), pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from tidegate.domain.config import Duration
+from tidegate.domain.config import Duration, OnInsufficientEvidence
 from tidegate.domain.identity import Frozen
+from tidegate.domain.judging import Policy
 
 CODE_DEPLOY: Final = re.compile(
     r"Canary(?P<canary>\d{1,2})Percent(?P<once>\d{1,4})Minutes?"
@@ -113,6 +114,10 @@ class AdaptiveChoice(Labelled):
 
     strategy: Literal["adaptive"] = "adaptive"
     source: Source | None = Field(None, description="where the counts come from")
+    settings: Policy = Field(default_factory=Policy, description="the judge's own")
+    on_insufficient_evidence: OnInsufficientEvidence = Field(
+        OnInsufficientEvidence.ROLLBACK, description="what to do when the longest hold has passed"
+    )
 
     def _describe(self) -> str:
         return self.strategy + (f" on {self.source.value}" if self.source else "")

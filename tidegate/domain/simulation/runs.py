@@ -18,7 +18,7 @@ COARSE = 60.0  # seconds of a tick after the promotion, when nobody looks
 
 
 class End(StrEnum):
-    """How a release ended; `undecided` is for the operator."""
+    """How a release ended; an `undecided` one goes back for want of evidence, and is nobody's fault."""
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
@@ -66,6 +66,11 @@ class Run(NamedTuple):
     harm: tuple[tuple[float, int], ...]
 
 
+def count_failed(run: Run, horizon: float) -> int:
+    """The failed requests of a run up to an earlier horizon than the one that it was played to."""
+    return max((failed for at, failed in run.harm if at <= horizon), default=0)
+
+
 class Counter:
     """The requests that a bad version has failed so far."""
 
@@ -107,14 +112,12 @@ def play(driver: Driver, world: World, timing: Timing) -> Run:
 
 
 def _finish(end: End, world: World, timing: Timing, counter: Counter) -> None:
-    """What still fails after the decision; a release without an end keeps its weight."""
-    if end is End.ROLLED_BACK:
-        world.shift(0.0)
+    """What still fails after the decision."""
+    world.shift(1.0 if end is End.PROMOTED else 0.0)
+    if end is not End.PROMOTED:
         if timing.restore:
             counter.add(world.advance(timing.restore))
         return
-    if end is End.PROMOTED:
-        world.shift(1.0)
     while world.now < timing.horizon:
         step = TICK if world.now % COARSE else COARSE
         counter.add(world.advance(min(step, timing.horizon - world.now)))
