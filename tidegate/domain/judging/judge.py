@@ -25,8 +25,8 @@ def decide(state: State, policy: Policy, moment: Moment) -> Verdict:
     Whoever carries out a RAMP or a lowered weight tells the state by `shift`.
     """
     look = _Look(state, policy, moment)
-    if look.strength >= policy.threshold:
-        return look.say(Status.ROLLBACK, look.describe())
+    if look.strength >= policy.threshold or look.beyond_limit:
+        return look.say(Status.ROLLBACK, look.tell_rollback())
     if not look.missing and look.obstacle is None:
         return look.say(Status.PROMOTE, f"{look.describe()}; {sentences.tell_excluded(look.found)}")
     if look.is_overdue:
@@ -60,6 +60,20 @@ class _Look:
         return self._badness(found) >= self.suspicion or (
             self.strength >= SUSPICION and found.total >= self.strength
         )
+
+    @property
+    def beyond_limit(self) -> list[FunctionEvidence]:
+        """The functions whose canary failed as often as the operator's own limit says."""
+        limit = self.policy.failure_limit
+        return [each for each in self.found if limit is not None and each.canary.failed >= limit]
+
+    def tell_rollback(self) -> str:
+        """The evidence; where it was the operator's limit alone, that."""
+        if self.strength >= self.policy.threshold:
+            return self.describe()
+        each = max(self.beyond_limit, key=lambda found: found.canary.failed)
+        counts = sentences.describe(each, self.state.functions[each.function], self.policy, Signal.ERRORS)
+        return f"{counts}; the operator's limit is {self.policy.failure_limit}, whatever the evidence"
 
     @property
     def is_overdue(self) -> bool:

@@ -122,9 +122,9 @@ def _block(users: Sequence[Batch], carried: Carried | None, now: float) -> tuple
 
 
 def _enough(weight: float) -> float:
-    """Requests of which about one is of the rarer version."""
+    """Requests of which about two are of the rarer version."""
     rarer = min(weight, 1 - weight)
-    return min(SMALL, 1 / rarer) if rarer > 0 else 0.0
+    return min(SMALL, 2 / rarer) if rarer > 0 else 0.0
 
 
 def _tally(found: Progress, batches: Sequence[Batch]) -> dict[str, object]:
@@ -147,7 +147,7 @@ def _measure(found: Traffic, users: Sequence[Batch]) -> Traffic:
     until = max(batch.at + batch.seconds for batch in new)
     span = until - min(batch.at for batch in new)
     rate = sum(size(pair(batch)) for batch in new) / span
-    if found.rate is not None and found.until is not None:
+    if found.rate is not None:
         rate = found.rate + (1 - math.exp(-span / SMOOTHING)) * (rate - found.rate)
     return Traffic(rate=rate, until=until)
 

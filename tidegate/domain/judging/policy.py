@@ -62,6 +62,12 @@ class Policy(Frozen):
         3600, gt=0, description="time from the first shift until evidence must suffice"
     )
     minimum: int = Field(20, ge=0, description="canary requests of users that each function must have had")
+    failure_limit: int | None = Field(
+        None,
+        ge=1,
+        description="failed canary requests that end a release whatever the stable version does: quicker "
+        "where nothing ever fails, outside alpha, and reached by any burst that hits both versions",
+    )
     late: bool = Field(default=False, description="also weigh faults that begin late in the rollout")
     modes: dict[Signal, Mode] = Field(default_factory=dict, description="where they differ from the defaults")
 

@@ -9,7 +9,7 @@ Its mean is at most 1 for any (s, c) with c >= s + d, given the arms: the mean o
 (1 + a_s)^n_s (1 + a_c)^n_c <= exp(n ((1 - v) a_s + v a_c)) with a = (s - t)(p - t) / (t (1 - t)) and the same
 for c, t + d. The exponent is linear in (s, c), and at most n |g'(t)| for the derivative g' of the minimised
 function: 0 at the minimum. What a root finder leaves of it is subtracted, so validity does not hang on the
-root's accuracy. Leaving out rates with small pi lowers the score, which is valid too.
+root's accuracy. Rates with small pi are left out: the mean is as good for any weights known before the block.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RATES: Final = tuple(1e-5 * (0.5 / 1e-5) ** (step / 15) for step in range(16))
-SHARE: Final = 0.001  # of the posterior, spread again over all rates after each block
+SHARE: Final = 2e-6  # of the posterior, spread again over all rates for each request of a block
+MOST_SHARE: Final = 0.001
 KNOWN: Final = 1000.0  # requests of history that count at most
-LIGHT: Final = 2e-3  # rates that weigh less are left out of a block's score
+LIGHT: Final = 0.01  # rates that weigh less are left out of a block's score
 MARGINS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of which the smallest excluded one is told
 STEPS: Final = 60
 PRECISION: Final = 1e-6  # what a block's score may lose by an inexact root, in nats
@@ -64,8 +65,8 @@ def learn(promotion: Promotion, requests: int, marked: int) -> Promotion:
         math.log(weight) + marked * math.log(p) + (requests - marked) * math.log1p(-p)
         for weight, p in zip(promotion.rates, RATES, strict=True)
     ]
-    spread = SHARE / len(RATES)
-    rates = tuple((1 - SHARE) * weight + spread for weight in _normalize(logs))
+    share = min(MOST_SHARE, SHARE * requests)
+    rates = tuple((1 - share) * weight + share / len(RATES) for weight in _normalize(logs))
     return Promotion.model_construct(rates=rates, scores=promotion.scores)
 
 
@@ -76,6 +77,8 @@ def fold(promotion: Promotion, counts: Counts) -> Promotion:
     if not stable or not canary:
         return learned
     heavy = [(p, weight) for p, weight in zip(RATES, promotion.rates, strict=True) if weight >= LIGHT]
+    total = sum(weight for _, weight in heavy)
+    heavy = [(p, weight / total) for p, weight in heavy]
     scores = {margin: score + gain(counts, heavy, margin) for margin, score in promotion.scores.items()}
     return Promotion.model_construct(rates=learned.rates, scores=scores)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .state import Progress
     from .verdicts import FunctionEvidence
 
+ENDLESS = 1_000_000  # evidence beyond it is told as this
 DONE = {
     Signal.ERRORS: "failed {} requests",
     Signal.TIMEOUTS: "timed out in {} requests",
@@ -26,9 +27,11 @@ DONE = {
 }
 
 
-def describe(worst: FunctionEvidence, progress: Progress, policy: Policy) -> str:
+def describe(
+    worst: FunctionEvidence, progress: Progress, policy: Policy, signal: Signal | None = None
+) -> str:
     """`PlaceOrder: canary failed 9 of 140 requests, stable 3 of 2,610 in the same minutes`."""
-    signal = find_loudest(worst, policy)
+    signal = signal or find_loudest(worst, policy)
     at = _find_threshold(progress, signal)
     canary, stable = _ratio(worst.canary, signal, at), _ratio(worst.stable, signal, at)
     done = DONE[signal].format(canary, quantile=QUANTILES[at])
@@ -70,9 +73,9 @@ def weigh(strength: float, threshold: float, functions: int) -> str:
 
 
 def tell(number: float) -> str:
-    """A number that people read: 0.3, 41.5, 412, 1.2e+09."""
-    if number >= 1e6:  # noqa: PLR2004
-        return f"{number:.1e}"
+    """A number that people read: 0.3, 41.5, 412, over 1,000,000."""
+    if number > ENDLESS:
+        return f"over {ENDLESS:,}"
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"  # noqa: PLR2004
 
 
