@@ -226,6 +226,7 @@ class DeployRole(Construct):
             inline_policies={
                 "stacks": _policy(*_stack_rights(passed)),
                 "functions": _policy(*_function_rights()),
+                "roles": _policy(*_role_rights()),
                 "signals": _policy(*_signal_rights(stage)),
                 "artifacts": _policy(
                     _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
@@ -235,7 +236,7 @@ class DeployRole(Construct):
             },
         )
         wild = [arn("cloudformation", "stack/*"), arn("lambda", "function:*"), arn("logs", "log-group:*")]
-        accept_wildcards(role, wild, ANY_SERVICE)
+        accept_wildcards(role, [*wild, role_arn("*"), *_policies()], ANY_SERVICE)
         accept_wildcards(role, ["*"], NO_RESOURCES)
         accept_wildcards(role, [object_arn(bucket, "*"), *originals], "Artifacts are named by their content.")
 
@@ -289,6 +290,21 @@ def _function_rights() -> list[iam.PolicyStatement]:
         _allow(("lambda:ListEventSourceMappings",), ["*"]),
         _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
     ]
+
+
+def _role_rights() -> list[iam.PolicyStatement]:
+    """What the roles of services have is read, so that it can be held; only CloudFormation writes them."""
+    return [
+        _allow(
+            ("iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"), [role_arn("*")]
+        ),
+        _allow(("iam:GetPolicyVersion", "iam:ListPolicyVersions"), _policies()),
+    ]
+
+
+def _policies() -> list[str]:
+    """Managed policies: the account's own, and AWS's."""
+    return [arn("iam", "policy/*", region="", account=account) for account in (Aws.ACCOUNT_ID, "aws")]
 
 
 def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.bus import Bus
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.ledger import Ledger
+    from tidegate.adapters.side_stacks import SideStacks
     from tidegate.domain.identity import ReleaseRef
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -100,6 +102,12 @@ class StageTools:
         return client
 
     @cached_property
+    def roles(self) -> IAMClient:
+        """IAM of the stage's account."""
+        client: IAMClient = self._client("iam")
+        return client
+
+    @cached_property
     def documents(self) -> Documents:
         """The stage's artifact bucket."""
         from tidegate.adapters.documents import Documents
@@ -163,6 +171,20 @@ class Tools:
             tools = StageTools(self.settings.stage(name), f"tidegate-{name}")
             self._stages[name] = (self.now(), tools)
         return tools
+
+    def side_stacks(self, ref: ReleaseRef, stage: str) -> SideStacks:
+        """The side stacks of a release in a stage."""
+        from tidegate.adapters.side_stacks import SideStacks
+
+        found = self.stage(stage)
+        return SideStacks(
+            client=found.cloudformation,
+            documents=self.documents,
+            templates=found.documents,
+            ref=ref,
+            stage=stage,
+            role=found.target.cloudformation_role,
+        )
 
     def record(
         self,

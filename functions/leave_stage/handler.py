@@ -1,8 +1,9 @@
-"""LeaveStage: record what the stage runs now as healthy, and disarm its alarms."""
+"""LeaveStage: record what the stage runs now as healthy, disarm its alarms, and let go of what was held."""
 
 from __future__ import annotations
 
 from functions.leave_stage.health import describe_health
+from functions.leave_stage.holds import let_go
 from tidegate.adapters.healthy import write_healthy
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.stacks import delete_guards
@@ -40,6 +41,7 @@ def handle(request: Request, tools: Tools) -> Response:
         len(plan.canaried),
         tools_of_stage.target.cloudformation_role,
     )
+    let_go(release, plan, tools)
     what = f"left {stage}: {len(rollout.functions)} new versions are stable"
     tools.record(release, "LeaveStage", what, stage=stage, evidence={"versions": healthy.versions})
     return Response(shifted=len(rollout.functions))

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.plan_release.adoption import explain, plan_adoption, write_updates
+from functions.plan_release.holds import plan_holds
 from functions.plan_release.preflight import inspect_stage, read_facts
 from functions.plan_release.templates import build_template, choose_parameters, dump, want
 from tidegate.adapters.changes import check_operable
@@ -22,6 +23,7 @@ from tidegate.adapters.stacks import (
 )
 from tidegate.adapters.templates import parse
 from tidegate.domain.errors import ChangeSetFailed
+from tidegate.domain.holds import Holds
 from tidegate.domain.plans import FunctionPlan, StagePlan
 from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
@@ -156,6 +158,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     own = leave_out(changes, adoption, change.normalized)
     notices = [*diff_notices(own, functions), *change.normalized.notices]
     new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
+    holds = plan_holds(change, tools) if any(p.canaried for p in plans) else Holds()
     return StagePlan(
         stage=change.target.name,
         account=change.target.account,
@@ -167,10 +170,12 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         changes=changes,
         functions=plans,
         config=change.config,
-        at_once=tuple([f"{notice.logical_id}: {notice.text}" for notice in notices] + new),
+        at_once=(*(f"{notice.logical_id}: {notice.text}" for notice in notices), *holds.at_once, *new),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
         findings=tuple(inspect_stage(change, moving, facts)),
+        held=holds.held,
+        held_roles=tuple(role.logical_id for role in holds.roles),
     )
 
 

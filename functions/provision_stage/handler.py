@@ -1,10 +1,11 @@
-"""ProvisionStage: execute the planned change set, then arm the alarms; one step at a time."""
+"""ProvisionStage: hold what roles lose, execute the planned change set, arm the alarms; step by step."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from functions.provision_stage.guards import arm
+from functions.provision_stage.holds import hold
 from functions.provision_stage.stack import apply
 from tidegate.adapters.plans import read_plan
 from tidegate.domain.identity import Frozen, ReleaseRef
@@ -32,6 +33,8 @@ def handle(request: Request, tools: Tools) -> Response:
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
+    if not hold(release, plan, tools):
+        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if plan.change_set and not apply(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if plan.canaried and not arm(release, plan, tools):

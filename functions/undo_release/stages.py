@@ -30,6 +30,19 @@ def undo_stages(ref: ReleaseRef, tools: Tools) -> tuple[str, ...] | None:
 
 
 def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
+    """One step towards the stage as it was; True once it is. What was held is let go when the stack is so."""
+    if not _undo_stack(ref, plan, tools):
+        return False
+    if not plan.held_roles:
+        return True
+    removal = tools.side_stacks(ref, plan.stage).take_holds()
+    if removal.ended:
+        what = removal.left or "what was held is taken away: the roles have it by themselves again"
+        tools.record(ref, "UndoRelease", what, stage=plan.stage, key=f"{ref.epoch}#hold")
+    return removal.ended
+
+
+def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     """One step towards the stack as it was; True once it is. A stack that this release created stays.
 
     An adopted stack stays adopted: its aliases are on the code that ran before, and its triggers with them.

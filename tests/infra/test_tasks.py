@@ -51,6 +51,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "now": (set(), None),
     "record": ({"LEDGER_TABLE"}, On.LEDGER),
     "settings": (set(), None),
+    "side_stacks": ({"STAGES"}, On.DEPLOY_ROLES),
     "sources": ({"SOURCE_BUCKET"}, On.SOURCES),
     "stage": ({"STAGES"}, On.DEPLOY_ROLES),
 }

@@ -230,6 +230,7 @@ def create(
             StackName=stack,
             TemplateURL=template_url,
             RoleARN=role,
+            Capabilities=["CAPABILITY_IAM"],
             Tags=pairs,  # type: ignore[arg-type]
         )
     except ClientError as error:

@@ -95,5 +95,9 @@ class PreflightPending(TidegateError):
     """More functions than the preflight reads at a time; the state machine retries until all are read."""
 
 
+class HoldsPending(TidegateError):
+    """CloudFormation still takes away what was held for the stable version; the state machine retries."""
+
+
 class VersionsPending(TidegateError):
     """A published version is not active yet; the state machine retries until it is."""

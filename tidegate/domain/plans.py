@@ -57,7 +57,8 @@ class StagePlan(Frozen):
     """What the release does in one stage. `change_set` is None where the stack does not change.
 
     `updates` are those of a stack that is adopted, in order, the release's own the last; `adoption` says in
-    sentences what the others do. All other stacks are changed by `change_set` itself.
+    sentences what the others do. All other stacks are changed by `change_set` itself. `held_roles` are the
+    logical ids of the roles that lose what a side stack holds for them.
     """
 
     stage: str
@@ -74,6 +75,10 @@ class StagePlan(Frozen):
     updates: tuple[StackUpdate, ...] = ()
     adoption: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = Field((), description="what the preflight found")
+    held: tuple[str, ...] = Field(
+        default=(), description="what is kept until after the bake, a sentence each"
+    )
+    held_roles: tuple[str, ...] = ()
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:
@@ -132,6 +137,7 @@ def _render_stage(plan: StagePlan) -> list[str]:
         *_list("Adopts the stack first, with the code that runs:", plan.adoption),
         *_render_functions(plan.functions),
         *_render_changes(plan.changes),
+        *_list("Held until after the bake:", plan.held),
         *_list("Takes effect at once:", plan.at_once),
     ]
 

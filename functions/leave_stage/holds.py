@@ -1,0 +1,47 @@
+"""What the stable version kept during the rollout is taken away, now that no traffic needs it.
+
+A release whose new version is healthy must not fail here: what cannot be taken away stays, is named in the
+ledger, and goes with the next release.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tidegate.adapters.documents import stage_prefix
+from tidegate.domain.errors import HoldsPending
+from tidegate.domain.holds import Looks
+
+if TYPE_CHECKING:
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import StagePlan
+    from tidegate.task import Tools
+
+MOST_LOOKS: Final = 50  # about 40 minutes; the state machine has a few attempts more
+
+
+def let_go(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
+    """Take away what is held, and record it; HoldsPending leaves while it is going."""
+    if not plan.held:
+        return
+    left = _take_away(ref, plan, tools)
+    what = f"what was held is not taken away: {left}" if left else "what was held is taken away"
+    tools.record(ref, "LeaveStage", what, stage=plan.stage, key="hold", evidence={"held": list(plan.held)})
+
+
+def _take_away(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:
+    """Gives what is left and why, "" for nothing."""
+    removal = tools.side_stacks(ref, plan.stage).take_holds()
+    if removal.ended:
+        return removal.left
+    _look(ref, plan, tools)
+    return f"CloudFormation still takes away what was held, after {MOST_LOOKS} looks"
+
+
+def _look(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
+    """Ask for another look, unless there were enough."""
+    key = f"{stage_prefix(ref, plan.stage)}leaving.json"
+    looks = tools.documents.find(key, Looks) or Looks()
+    if looks.count < MOST_LOOKS:
+        tools.documents.write(key, Looks(count=looks.count + 1))
+        raise HoldsPending(f"CloudFormation takes away what was held in {plan.stage}")

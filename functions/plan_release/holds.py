@@ -1,0 +1,87 @@
+"""What a stage's change takes away from its stable versions, and what of it is held until after the bake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.roles import read_live
+from tidegate.domain.holds import Holds, LiveRole, RoleHold, decide, find_loss, make_document
+from tidegate.domain.rights import list_rights, shorten
+from tidegate.domain.templates.roles import RolePolicies, read_roles, roles_of_functions
+from tidegate.domain.templates.values import MASKED, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.plan_release.stages import StageChange
+    from tidegate.task import Tools
+
+Sides = tuple[RolePolicies, RolePolicies]
+
+
+def plan_holds(change: StageChange, tools: Tools) -> Holds:
+    """What is held in the stage. Decided once for a release, since it takes calls for every role."""
+    key = f"{stage_prefix(change.ref, change.target.name)}holds.json"
+    holds = tools.documents.find(key, Holds)
+    if holds is None:
+        holds = _decide(change)
+        tools.documents.write(key, holds)
+    return holds
+
+
+def _decide(change: StageChange) -> Holds:
+    sides = _read_sides(change)
+    losses = {key: find_loss(old, new) for key, (old, new) in sides.items()}
+    losing = {key: loss for key, loss in losses.items() if any(loss)}
+    sources = {
+        change.standing[key]: frozenset({*loss.arns, *sides[key][0].managed}) for key, loss in losing.items()
+    }
+    live = read_live(change.stage.roles, sources)
+    roles, held, at_once = [], [], []
+    for key in losing:
+        name = change.standing[key]
+        decision = decide(*sides[key], live.get(name, LiveRole()))
+        at_once += [f"{key}: {sentence}" for sentence in decision.sentences]
+        if decision.statements:
+            arns = tuple(sorted(sources[name]))
+            roles.append(RoleHold(logical_id=key, role=name, statements=decision.statements, sources=arns))
+            rights = list_rights(make_document(decision.statements))
+            held.append(f"{key}: {shorten(rights)}")
+    return Holds(roles=tuple(roles), held=tuple(held), at_once=tuple(at_once))
+
+
+def _read_sides(change: StageChange) -> dict[str, Sides]:
+    """The roles that functions of the stack run with now, as they are and as they will be.
+
+    Not those that the update takes away or replaces: no hold may stand in the way of that.
+    """
+    if change.deployed is None or change.state is None:
+        return {}
+    given, before = change.parameters, change.state.parameters
+    after = _effective(change.normalized.template, given, before)
+    moved = {item.logical_id for item in change.change_set.changes if item.replacement}
+    fresh = frozenset(moved | {name for name, value in after.items() if value != before.get(name)})
+    around = {
+        "AWS::AccountId": change.target.account,
+        "AWS::Partition": "aws",
+        "AWS::Region": change.target.region,
+        "AWS::StackName": change.wanted.stack_name,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    old_values = Values(change.deployed, before, change.standing, around)
+    new_values = Values(change.normalized.template, after, change.standing, around, fresh)
+    functions = (function.logical_id for function in change.normalized.functions)
+    wanted = roles_of_functions(change.deployed, old_values, functions)
+    old, new = read_roles(change.deployed, old_values), read_roles(change.normalized.template, new_values)
+    staying = (key for key in wanted if key in old and key in new and key in change.standing)
+    return {key: (old[key], new[key]) for key in staying if key not in moved}
+
+
+def _effective(
+    template: Mapping[str, Any], given: Mapping[str, str], before: Mapping[str, str]
+) -> dict[str, str]:
+    """The parameters as they will be: what is given, what the stack keeps, and defaults."""
+    declared = template.get("Parameters") or {}
+    values = {name: given.get(name, str(item.get("Default", ""))) for name, item in declared.items()}
+    return {name: before.get(name, MASKED) if value == MASKED else value for name, value in values.items()}
