@@ -1,4 +1,4 @@
-"""LeaveStage: record what the stage runs now as healthy, disarm its alarms, and let go of what was held."""
+"""LeaveStage: disarm the stage's alarms, let go of what was held, and record what it runs as healthy."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ def handle(request: Request, tools: Tools) -> Response:
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
-    healthy = describe_health(release, plan, tools)
-    write_healthy(tools.ledger, tools.documents, release, healthy)
     tools_of_stage = tools.stage(stage)
     delete_guards(
         tools_of_stage.cloudformation,
@@ -42,6 +40,8 @@ def handle(request: Request, tools: Tools) -> Response:
         tools_of_stage.target.cloudformation_role,
     )
     let_go(release, plan, tools)
+    healthy = describe_health(release, plan, tools)
+    write_healthy(tools.ledger, tools.documents, release, healthy)
     what = f"left {stage}: {len(rollout.functions)} new versions are stable"
     tools.record(release, "LeaveStage", what, stage=stage, evidence={"versions": healthy.versions})
     return Response(shifted=len(rollout.functions))

@@ -15,7 +15,7 @@ from functions.provision_stage.handler import handle as provision
 from tests.functions.test_plan_release import plan, provision_all, undo_all
 from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.documents import stage_prefix
-from tidegate.adapters.plans import find_healthy
+from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import create, find_stack, list_resources
 from tidegate.domain.errors import ChangeSetFailed, HoldsPending
 from tidegate.domain.holds import POLICY, hold_name
