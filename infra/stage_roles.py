@@ -315,6 +315,7 @@ def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
             (
                 "logs:CreateLogGroup",
                 "logs:DeleteSubscriptionFilter",
+                "logs:DescribeSubscriptionFilters",
                 "logs:FilterLogEvents",
                 "logs:PutSubscriptionFilter",
             ),

@@ -122,6 +122,8 @@ def read_metrics(stage: StageClients, look: Look, cursor: Cursor) -> tuple[tuple
     for begin in range(start, end, look.period):
         for function in look.served:
             counts = _counts(function, series, marks[function.logical_id], begin)
+            if not any(map(any, counts)):
+                continue
             before = totals.get(function.logical_id, (Totals(), Totals()))
             batch, totals[function.logical_id] = _batch(function, look, begin, counts, before)
             batches += [batch] if batch else []

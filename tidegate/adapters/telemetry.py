@@ -40,6 +40,7 @@ WATCH_DAYS: Final = 30
 SETTLED: Final = 240.0  # seconds on AWS after which no delivery is repeated any more
 WRITING: Final = 1 / 15  # seconds that an alias takes to write, by Lambda's rate of calls
 READERS: Final = 8
+SLOTS: Final = 2  # subscription filters that fit on a log group
 REFUSALS: Final = {
     "LimitExceededException": "both subscriptions of the log group {group} are taken",
     "InvalidParameterException": "CloudWatch Logs cannot deliver from {group}: {message}",
@@ -139,15 +140,12 @@ class _Watching:
         """Subscribe a log group, which is made where no request has been yet; gives why it cannot be."""
         target = self._stage.target
         arn = f"arn:aws:lambda:{target.region}:{target.account}:function:{collector(target.name)}"
-        put = partial(_put_filter, self._stage.logs, group, filter_name(self._ref, target.name), arn)
+        name = filter_name(self._ref, target.name)
         try:
-            try:
-                put()
-            except ClientError as error:
-                if _code(error) != "ResourceNotFoundException":
-                    raise
-                _create_group(self._stage.logs, group)
-                put()
+            found = _read_filters(self._stage.logs, group)
+            if name not in found and len(found) >= SLOTS:
+                return REFUSALS["LimitExceededException"].format(group=group)
+            _put_filter(self._stage.logs, group, name, arn)
         except ClientError as error:
             if _code(error) not in REFUSALS:
                 raise
@@ -158,6 +156,21 @@ class _Watching:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
+
+
+def _read_filters(client: CloudWatchLogsClient, group: str) -> set[str]:
+    """The names of a log group's filters. The group is made where no request has been yet.
+
+    Asked for beforehand, since a client takes the answer that the limit is reached for one to try again.
+    """
+    try:
+        answer = client.describe_subscription_filters(logGroupName=group)
+    except ClientError as error:
+        if _code(error) != "ResourceNotFoundException":
+            raise
+        _create_group(client, group)
+        return set()
+    return {one["filterName"] for one in answer["subscriptionFilters"]}
 
 
 def _put_filter(client: CloudWatchLogsClient, group: str, name: str, arn: str) -> None:

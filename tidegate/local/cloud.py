@@ -38,6 +38,7 @@ EXTENSIONS: Final = (
     "tidegate.local.events",
     "tidegate.local.alarms",
     "tidegate.local.log_patterns",
+    "tidegate.local.subscriptions",
     "tidegate.local.stacks",
     "tidegate.local.resources",
     "tidegate.local.server",

@@ -1,18 +1,14 @@
-"""What inside moto calls functions: log groups, rules, secrets and configuration rules.
+"""What inside moto calls functions: rules, secrets and configuration rules.
 
 Those that are asynchronous on AWS leave an event and go on; the others wait for the answer.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moto.awslambda import models
-from moto.awslambda.exceptions import LambdaClientError
 from moto.events import notifications as event_notifications
 
 from tidegate.local.compute.aliases import Target
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from tidegate.local.compute.invoker import Invoker
     from tidegate.local.compute.sandbox import Outcome
 
-LOG: Final = logging.getLogger(__name__)
 RUNNING: dict[str, Any] = {}
 
 
@@ -34,7 +29,6 @@ def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None
     RUNNING.update(invoker=invoker, deliveries=deliveries)
     cloud.patch(models.LambdaFunction, "invoke", invoke_version)
     cloud.patch(models.LambdaBackend, "invoke", invoke_named)
-    cloud.patch(models.LambdaBackend, "send_log_event", send_log_event)
     cloud.patch(event_notifications, "_invoke_lambda", deliver_event)
 
 
@@ -77,27 +71,3 @@ def invoke_named(
 def deliver_event(account_id: str, fn_arn: str, event: Any) -> None:  # noqa: ANN401
     """Leave an event with a function."""
     _accept(account_id, fn_arn, event)
-
-
-def send_log_event(
-    self: models.LambdaBackend,
-    function_arn: str,
-    filter_name: str,
-    log_group_name: str,
-    log_stream_name: str,
-    log_events: Any,  # noqa: ANN401
-) -> None:
-    """Leave log events with a function that is subscribed to their group; a lost one stops no writer."""
-    data = {
-        "messageType": "DATA_MESSAGE",
-        "owner": self.account_id,
-        "logGroup": log_group_name,
-        "logStream": log_stream_name,
-        "subscriptionFilters": [filter_name],
-        "logEvents": [{**event, "id": str(event["id"])} for event in log_events],
-    }
-    packed = base64.b64encode(gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 1)).decode()
-    try:
-        _accept(self.account_id, function_arn, {"awslogs": {"data": packed}})
-    except LambdaClientError:
-        LOG.exception("log events of %s could not be delivered to %s", log_group_name, function_arn)

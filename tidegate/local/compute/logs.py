@@ -154,8 +154,11 @@ def _report_line(report: Report) -> str:
     ]
     if report.init is not None:
         fields.append(f"Init Duration: {report.init:.2f} ms")
-    if report.status != "success":
-        fields.append(f"Status: {report.status}")
+    # In text the report says nothing of an exception: the runtime's own line does.
+    if report.status == "timeout":
+        fields.append("Status: timeout")
+    if report.status == "failure":
+        fields.append("Status: error\tError Type: Runtime.ExitError")
     return "\t".join(fields) + "\t\n"
 
 
