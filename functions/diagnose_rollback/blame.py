@@ -1,20 +1,47 @@
-"""Is it the new version, or do both versions suffer? Asked of the same samples that the judge is given."""
+"""Is it the new version, a change of configuration, or something that hurts both versions?
+
+The rule, for an alarm that fires after the stage's first shift:
+
+- Throttles are the function's, not a version's: below 100 % they hold the judge and roll nothing back.
+- Below 100 % both versions serve in the same minutes and are compared. The new one is worse, or alone in
+  failing, or nothing can be read although the alarm fired: roll back. The stable one fails as well, and no
+  less: a downstream, unless this release changed what takes effect at once and the stable version was well
+  before. The stable one fails alone: it is no matter of the release, and the fix goes on.
+- At 100 % there is nobody to compare with, and going back is the safe side: traffic is restored first and the
+  numbers are told afterwards. But where the stable version has raised this same alarm in this release, its
+  own history is asked first: going back to what was no better would undo the fix.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.plans import find_plan, find_rollout, read_snapshot
-from tidegate.adapters.samples import read_samples
+from functions.diagnose_rollback.numbers import count, describe, measure_tail
+from tidegate.adapters.plans import find_plan, find_rollout
+from tidegate.domain.blame import Suspicion, weigh, weigh_history, weigh_tail
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judge import SUSPICION, Sample, measure_evidence
-from tidegate.domain.rollouts import ALL, Shift, window
+from tidegate.domain.rollouts import ALL, Shift
 
 if TYPE_CHECKING:
+    from tidegate.domain.blame import Pair
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.rollouts import Rollout
+    from tidegate.domain.ledger import Entry
+    from tidegate.domain.plans import StagePlan
+    from tidegate.domain.rollouts import RollingFunction
     from tidegate.domain.triggers import AlarmFired
     from tidegate.task import Tools
+
+HISTORY: Final = timedelta(hours=1)
+# What a change set names besides the functions themselves and what only leads to them.
+HARMLESS: Final = (
+    "AWS::ApiGateway::Deployment",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
+)
 
 
 class Blame(Frozen):
@@ -26,62 +53,105 @@ class Blame(Frozen):
     reason: str = ""
 
 
-def find_blame(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Blame:
-    """Who is to blame for an alarm.
+class Case:
+    """An alarm, and what the ledger and the documents of the release know about it."""
 
-    At 100 % there is no stable traffic left to compare with: the new version is all that there is, and going
-    back is the safe side, unless the stable version did no better before. Throttles are the function's, not a
-    version's: below 100 % they only hold.
-    """
-    plan = find_plan(tools.documents, ref)
-    rollout = find_rollout(tools.documents, ref, trigger.stage)
-    shift = find_shift(trigger, ref, tools)
-    if plan is None or rollout is None or shift is None:
+    def __init__(self, trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> None:
+        self.trigger, self.ref, self.tools = trigger, ref, tools
+        entries = tools.ledger.entries(ref.service, ref.id)
+        self.entries: list[Entry] = [entry for entry in entries if entry.stage == trigger.stage]
+        self.shifts = [entry for entry in self.entries if entry.step == "ShiftTraffic"]
+        plan = find_plan(tools.documents, ref) if self.shifts else None
+        self.plan: StagePlan | None = plan.stage(trigger.stage) if plan else None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the alarm was raised before the stage's first shift: by the stable version alone."""
+        return bool(self.shifts) and self.trigger.at is not None and self.trigger.at < self.shifts[0].at
+
+    @property
+    def shift(self) -> Shift:
+        """The last shift that was decided on."""
+        last = self.shifts[-1]
+        return Shift(step=len(self.shifts) - 1, weight=last.evidence["weight"], at=last.at)
+
+    @property
+    def was_stable(self) -> bool:
+        """Whether this alarm has been found to be the stable version's, earlier in this release."""
+        alarm = f"{self.trigger.function}/{self.trigger.signal}"
+        return any(e.step == "DiagnoseRollback" and e.evidence.get("stable") == alarm for e in self.entries)
+
+    def find_function(self) -> RollingFunction | None:
+        """The alarm's function, if it shifts in this release."""
+        rollout = find_rollout(self.tools.documents, self.ref, self.trigger.stage)
+        moving = rollout.functions if rollout else ()
+        return next((f for f in moving if f.logical_id == self.trigger.function), None)
+
+    def read_history(self, function: RollingFunction) -> Pair:
+        """Both versions: the new one since the last shift, the stable one in the hour before the release."""
+        now, first = self.tools.now(), self.shifts[0].at
+        before = count(self, function, first - HISTORY * self.tools.settings.pace, first)
+        return before.model_copy(update={"canary": count(self, function, self.shift.at, now).canary})
+
+
+def find_blame(case: Case) -> Blame:
+    """Who is to blame for an alarm, as far as it must be known before traffic is restored."""
+    plan, trigger = case.plan, case.trigger
+    if plan is None:
         return Blame(shift=None)
-    bake = (plan.stage(trigger.stage).config.bake or 0) * tools.settings.pace
-    if shift.weight == ALL:
-        sick = find_sickness(trigger, ref, plan.stage(trigger.stage).config.alarms.error_rate, tools)
-        reason = sick or f"after the promotion: {trigger.reason}"
-        return Blame(shift=shift, bake=bake, guilty=not sick, reason=reason)
-    if trigger.signal == "throttles":
-        return Blame(shift=shift, bake=bake, reason="throttles are shared by both versions")
-    guilty, reason = _compare(trigger, ref, rollout, shift, tools)
-    return Blame(shift=shift, bake=bake, guilty=guilty, reason=reason)
+    bake = (plan.config.bake or 0) * case.tools.settings.pace
+    found = Blame(shift=case.shift, bake=bake)
+    if case.is_early:
+        reason = "it was raised before the first shift, by the stable version alone"
+        return found.model_copy(update={"reason": reason})
+    if case.shift.weight < ALL:
+        guilty, reason = _compare(case, plan)
+        return found.model_copy(update={"guilty": guilty, "reason": reason})
+    function = case.find_function() if case.was_stable else None
+    if function is None or trigger.signal != "errors":
+        return found.model_copy(update={"guilty": True, "reason": f"after the promotion: {trigger.reason}"})
+    suspicion, reason = weigh_history(case.read_history(function), plan.config.alarms.error_rate)
+    return found.model_copy(update={"guilty": suspicion is not Suspicion.BOTH, "reason": reason})
 
 
-def find_shift(trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> Shift | None:
-    """The last shift that the release decided on in the alarm's stage."""
-    entries = tools.ledger.entries(ref.service, ref.id)
-    shifts = [e for e in entries if e.step == "ShiftTraffic" and e.stage == trigger.stage]
-    if not shifts:
-        return None
-    return Shift(step=len(shifts) - 1, weight=shifts[-1].evidence["weight"], at=shifts[-1].at)
-
-
-def find_sickness(trigger: AlarmFired, ref: ReleaseRef, limit: float, tools: Tools) -> str:
-    """That the stable version failed as much as the alarm forbids when last judged; empty otherwise."""
-    if trigger.signal != "errors":
+def tell_details(case: Case) -> str:
+    """What is known once traffic is restored: the numbers of both versions, and what the release changed."""
+    function = case.find_function()
+    if function is None or case.plan is None:
         return ""
-    entries = tools.ledger.entries(ref.service, ref.id)
-    verdicts = [e for e in entries if e.step == "JudgeCanary" and e.stage == trigger.stage]
-    samples = [Sample.model_validate(item) for item in verdicts[-1].evidence["evidence"]] if verdicts else []
-    for sample in samples:
-        stable = sample.stable
-        if sample.function == trigger.function and stable.failed * 100 >= limit * stable.requests > 0:
-            return f"the stable version {stable.text} before the promotion: no better"
-    return ""
+    planned = next((f for f in case.plan.functions if f.logical_id == function.logical_id), None)
+    same = planned is not None and planned.artifact == planned.previous_artifact
+    what = "its configuration alone" if same else "its code"
+    return f"{describe(case.read_history(function))}; the release changed {what}{_list_changes(case.plan)}"
 
 
-def _compare(
-    trigger: AlarmFired, ref: ReleaseRef, rollout: Rollout, shift: Shift, tools: Tools
-) -> tuple[bool, str]:
-    functions = [f for f in rollout.functions if f.logical_id == trigger.function]
-    stage, period = tools.stage(trigger.stage), tools.settings.metric_period
-    mark = read_snapshot(tools.documents, ref).config.failure_mark
-    span = window(shift, tools.now(), period)
-    for sample in read_samples(stage.cloudwatch, stage.logs, functions, span, period, mark):
-        strength = measure_evidence(sample, shift.weight)
-        side = "the new version" if strength >= SUSPICION else "both versions alike, perhaps a downstream"
-        counts = f"canary {sample.canary.text}, stable {sample.stable.text}, evidence {strength:,.3g} : 1"
-        return strength >= SUSPICION, f"{side}: {counts}"
-    return False, "the function does not shift in this release"
+def _compare(case: Case, plan: StagePlan) -> tuple[bool, str]:
+    """Whether to roll back below 100 %, and why."""
+    if case.trigger.signal == "throttles":
+        return False, "throttles are shared by both versions"
+    function = case.find_function()
+    if function is None:
+        return False, "the function does not shift in this release"
+    if case.trigger.signal == "duration":
+        limit = (plan.config.alarms.p99 or 0) * 1000
+        suspicion, reason = weigh_tail(measure_tail(case, function), limit)
+    else:
+        now = case.tools.now()
+        suspicion, reason = weigh(count(case, function, case.shift.at, now), case.shift.weight)
+    changes = _list_changes(plan)
+    if suspicion is Suspicion.BOTH and changes and _was_well(case, function, plan):
+        return True, f"{reason}; the stable version was well before, and the release changed{changes}"
+    return suspicion is Suspicion.NEW, reason
+
+
+def _was_well(case: Case, function: RollingFunction, plan: StagePlan) -> bool:
+    """Whether the stable version failed less than the alarm forbids in the hour before the stack changed."""
+    begun = next((entry.at for entry in case.entries if entry.step == "EnterStage"), case.shifts[0].at)
+    before = count(case, function, begun - HISTORY * case.tools.settings.pace, begun).stable
+    return before.requests > 0 and before.failed * 100 < plan.config.alarms.error_rate * before.requests
+
+
+def _list_changes(plan: StagePlan) -> str:
+    """What took effect at once, in words; empty where nothing did."""
+    found = [f"{change.logical_id} ({change.type})" for change in plan.changes if change.type not in HARMLESS]
+    return f" and at once {', '.join(found[:5])}" if found else ""

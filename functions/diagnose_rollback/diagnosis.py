@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.diagnose_rollback.blame import find_blame
+from functions.diagnose_rollback.blame import Case, find_blame, tell_details
 from functions.diagnose_rollback.orders import place_order
 from tidegate.adapters.executions import read_status
-from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.ledger import Claim, ClaimState, Outcome
-from tidegate.domain.rollouts import is_within_bake
+from tidegate.domain.ledger import ClaimState, Outcome
+from tidegate.domain.rollouts import ALL, is_within_bake
 from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, Trigger, Unrelated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.ledger import Claim
     from tidegate.task import Tools
 
 
-class Diagnosis(Frozen):
+@dataclass(frozen=True)
+class Diagnosis:
     """The claim to take over, with the error's name and the reason; no claim where nothing is to be done.
 
-    `order` is an operator's order to go back to a certain release: the claim is taken for it.
+    `order` is an operator's order to go back to a certain release: the claim is taken for it. `details` reads
+    what is told once traffic is restored.
     """
 
     reason: str
     error: str = ""
     claim: Claim | None = None
     order: ReleaseRef | None = None
+    details: Callable[[], str] | None = None
 
 
 def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
@@ -93,15 +100,24 @@ def _diagnose_alarm(trigger: AlarmFired, claim: Claim, tools: Tools) -> Diagnosi
     release = tools.ledger.release(claim.release)
     if claim.state is ClaimState.FREE and release.outcome is not Outcome.PROMOTED:
         return Diagnosis(reason=f"release {claim.release.id} is {release.outcome.value} already")
-    blame = find_blame(trigger, claim.release, tools)
+    case = Case(trigger, claim.release, tools)
+    blame = find_blame(case)
+    alarm = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}"
     if blame.shift is None:
-        return Diagnosis(reason=f"{trigger.stage} has had no shift by release {claim.release.id}")
+        before = f"{alarm}: {trigger.stage} has had no shift by release {claim.release.id}"
+        return _let_go(case, f"{before}: it is the stable version's own and keeps no release from going on")
     if release.closed_at and not is_within_bake(release.closed_at, blame.bake, tools.now()):
         return Diagnosis(reason=f"release {claim.release.id} completed longer ago than its bake window")
     if not blame.guilty:
-        note = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}: {blame.reason}; no rollback"
-        key = f"{trigger.function}#{tools.now().isoformat()}"
-        tools.record(claim.release, "DiagnoseRollback", note, stage=trigger.stage, key=key)
-        return Diagnosis(reason=note)
-    reason = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}: {blame.reason}"
-    return Diagnosis(reason=reason, error="AlarmFired", claim=claim)
+        return _let_go(case, f"{alarm}: {blame.reason}; no rollback")
+    details = (lambda: tell_details(case)) if blame.shift.weight == ALL else None
+    return Diagnosis(f"{alarm}: {blame.reason}", error="AlarmFired", claim=claim, details=details)
+
+
+def _let_go(case: Case, note: str) -> Diagnosis:
+    """Say in the ledger why an alarm rolls nothing back, and that it is the stable version's as well."""
+    trigger = case.trigger
+    key = f"{trigger.function}#{case.tools.now().isoformat()}"
+    evidence = {"stable": f"{trigger.function}/{trigger.signal}", "alarm": trigger.reason}
+    case.tools.record(case.ref, "DiagnoseRollback", note, stage=trigger.stage, key=key, evidence=evidence)
+    return Diagnosis(note)

@@ -55,6 +55,8 @@ def handle(request: Request, tools: Tools) -> Response:
         what, evidence = describe_restore(rollouts, failure)
         tools.record(claim.release, "RestoreTraffic", what, key=f"{claim.epoch}", evidence=evidence)
         action = "restored"
+    if diagnosis.details is not None and (details := diagnosis.details()):
+        tools.record(claim.release, "DiagnoseRollback", details, key=f"{claim.epoch}#details")
     return Response(action=action, reason=diagnosis.reason, release=claim.release, failure=failure)
 
 

@@ -203,3 +203,37 @@ def test_of_two_who_take_over_one_wins(scene: Scene) -> None:
     take_over(claim, ROLLBACK, scene.tools)
     with pytest.raises(ClaimLost, match="changed hands during the diagnosis"):
         take_over(claim, "arn:other", scene.tools)
+
+
+def test_what_the_stable_version_raised_before_the_first_shift_keeps_no_fix_from_going_on(
+    scene: Scene,
+) -> None:
+    prepare(scene, 100)
+    event = alarm(scene)
+    event["detail"]["state"]["timestamp"] = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
+    response = diagnose(scene, event)
+    assert response.action == "ignore"
+    said = "it was raised before the first shift, by the stable version alone; no rollback"
+    assert response.reason.endswith(said)
+    assert scene.told()[-1] == response.reason
+
+
+def test_a_stable_version_that_raised_the_same_alarm_is_asked_for_its_history_first(scene: Scene) -> None:
+    """Nothing can be read of it here, so going back is the safe side."""
+    prepare(scene, 100)
+    tools = scene.tools
+    tools.record(
+        scene.ref, "DiagnoseRollback", "-", stage=scene.production, evidence={"stable": "Place/errors"}
+    )
+    response = diagnose(scene, alarm(scene))
+    assert response.action == "restored"
+    assert "the stable one failed 0 of 0 requests before the release" in response.reason
+
+
+def test_after_the_restore_the_numbers_and_the_kind_of_change_are_told(scene: Scene) -> None:
+    prepare(scene, 100)
+    diagnose(scene, alarm(scene))
+    assert scene.told()[-1] == (
+        "the new version failed 0 of 0 requests since the promotion, the stable one failed 0 of 0 requests in "
+        "the hour before the release's first shift; the release changed its code"
+    )

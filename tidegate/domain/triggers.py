@@ -7,6 +7,7 @@ Guide, "Events in Step Functions using EventBridge".
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from tidegate.domain.guards import parse_alarm_name
@@ -19,13 +20,14 @@ ENDED_BADLY: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
 class AlarmFired(Frozen):
-    """One of Tidegate's alarms went to ALARM."""
+    """One of Tidegate's alarms went to ALARM; `at` is when it did, where the event says so."""
 
     service: str
     stage: str
     function: str
     signal: str
     reason: str
+    at: datetime | None = None
 
 
 class ExecutionEnded(Frozen):
@@ -86,7 +88,23 @@ def _read_alarm(detail: dict[str, Any]) -> Trigger:
         return Unrelated(reason=f"{name} went to {state.get('value')}")
     service, stage, function, signal = parsed
     reason = str(state.get("reason", ""))
-    return AlarmFired(service=service, stage=stage, function=function, signal=signal, reason=reason)
+    return AlarmFired(
+        service=service,
+        stage=stage,
+        function=function,
+        signal=signal,
+        reason=reason,
+        at=_read_time(str(state.get("timestamp", ""))),
+    )
+
+
+def _read_time(text: str) -> datetime | None:
+    """A time as alarm events write it: `2026-03-04T09:00:07.123+0000`."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _read_execution(detail: dict[str, Any]) -> Trigger:
