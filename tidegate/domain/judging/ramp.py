@@ -27,7 +27,7 @@ def find_weight(state: State, policy: Policy, delay: float) -> float:
 
 def find_own_weight(found: Progress, policy: Policy, delay: float) -> float:
     """One function's; the least weight as long as nothing is known of its traffic."""
-    judged = found.canary.requests
+    judged = found.judged
     greatest = policy.top if judged >= policy.seed else min(policy.first, policy.top)
     rate = found.traffic.rate
     if rate is None:

@@ -52,6 +52,11 @@ class Progress(Frozen):
     downstream: Downstream
     traffic: Traffic = Traffic()
 
+    @property
+    def judged(self) -> int:
+        """Users' canary requests that are in the evidence; those that wait for more are not."""
+        return self.canary.requests - (self.carried.canary.requests if self.carried else 0)
+
 
 class Shift(Frozen):
     """A weight, and from when on it was in force."""
