@@ -184,7 +184,7 @@ def test_probes_top_up_once_users_exclude_ten_points() -> None:
     assert alone.functions[0].canary.requests == 0
     users = [batch(canary=(0, 50), stable=(0, 50), weight=0.5, key=f"u{n}") for n in range(2)]
     few = look(seen(*users, weight=0.5), 1300)
-    assert few.functions[0].excluded[Signal.ERRORS] == 0.05
+    assert few.functions[0].excluded[Signal.ERRORS] == 0.1
     assert few.status is Status.HOLD
     assert look(seen(*users, *probes, weight=0.5), 1300).status is Status.PROMOTE
 

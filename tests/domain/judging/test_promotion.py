@@ -16,6 +16,7 @@ from scipy.special import kl_div
 from scipy.stats import binom
 
 from tidegate.domain.judging.promotion import (
+    HEDGE,
     MARGINS,
     RATES,
     aim,
@@ -113,3 +114,13 @@ def test_a_margin_of_its_own_begins_where_it_is_named() -> None:
     found = aim(fold(start(0.01, 0, MARGINS), (500, 5, 500, 5)), 0.003)
     assert found.scores[0.003] == 0
     assert list(found.scores) == sorted(found.scores)
+
+
+def test_a_burst_that_nobody_foresaw_takes_little_of_what_calm_hours_have_brought() -> None:
+    calm = start(0.001, 100_000, MARGINS)
+    for _ in range(40):
+        calm = fold(calm, (500, 0, 500, 1))
+    struck = fold(calm, (500, 150, 500, 150))
+    for margin, score in calm.scores.items():
+        assert struck.scores[margin] >= score + math.log(HEDGE) - 1e-9
+    assert calm.scores[0.005] > math.log(100)

@@ -29,6 +29,8 @@ KNOWN: Final = 1000.0  # requests of history that count at most
 LIGHT: Final = 0.01  # rates that weigh less are left out of a block's score
 MARGINS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of which the smallest excluded one is told
 STEPS: Final = 60
+HEDGE: Final = 0.05  # of the stake that is not bet on a block
+MOST: Final = 600.0  # a logarithm that is cut, so that its exponential is finite
 PRECISION: Final = 1e-6  # what a block's score may lose by an inexact root, in nats
 
 Counts = tuple[int, int, int, int]  # stable requests and marks, canary requests and marks
@@ -84,11 +86,16 @@ def fold(promotion: Promotion, counts: Counts) -> Promotion:
 
 
 def gain(counts: Counts, rates: Sequence[tuple[float, float]], margin: float) -> float:
-    """The logarithm of a block's factor, for (rate, its weight) that are known before the block."""
+    """The logarithm of a block's factor, for (rate, its weight) that are known before the block.
+
+    A part of the stake is kept out of each bet: the mean stays at most 1, and a burst of failures, which no rate
+    with weight has foreseen, takes at most log(HEDGE) away instead of all that calm hours have brought.
+    """
     share = counts[2] / (counts[0] + counts[2])
     logs = [math.log(weight) + compare(counts, p, margin, share) for p, weight in rates]
     top = max(logs)
-    return top + math.log(sum(math.exp(log - top) for log in logs))
+    bet = min(top + math.log(sum(math.exp(log - top) for log in logs)), MOST)
+    return math.log(HEDGE + (1 - HEDGE) * math.exp(bet))
 
 
 def compare(counts: Counts, rate: float, margin: float, share: float) -> float:
