@@ -38,10 +38,9 @@ RATES: Final = (10, 100, 1000)
 BASELINES: Final = (0.001, 0.01)
 ERRORS: Final = (0.005, 0.02, 0.1, 1.0)
 SEED: Final = 2026
-RUNS: Final = {10: 400, 100: 1000, 1000: 1000}
+RUNS: Final = {10: 250, 100: 600, 1000: 600}  # by rate: the fewer requests, the longer a release
 PEER_RUNS: Final = 400
-BURST_RUNS: Final = 2000
-PART: Final = 50
+PART: Final = 25
 BURSTS: Final = Bursts(every=120, lasts=30, errors=0.3)
 OURS: Final = AdaptiveChoice()
 PEER: Final = CodeDeployChoice(strategy="Canary10Percent5Minutes")
@@ -93,8 +92,7 @@ def _plan(scenario: Scenario, threshold: float) -> Iterator[Task]:
 
 
 def _plan_bursts(scenario: Scenario) -> Iterator[Task]:
-    runs = BURST_RUNS if scenario.traffic.rate > RATES[0] else RUNS[RATES[0]]
-    yield Task(scenario, OURS, Fault(), math.inf, runs)
+    yield Task(scenario, OURS, Fault(), math.inf, RUNS[round(scenario.traffic.rate)])
     yield Task(scenario, FIXED, Fault(), 0.05, PEER_RUNS)
 
 

@@ -88,8 +88,8 @@ def fold(promotion: Promotion, counts: Counts) -> Promotion:
 def gain(counts: Counts, rates: Sequence[tuple[float, float]], margin: float) -> float:
     """The logarithm of a block's factor, for (rate, its weight) that are known before the block.
 
-    A part of the stake is kept out of each bet: the mean stays at most 1, and a burst of failures, which no rate
-    with weight has foreseen, takes at most log(HEDGE) away instead of all that calm hours have brought.
+    A part of the stake is kept out of each bet: the mean stays at most 1, and a burst of failures, which no
+    rate with weight has foreseen, takes log(HEDGE) away at most, instead of all that calm hours have brought.
     """
     share = counts[2] / (counts[0] + counts[2])
     logs = [math.log(weight) + compare(counts, p, margin, share) for p, weight in rates]
