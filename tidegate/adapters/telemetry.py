@@ -254,11 +254,13 @@ def read(
 
 
 def _since(first: datetime, cursor: Read, rules: Rules, now: datetime) -> int:
-    """From when on (ms) a request may still come: its time limit and the repetition of a delivery ago."""
+    """From when on (ms) to read: what is not closed, and what a request may still be late for.
+
+    That is its time limit and the repetition of a delivery ago, but never before the first shift.
+    """
     horizon = now - timedelta(seconds=max(rules.timeout, PATIENCE * rules.pace) + SETTLED * rules.pace)
-    start = round(max(first, horizon).timestamp() * 1000)
-    if cursor.closed:
-        start = min(start, cursor.closed)
+    begun = round(first.timestamp() * 1000)
+    start = max(begun, min(round(horizon.timestamp() * 1000), cursor.closed or begun))
     return start // rules.length * rules.length
 
 
