@@ -29,10 +29,9 @@ class Downstream(Frozen):
     requests: float
     failed: float
 
-    @property
-    def is_alarmed(self) -> bool:
-        """Whether the stable version fails more than it did."""
-        return self.score >= ALARM
+    def is_alarmed(self, among: int) -> bool:
+        """Whether the stable version fails more than it did; the more functions, the surer it must be."""
+        return self.score >= ALARM + math.log(among)
 
     @property
     def usual(self) -> float:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FLOOR = 0.1  # the margin that users' requests alone must exclude before probes count
 
 
-def find(name: str, found: Progress, policy: Policy) -> FunctionEvidence:
-    """The numbers of one function."""
+def find(name: str, found: Progress, policy: Policy, among: int) -> FunctionEvidence:
+    """The numbers of one function `among` so many."""
     signals = {signal: evidence.weigh(found.evidence.get(signal), late=policy.late) for signal in Signal}
     scores = {
         signal: join(found.promotion[signal], found.probed[signal], policy) for signal in found.promotion
@@ -43,7 +43,7 @@ def find(name: str, found: Progress, policy: Policy) -> FunctionEvidence:
         cold_share=(_share(arms[0]), _share(arms[1])),
         mean_init=(_init(arms[0]), _init(arms[1])),
         usual_error_rate=found.downstream.usual,
-        downstream=found.downstream.is_alarmed,
+        downstream=found.downstream.is_alarmed(among),
     )
 
 

@@ -44,7 +44,9 @@ class _Look:
 
     def __init__(self, state: State, policy: Policy, moment: Moment) -> None:
         self.state, self.policy, self.moment = state, policy, moment
-        self.found = [find(name, progress, policy) for name, progress in state.functions.items()]
+        self.found = [
+            find(name, progress, policy, len(state.functions)) for name, progress in state.functions.items()
+        ]
         self.strength = evidence.pool([each.total for each in self.found])
         self.suspicion = SUSPICION * math.sqrt(len(self.found))
         self.suspects = [each for each in self.found if self._is_suspect(each)]

@@ -22,7 +22,7 @@ NEAR: Final = 1e-9
 
 def find_weight(state: State, policy: Policy, delay: float) -> float:
     """The greatest weight (0 to 1) that every function's own ramp allows."""
-    return min(find_own_weight(found, policy, delay) for found in state.functions.values())
+    return _round(min(find_own_weight(found, policy, delay) for found in state.functions.values()))
 
 
 def find_own_weight(found: Progress, policy: Policy, delay: float) -> float:
@@ -35,6 +35,11 @@ def find_own_weight(found: Progress, policy: Policy, delay: float) -> float:
     exposed = policy.seed + (policy.growth - 1) * judged
     free = exposed / (rate * delay) if rate > 0 else math.inf
     return min(max(free, policy.bottom), greatest)
+
+
+def _round(weight: float) -> float:
+    """Three digits, which people read and every format keeps."""
+    return float(f"{weight:.3g}")
 
 
 def propose(state: State, policy: Policy, delay: float) -> float | None:
@@ -53,5 +58,5 @@ def lower(state: State, policy: Policy) -> float | None:
     """The weight under suspicion; None where the present one is as low."""
     if state.weight >= ALL:
         return None
-    weight = max(LOWERED * state.peak, policy.bottom)
+    weight = _round(max(LOWERED * state.peak, policy.bottom))
     return weight if weight < state.weight * (1 - NEAR) else None
