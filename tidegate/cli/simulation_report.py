@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NUMBER: Final = ' class="number"'
 BREATH: Final = 1.1  # how much longer than the longest sample the time axis is
 STYLE: Final = """\
+section .wide { margin-top: 12px; }
 svg .bar rect { fill: var(--canary); } svg .bar path { stroke: var(--soft); stroke-width: 1.5; fill: none; }
 svg .sample { fill: none; stroke: var(--weight); stroke-width: 1.5; opacity: .7; }
 svg .sample.harm { stroke: var(--canary); }
