@@ -203,6 +203,8 @@ def test_arming_and_disarming_may_be_repeated(scene: Scene) -> None:
 class Failing:
     """A stage whose client of one service fails at one call of a method."""
 
+    error: Exception = ConnectionError("no way")
+
     def __init__(self, stage: StageTools, service: str, method: str, call: int, *, after: bool) -> None:
         self._stage, self._service, self._method = stage, service, method
         self._left, self._after = call, after
@@ -230,10 +232,10 @@ class _Client:
         def run(**arguments: Any) -> Any:
             fails = self._failing.count(name)
             if fails and not self._failing.after:
-                raise ConnectionError(name)
+                raise self._failing.error
             answer = call(**arguments)
             if fails:
-                raise ConnectionError(name)
+                raise self._failing.error
             return answer
 
         return call if name in {"get_paginator", "exceptions"} else run
@@ -271,6 +273,46 @@ def test_whatever_fails_while_arming_is_made_good_or_taken_back(
     assert (watched.filters(), watched.items()) == ([], [])
 
 
+def test_a_release_that_comes_late_takes_nothing_from_the_next_one(scene: Scene) -> None:
+    watched = Watched(scene)
+    earlier = scene.ref
+    watched.arm()
+    scene.next_release()
+    watched.arm()
+    watches = [item["sk"]["S"] for item in watched.items() if item["pk"]["S"].startswith("watch#")]
+    assert watches == [f"{scene.service}#{scene.ref.id}#Place"]
+    telemetry.disarm(watched.stage, earlier)
+    assert len(watched.filters()) == 1
+    telemetry.disarm(watched.stage, scene.ref)
+    assert (watched.filters(), watched.items()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "passes"),
+    [
+        ("LimitExceededException", 400, False),
+        ("InvalidOperationException", 400, False),
+        ("ThrottlingException", 400, True),
+        ("OperationAbortedException", 400, True),
+        ("InternalFailure", 500, True),
+    ],
+)
+def test_a_refusal_is_told_from_a_fault_that_passes(
+    scene: Scene, code: str, status: int, *, passes: bool
+) -> None:
+    watched = Watched(scene, collects=False)
+    error: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    failing: Any = Failing(watched.stage, "logs", "put_subscription_filter", 1, after=False)
+    failing.error = ClientError(error, "PutSubscriptionFilter")
+    profiles = {"Place": Profile()}
+    arguments = (failing, scene.ref, (watched.function,), profiles, MARK, datetime.now(UTC), PACE)
+    if passes:
+        with pytest.raises(ClientError):
+            telemetry.arm(*arguments)
+    else:
+        assert watched.function.log_group in telemetry.arm(*arguments)[0].reason
+
+
 def test_a_function_that_cannot_be_watched_says_why(scene: Scene) -> None:
     watched = Watched(scene)
     group = watched.function.log_group
@@ -291,7 +333,7 @@ def test_a_function_that_cannot_be_watched_says_why(scene: Scene) -> None:
 def test_without_its_collector_a_stage_says_so(scene: Scene) -> None:
     watched = Watched(scene, collects=False)
     (arming,) = watched.arm()
-    assert "cannot deliver from" in arming.reason
+    assert "does not deliver from" in arming.reason
     (arming,) = watched.arm(watched.function.model_copy(update={"logical_id": "X"}), mark="[ip, user]")[1:]
     assert "space-delimited" in arming.reason
 

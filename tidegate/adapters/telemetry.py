@@ -41,13 +41,19 @@ SETTLED: Final = 240.0  # seconds on AWS after which no delivery is repeated any
 WRITING: Final = 1 / 15  # seconds that an alias takes to write, by Lambda's rate of calls
 READERS: Final = 8
 SLOTS: Final = 2  # subscription filters that fit on a log group
-REFUSALS: Final = {
-    "LimitExceededException": "both subscriptions of the log group {group} are taken",
-    "InvalidParameterException": "CloudWatch Logs cannot deliver from {group}: {message}",
-    "InvalidOperationException": "CloudWatch Logs cannot deliver from {group}: {message}",
-    "ValidationException": "CloudWatch Logs cannot deliver from {group}: {message}",
-    "AccessDeniedException": "the deploy role may not subscribe to {group}: {message}",
-}
+TAKEN: Final = "both subscriptions of the log group {group} are taken"
+REFUSED: Final = "CloudWatch Logs does not deliver from {group}: {code}: {message}"
+# What the same call may be answered otherwise later; every other refusal is the log group's, and stays.
+PASSING: Final = frozenset(
+    {
+        "ExpiredTokenException",
+        "OperationAbortedException",
+        "RequestLimitExceeded",
+        "ServiceUnavailableException",
+        "ThrottlingException",
+    }
+)
+SERVER_ERROR: Final = 500
 
 
 def filter_name(ref: ReleaseRef, stage: str) -> str:
@@ -130,6 +136,9 @@ class _Watching:
             "mark": {"S": self._mark},
             "length": {"N": str(self._length)},
         }
+        # What an earlier release of the service left behind would be collected too, and keep the filter.
+        for other in _find_others(self._stage, self._ref, function.log_group):
+            _delete(self._stage, {"pk": watch_key(function.log_group), "sk": other})
         self._put(watch_key(function.log_group), shares_key(self._ref, function.logical_id), fields)
 
     def _put(self, pk: str, sk: str, fields: dict[str, Any]) -> None:
@@ -144,13 +153,10 @@ class _Watching:
         try:
             found = _read_filters(self._stage.logs, group)
             if name not in found and len(found) >= SLOTS:
-                return REFUSALS["LimitExceededException"].format(group=group)
+                return TAKEN.format(group=group)
             _put_filter(self._stage.logs, group, name, arn)
         except ClientError as error:
-            if _code(error) not in REFUSALS:
-                raise
-            message = error.response["Error"].get("Message", "")
-            return REFUSALS[_code(error)].format(group=group, message=message)
+            return _explain(error, group)
         return ""
 
 
@@ -173,6 +179,17 @@ def _read_filters(client: CloudWatchLogsClient, group: str) -> set[str]:
     return {one["filterName"] for one in answer["subscriptionFilters"]}
 
 
+def _explain(error: ClientError, group: str) -> str:
+    """Why a log group cannot be subscribed; the error itself where that may pass."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if _code(error) in PASSING or status >= SERVER_ERROR:
+        raise error
+    if _code(error) == "LimitExceededException":
+        return TAKEN.format(group=group)
+    message = error.response["Error"].get("Message", "")
+    return REFUSED.format(group=group, code=_code(error), message=message)
+
+
 def _put_filter(client: CloudWatchLogsClient, group: str, name: str, arn: str) -> None:
     client.put_subscription_filter(logGroupName=group, filterName=name, filterPattern="", destinationArn=arn)
 
@@ -192,15 +209,17 @@ def read_armings(stage: StageClients, ref: ReleaseRef) -> tuple[Arming, ...]:
 
 
 def disarm(stage: StageClients, ref: ReleaseRef) -> tuple[str, ...]:
-    """Take back what was armed for a rollout, wholly or by half; gives the functions that were watched."""
+    """Take back what was armed for a rollout, wholly or by half; gives the functions that were watched.
+
+    A filter that a later release of the service goes by already stays.
+    """
     armings = read_armings(stage, ref)
-    name = table(stage.target.name)
     for group in sorted({arming.log_group for arming in armings if not arming.reason}):
-        _delete_filter(stage.logs, group, filter_name(ref, stage.target.name))
+        if not _find_others(stage, ref, group):
+            _delete_filter(stage.logs, group, filter_name(ref, stage.target.name))
     for arming in armings:
-        watch = {"pk": watch_key(arming.log_group), "sk": shares_key(ref, arming.function)}
-        _delete(stage.tables, name, watch)
-        _delete(stage.tables, name, {"pk": rollout_key(ref), "sk": arming.function})
+        _delete(stage, {"pk": watch_key(arming.log_group), "sk": shares_key(ref, arming.function)})
+        _delete(stage, {"pk": rollout_key(ref), "sk": arming.function})
     return tuple(arming.function for arming in armings if arming.armed)
 
 
@@ -212,7 +231,17 @@ def _delete_filter(client: CloudWatchLogsClient, group: str, name: str) -> None:
             raise
 
 
-def _delete(client: DynamoDBClient, name: str, key: dict[str, str]) -> None:
+def _find_others(stage: StageClients, ref: ReleaseRef, group: str) -> list[str]:
+    """The watches of a log group by other releases of the service."""
+    items = _items(stage.tables, table(stage.target.name), watch_key(group))
+    keys = [item["sk"]["S"] for item in items]
+    own = f"{ref.service}#{ref.id}#"
+    return [key for key in keys if key.startswith(f"{ref.service}#") and not key.startswith(own)]
+
+
+def _delete(stage: StageClients, key: dict[str, str]) -> None:
+    client = stage.tables
+    name = table(stage.target.name)
     client.delete_item(TableName=name, Key={part: {"S": value} for part, value in key.items()})
 
 
