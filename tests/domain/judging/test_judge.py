@@ -80,6 +80,18 @@ def test_a_bad_canary_is_rolled_back_with_a_sentence() -> None:
     )
 
 
+def test_other_thresholds_are_compared_and_no_evidence_for_a_promotion() -> None:
+    def found(canary: int) -> Batch:
+        stable = Arm(requests=900, warm=900, slow=(90, 9))
+        slow = Arm(requests=100, warm=100, slow=(canary, canary))
+        return Batch(key="k", function="F", at=1000, seconds=5, weight=0.1, stable=stable, canary=slow)
+
+    verdict = look(seen(found(50)))
+    assert verdict.status is Status.ROLLBACK
+    assert "canary was slower than the historic threshold 2 in 50 of 100" in verdict.reason
+    assert look(seen(found(1))).functions[0].promotion[Signal.LATENCY] == 1
+
+
 def test_what_was_slow_is_said_by_its_quantile() -> None:
     found = Batch(
         key="k",

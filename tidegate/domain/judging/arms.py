@@ -9,7 +9,7 @@ from .policy import Signal
 Pair = tuple[Arm, Arm]  # the stable and the canary version's
 EMPTY = Arm()
 QUANTILES = ("q75", "q90", "q95", "q99")
-Q95 = 2
+Q95 = 2  # its place among them; counts by other thresholds are compared, but are no evidence for a promotion
 
 
 def add(one: Arm, other: Arm) -> Arm:

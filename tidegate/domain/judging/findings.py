@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from . import evidence, promotion
+from .arms import QUANTILES
 from .evidence import MOST
 from .policy import Mode, Policy, Signal
 from .verdicts import FunctionEvidence
@@ -74,7 +75,8 @@ def is_needed(signal: Signal, progress: Progress, policy: Policy) -> bool:
     """Whether a promotion needs this signal: it may act, and the source can tell it."""
     if policy.mode(signal) is Mode.OBSERVE:
         return False
-    return signal is Signal.ERRORS or bool(progress.canary.slow or progress.stable.slow)
+    arms = (progress.stable, progress.canary)
+    return signal is Signal.ERRORS or any(arm.warm and len(arm.slow) == len(QUANTILES) for arm in arms)
 
 
 def _share(arm: Arm) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tidegate.domain.batches import Arm, Batch
 
 from . import downstream, evidence, promotion
-from .arms import EMPTY, Q95, Pair, add, add_pairs, count, is_comparable, pair, size
+from .arms import EMPTY, Q95, QUANTILES, Pair, add, add_pairs, count, is_comparable, pair, size
 from .policy import Policy, Signal
 from .state import Carried, Progress, Shift, State, Traffic
 
@@ -140,13 +140,13 @@ def _tally(found: Progress, batches: Sequence[Batch]) -> dict[str, object]:
 
 
 def _measure(found: Traffic, users: Sequence[Batch]) -> Traffic:
-    """The rate of requests, smoothed; late batches of a time that is counted already say nothing of it."""
+    """The rate of requests, smoothed; late batches add to the span that comes with them."""
     new = [batch for batch in users if found.until is None or batch.at >= found.until]
     if not new:
         return found
     until = max(batch.at + batch.seconds for batch in new)
     span = until - min(batch.at for batch in new)
-    rate = sum(size(pair(batch)) for batch in new) / span
+    rate = sum(size(pair(batch)) for batch in users) / span
     if found.rate is not None:
         rate = found.rate + (1 - math.exp(-span / SMOOTHING)) * (rate - found.rate)
     return Traffic(rate=rate, until=until)
@@ -187,13 +187,9 @@ def _promote(
 
 def _count_promotion(arms: Pair, signal: Signal) -> promotion.Counts | None:
     """(stable requests, marks, canary requests, marks); None where the source cannot tell."""
-    at = Q95 if signal is Signal.LATENCY else 0
-    counted = [
-        (requests, marks[at] if marks else 0, bool(marks))
-        for requests, marks in (count(arm, signal) for arm in arms)
-    ]
-    if any(requests and not known for requests, _, known in counted) or not any(
-        known for *_, known in counted
-    ):
+    at, thresholds = (Q95, len(QUANTILES)) if signal is Signal.LATENCY else (0, 1)
+    stable, canary = (count(arm, signal) for arm in arms)
+    known = [marks for requests, marks in (stable, canary) if requests]
+    if not known or any(len(marks) != thresholds for marks in known):
         return None
-    return counted[0][0], counted[0][1], counted[1][0], counted[1][1]
+    return stable[0], stable[1][at] if stable[0] else 0, canary[0], canary[1][at] if canary[0] else 0

@@ -34,7 +34,7 @@ def describe(
     signal = signal or find_loudest(worst, policy)
     at = _find_threshold(progress, signal)
     canary, stable = _ratio(worst.canary, signal, at), _ratio(worst.stable, signal, at)
-    done = DONE[signal].format(canary, quantile=QUANTILES[at])
+    done = DONE[signal].format(canary, quantile=_name_threshold(progress, signal, at))
     text = f"{worst.function}: canary {done}, stable {stable} in the same minutes"
     if worst.probed_canary.requests:
         probes = _ratio(worst.probed_canary, signal, at), _ratio(worst.probed_stable, signal, at)
@@ -51,6 +51,12 @@ def find_loudest(found: FunctionEvidence, policy: Policy) -> Signal:
         return against * (1.0 if policy.mode(signal) is Mode.HOLD else shares.get(signal, 0.0))
 
     return max(Signal, key=weigh_signal)
+
+
+def _name_threshold(progress: Progress, signal: Signal, at: int) -> str:
+    found = progress.evidence.get(signal)
+    known = found is not None and len(found.steady) == len(QUANTILES)
+    return QUANTILES[at] if known else f"threshold {at + 1}"
 
 
 def _find_threshold(progress: Progress, signal: Signal) -> int:
