@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DURATION: Final = DURATION_SCHEMA["anyOf"]
 # Sections that are maps: what stands for a key of the map.
 PLACES: Final = {"stages": "<stage>", "smoke": "<stage>"}
-BY_STAGE: Final = ("steps", "bake")
+BY_STAGE: Final = ("strategy", "bake")
 INTRODUCTION: Final = """\
 # tidegate.yaml
 
@@ -31,8 +31,8 @@ service: orders
 stages:
   production:
     approval: required
-    steps: [5, 25, 50]
-    interval: 2m
+    margin: 1
+    longest_hold: 2h
     alarms:
       p99: 3s
 smoke:
@@ -40,7 +40,7 @@ smoke:
     CreateOrder: [events/create-order.json]
 ```
 
-A duration is a number of seconds, or written `90s`, `5m`, `2h` or `1d`. Percentages are whole numbers.
+A duration is a number of seconds, or written `90s`, `5m`, `2h` or `1d`.
 `<stage>` is the name of a stage of the pipeline ([cdk.json](pipeline.md)).
 
 What the file does not say of a stack is looked for in `samconfig.toml`: name, parameters and capabilities

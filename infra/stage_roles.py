@@ -322,6 +322,7 @@ def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
             [arn("logs", "log-group:*")],
         ),
         _allow(("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), [telemetry]),
+        _allow(("cloudwatch:DescribeAlarms",), [arn("cloudwatch", "alarm:*")]),
     ]
 
 

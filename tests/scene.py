@@ -14,6 +14,7 @@ import pytest
 
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
+from tidegate.domain import telemetry_names
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.identity import Commit, ReleaseRef
 from tidegate.domain.ledger import Claim, ClaimState, Release
@@ -97,18 +98,29 @@ class Scene:
 
     def _make_resources(self) -> None:
         keys = [("pk", "HASH"), ("sk", "RANGE")]
-        self.cloud.client("dynamodb").create_table(
-            TableName=f"{self.unique}-ledger",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for table in (
+            f"{self.unique}-ledger",
+            *(map(telemetry_names.table, (self.staging, self.production))),
+        ):
+            self.cloud.client("dynamodb").create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+                BillingMode="PAY_PER_REQUEST",
+            )
         s3, iam = self.cloud.client("s3"), self.cloud.client("iam")
         s3.create_bucket(Bucket=f"{self.unique}-artifacts")
         for target in self.tools.settings.stages:
             s3.create_bucket(Bucket=target.bucket)
             for role in (target.deploy_role, target.cloudformation_role):
                 iam.create_role(RoleName=role.rpartition("/")[2], AssumeRolePolicyDocument="{}")
+            self.lambdas.create_function(
+                FunctionName=telemetry_names.collector(target.name),
+                Runtime="python3.12",
+                Handler="index.handler",
+                Role=target.deploy_role,
+                Code={"ZipFile": zipped(index=CODE.replace("{number}", "1"))},
+            )
         self.cloud.client("events").create_event_bus(Name=f"{self.unique}-bus")
 
     def make_ref(self, execution: str = "", epoch: int = 1, release_id: str = RELEASE_ID) -> ReleaseRef:

@@ -21,7 +21,8 @@ from functions.diagnose_rollback.numbers import count, describe, measure_tail
 from tidegate.adapters.plans import find_plan, find_rollout
 from tidegate.domain.blame import Suspicion, weigh, weigh_history, weigh_tail
 from tidegate.domain.identity import Frozen
-from tidegate.domain.rollouts import ALL, Shift
+from tidegate.domain.rollouts import Shift
+from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
     from tidegate.domain.blame import Pair
@@ -73,7 +74,9 @@ class Case:
     def shift(self) -> Shift:
         """The last shift that was decided on."""
         last = self.shifts[-1]
-        return Shift(step=len(self.shifts) - 1, weight=last.evidence["weight"], at=last.at)
+        return Shift(
+            step=len(self.shifts) - 1, weight=last.evidence["weight"], began=last.at, at=last.at, made=True
+        )
 
     @property
     def was_stable(self) -> bool:

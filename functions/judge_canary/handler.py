@@ -3,43 +3,50 @@
 from __future__ import annotations
 
 from functions.judge_canary.evidence import look
+from functions.judge_canary.limits import check_limits
 from tidegate.adapters.plans import find_rollout, read_plan
+from tidegate.adapters.trials import read_trial
 from tidegate.domain.errors import CanaryFailed, InsufficientEvidence
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.judge import Status
-from tidegate.domain.rollouts import Move, Rollout, Shift, move_on, pace
+from tidegate.domain.judging import Status
+from tidegate.domain.rollouts import Move, Rollout, move_on, pace
+from tidegate.domain.strategies import ALL
 from tidegate.task import Tools, task
 
 
 class Request(Frozen):
-    """The shift to judge, as ShiftTraffic made it."""
+    """The stage whose newest shift is to be judged."""
 
     release: ReleaseRef
     stage: str
-    shift: Shift
 
 
 class Response(Frozen):
-    """The move; `weight` where it is a shift, `wait_seconds` where it is a hold."""
+    """The move; `weight` in percent where it is a shift, `wait_seconds` where it is a hold."""
 
     next: Move
-    weight: int
+    weight: float
     wait_seconds: int
     reason: str
 
 
 def handle(request: Request, tools: Tools) -> Response:
     """The next move; a verdict to roll back leaves as CanaryFailed, silence as InsufficientEvidence."""
-    release, stage, shift = request.release, request.stage, request.shift
+    release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
-    config = pace(read_plan(tools.documents, release).stage(stage).config, tools.settings.pace)
+    plan = read_plan(tools.documents, release)
+    config = pace(plan.stage(stage).config, tools.settings.pace)
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
-    now = tools.now()
-    verdict = look(request.release, rollout, shift, config, now, tools)
-    if verdict is not None and verdict.status is Status.ROLLBACK:
-        tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
-        raise CanaryFailed(verdict.reason)
-    move = move_on(config, shift, verdict, now, tools.settings.metric_period)
+    trial = read_trial(tools.documents, release, stage)
+    note = check_limits(release, rollout, trial, tools)
+    verdict = None
+    if trial.shifts[-1].weight != ALL:
+        verdict, trial = look(release, rollout, trial, plan, note, tools)
+        if verdict.status is Status.ROLLBACK:
+            tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
+            raise CanaryFailed(verdict.reason)
+    strategy = config.rollout.pace(tools.settings.pace)
+    move = move_on(config, strategy, trial.shifts, verdict, tools.now(), trial.delay)
     if move is None:
         message = (
             f"{verdict.reason if verdict else ''}; the longest hold of {config.longest_hold:g} s has passed"

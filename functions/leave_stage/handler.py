@@ -7,6 +7,7 @@ from functions.leave_stage.holds import let_go
 from tidegate.adapters.healthy import write_healthy
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.stacks import delete_guards
+from tidegate.adapters.telemetry import disarm
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import Rollout
 from tidegate.task import Tools, task
@@ -39,6 +40,7 @@ def handle(request: Request, tools: Tools) -> Response:
         len(plan.canaried),
         tools_of_stage.target.cloudformation_role,
     )
+    disarm(tools_of_stage, release)
     let_go(release, plan, tools)
     healthy = describe_health(release, plan, tools)
     write_healthy(tools.ledger, tools.documents, release, healthy)

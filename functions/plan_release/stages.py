@@ -25,6 +25,7 @@ from tidegate.adapters.templates import parse
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.holds import Holds
 from tidegate.domain.plans import FunctionPlan, StagePlan
+from tidegate.domain.preferences import read_preferences
 from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 from tidegate.domain.templates.features import read_features
@@ -159,6 +160,9 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     notices = [*diff_notices(own, functions), *change.normalized.notices]
     new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
     holds = plan_holds(change, tools) if any(p.canaried for p in plans) else Holds()
+    preferences = read_preferences(functions)
+    given = change.snapshot.config.stages.get(change.target.name)
+    strategy, source = preferences.choose(given, change.config, production=change.target.production)
     return StagePlan(
         stage=change.target.name,
         account=change.target.account,
@@ -169,8 +173,15 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         change_set=None if change.change_set.is_empty else change.change_set_name,
         changes=changes,
         functions=plans,
-        config=change.config,
-        at_once=(*(f"{notice.logical_id}: {notice.text}" for notice in notices), *holds.at_once, *new),
+        config=change.config.model_copy(update={"strategy": strategy}),
+        strategy_source=source,
+        limits=preferences.limits,
+        at_once=(
+            *(f"{notice.logical_id}: {notice.text}" for notice in notices),
+            *holds.at_once,
+            *new,
+            *preferences.notices,
+        ),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
         findings=tuple(inspect_stage(change, moving, facts)),

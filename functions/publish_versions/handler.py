@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functions.publish_versions.limits import resolve_limits
+from functions.publish_versions.trials import open_trial
 from functions.publish_versions.versions import is_divisible, publish_version, settle_aliases
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.rollouts import ALL, Rollout, first_weight
+from tidegate.domain.rollouts import Rollout, first_weight
+from tidegate.domain.strategies import ALL
 from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
 
@@ -21,7 +24,7 @@ class Response(Frozen):
     """How many functions shift, and the weight that they begin with."""
 
     rolling: int
-    first_weight: int
+    first_weight: float
 
 
 def handle(request: Request, tools: Tools) -> Response:
@@ -36,8 +39,10 @@ def handle(request: Request, tools: Tools) -> Response:
         found = (publish_version(client, function, release) for function in plan.canaried)
         functions = tuple(function for function in found if function is not None)
         undivided = tuple(f.logical_id for f in functions if not is_divisible(client, f))
-        rollout = Rollout(stage=stage, functions=functions, undivided=undivided)
+        limits = resolve_limits(plan, tools)
+        rollout = Rollout(stage=stage, functions=functions, undivided=undivided, limits=limits)
         write_rollout(tools.documents, release, rollout)
+    trial = open_trial(release, plan, rollout, tools)
     moves = {f.logical_id: {"stable": f.stable, "canary": f.canary} for f in rollout.functions}
     what = f"published new versions: {list_names(list(moves)) or 'none, nothing to shift'}"
     if rollout.undivided:
@@ -45,8 +50,13 @@ def handle(request: Request, tools: Tools) -> Response:
             f"; role or dead letter queue of {list_names(rollout.undivided)} differ between the versions, "
             "which no alias can hold both: all traffic moves at once"
         )
-    tools.record(release, "PublishVersions", what, stage=stage, evidence={"versions": moves})
-    return Response(rolling=len(moves), first_weight=ALL if rollout.undivided else first_weight(plan.config))
+    if trial and trial.unwatched:
+        name, reason = next(iter(trial.unwatched.items()))
+        what += f"; the slower metrics serve {list_names(list(trial.unwatched))} ({name}: {reason})"
+    evidence = {"versions": moves, "served by metrics": trial.unwatched if trial else {}}
+    tools.record(release, "PublishVersions", what, stage=stage, evidence=evidence)
+    weight = first_weight(plan.config.rollout, trial.first) if trial and not rollout.undivided else ALL
+    return Response(rolling=len(moves), first_weight=weight)
 
 
 handler = task(Request, handle)

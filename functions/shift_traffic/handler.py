@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tidegate.adapters.aliases import AliasWriter
+from functions.shift_traffic.weights import give_weight
 from tidegate.adapters.plans import find_rollout, read_plan
+from tidegate.adapters.trials import read_trial, write_trial
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.rollouts import ALL, Rollout, Shift, first_look, pace, point
+from tidegate.domain.rollouts import Rollout, Shift, first_look, pace
+from tidegate.domain.strategies import ALL
+from tidegate.domain.trials import begin_shift, end_shift
 from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
 
@@ -15,7 +18,7 @@ class Request(Frozen):
 
     release: ReleaseRef
     stage: str
-    weight: int
+    weight: float
     step: int
 
 
@@ -27,24 +30,27 @@ class Response(Frozen):
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Record the decision, then write the aliases: if this dies in between, the rollback knows of it."""
+    """Record the decision, then write the aliases: if this dies in between, the rollback knows of it.
+
+    When the writes began and ended is kept, since requests in between are nobody's evidence.
+    """
     release, stage, weight = request.release, request.stage, request.weight
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
     config = pace(read_plan(tools.documents, release).stage(stage).config, tools.settings.pace)
     names = list_names([function.logical_id for function in rollout.functions])
-    what = f"shifting {weight} % to the new version of {names}" if weight < ALL else f"promoting {names}"
+    what = f"shifting {weight:g} % to the new version of {names}" if weight < ALL else f"promoting {names}"
     tools.record(
         release, "ShiftTraffic", what, stage=stage, key=f"{request.step}", evidence={"weight": weight}
     )
-    writer = AliasWriter(tools.stage(stage).functions, tools.ledger, release)
-    for function in rollout.functions:
-        writer.point(function, point(function, weight))
+    trial = begin_shift(read_trial(tools.documents, release, stage), request.step, weight, tools.now())
+    write_trial(tools.documents, release, stage, trial)
+    give_weight(release, rollout, weight, tools)
+    trial = end_shift(trial, tools.now())
+    write_trial(tools.documents, release, stage, trial)
     message = f"{release.service}: release {release.id} in {stage}: {what}"
     tools.bus.publish("Traffic Shifted", release, message, stage=stage, weight=weight)
-    shift = Shift(step=request.step, weight=weight, at=tools.now())
-    first = first_look(config, shift.at, tools.settings.metric_period)
-    seconds = (config.bake or 0) if weight == ALL else first
-    return Response(shift=shift, wait_seconds=tools.settings.wait(seconds))
+    seconds = min(config.bake or 0, 2 * trial.delay) if weight == ALL else first_look(trial.delay)
+    return Response(shift=trial.shifts[-1], wait_seconds=tools.settings.wait(seconds))
 
 
 handler = task(Request, handle)

@@ -9,6 +9,7 @@ from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import forget_healthy
 from tidegate.adapters.plans import find_plan
 from tidegate.adapters.stacks import delete, delete_change_set, delete_guards
+from tidegate.adapters.telemetry import disarm
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     """
     stage = tools.stage(plan.stage)
     role = stage.target.cloudformation_role
+    disarm(stage, ref)
     delete_guards(stage.cloudformation, ref.service, plan.stage, len(plan.canaried), role)
     state = check_operable(stage.cloudformation, plan.stack_name)
     if state is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.adapters.plans import find_plan, find_rollouts, read_snapshot
 from tidegate.adapters.samples import read_samples
-from tidegate.domain.rollouts import Shift, window
+from tidegate.domain.rollouts import window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ def find_trouble(ref: ReleaseRef, going: GoingBack | None, tools: Tools) -> str:
     if restored is None or plan is None:
         return ""
     period = tools.settings.metric_period
-    span = window(Shift(step=0, weight=0, at=restored), tools.now(), period)
+    span = window(restored, tools.now(), period)
     if span[0] >= span[1]:
         return "no whole minute since the restore can be read yet"
     mark = read_snapshot(tools.documents, basis).config.failure_mark

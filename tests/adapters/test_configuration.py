@@ -24,10 +24,10 @@ def test_an_empty_file_is_all_defaults() -> None:
 
 def test_durations_and_aliases_are_read() -> None:
     config = read_config(
-        "stages:\n  staging: &one {interval: 90s, bake: 5m}\n  production: {<<: *one, approval: required}\n"
+        "stages:\n  staging: &one {least_time: 90s, bake: 5m}\n  production: {<<: *one, approval: required}\n"
     )
     production = config.stages["production"]
-    assert (production.interval, production.bake, production.approval) == (90, 300, "required")
+    assert (production.least_time, production.bake, production.approval) == (90, 300, "required")
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_durations_and_aliases_are_read() -> None:
     [
         ("servce: x", 1, "servce is unknown; did you mean service?"),
         ("x: 1", 1, "x is unknown; known are failure_mark, service"),
-        ("stages:\n  production:\n    stepz: [1]", 3, "did you mean steps?"),
+        ("stages:\n  production:\n    stratgy: adaptive", 3, "did you mean strategy?"),
         ("stages:\n  production:\n    alarms:\n      error_rat: 1", 4, "did you mean error_rate?"),
-        ("stages:\n  production:\n    interval: 5x", 3, "'5x' is no duration; write it as 90s"),
-        ("stages:\n  production:\n    steps: [50,\n      10]", 2, "steps must rise"),
+        ("stages:\n  production:\n    least_time: 5x", 3, "'5x' is no duration; write it as 90s"),
+        ("stages:\n  production:\n    strategy: Canary", 3, "is no strategy; write adaptive, AllAtOnce"),
         (
-            "stages:\n  production:\n    steps:\n    - 10\n    - 100",
-            5,
-            "less than or equal to 99 (it is 100)",
+            "stages:\n  production:\n    alarms:\n      error_rate: 101",
+            4,
+            "less than or equal to 100 (it is 101)",
         ),
         (
             "stages:\n  production:\n    parameters:\n      A: 007",
@@ -97,5 +97,5 @@ def test_the_published_schema_is_the_model_s() -> None:
 
 
 def test_the_schema_knows_durations_as_they_are_written() -> None:
-    interval = json.loads(json_schema())["$defs"]["StageConfig"]["properties"]["interval"]
-    assert {option["type"] for option in interval["anyOf"]} == {"integer", "string"}
+    least = json.loads(json_schema())["$defs"]["StageConfig"]["properties"]["least_time"]
+    assert {option["type"] for option in least["anyOf"]} == {"integer", "string"}

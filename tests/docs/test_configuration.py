@@ -12,7 +12,7 @@ from tidegate.domain.config import AlarmConfig, ServiceConfig, StageConfig, Test
 from tidegate.domain.pipeline import BuildOverride, Layers, Pipeline, Stage
 
 ROWS = re.findall(r"^\| `([^`]+)` \|", configuration.write_page(), re.MULTILINE)
-NESTED = {"stages": "<stage>.", "smoke": "", "tests": "", "alarms": ""}
+NESTED = {"stages": "<stage>.", "smoke": "", "tests": "", "alarms": "", "signals": ""}
 PIPELINE = (REFERENCE / "pipeline.md").read_text()
 
 
@@ -42,10 +42,7 @@ def test_every_key_has_a_description(model: type[BaseModel]) -> None:
 
 def test_defaults_are_those_of_the_model() -> None:
     page = configuration.write_page()
-    assert (
-        "| `stages.<stage>.steps` | list, each whole number (at least 1, at most 99) | production `[10, 50]`"
-        in page
-    )
+    assert "| `stages.<stage>.strategy` | text | production `adaptive`, others `AllAtOnce`" in page
     assert "| `stages.<stage>.bake` | duration | production `10m`, others `0s` |" in page
     assert '| `failure_mark` | text | `{ $.level = "ERROR" }` |' in page
     assert "| `stages.<stage>.approval` | `none` or `required` | `none` |" in page

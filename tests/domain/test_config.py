@@ -14,49 +14,47 @@ def test_a_service_without_a_file_is_released_by_defaults() -> None:
         config.stage("production", production=True),
         config.stage("staging", production=False),
     )
-    assert (production.steps, production.bake) == ((10, 50), 600)
-    assert (staging.steps, staging.bake) == ((), 0)
+    assert (production.strategy, production.bake) == ("adaptive", 600)
+    assert (staging.strategy, staging.bake) == ("AllAtOnce", 0)
     assert production.approval is Approval.NONE
-    assert production.on_insufficient_evidence is OnInsufficientEvidence.ROLLBACK
+    assert production.on_insufficient_evidence is OnInsufficientEvidence.FLOOR
     assert config.failure_mark == '{ $.level = "ERROR" }'
 
 
 def test_what_is_given_comes_before_the_defaults() -> None:
     config = ServiceConfig.model_validate(
-        {"stages": {"production": {"steps": [], "bake": 0, "approval": "required", "interval": "2m"}}}
+        {
+            "stages": {
+                "production": {"strategy": "AllAtOnce", "bake": 0, "approval": "required", "least_time": "2m"}
+            }
+        }
     )
     production = config.stage("production", production=True)
-    assert (production.steps, production.bake, production.interval) == ((), 0, 120)
+    assert (production.strategy, production.bake, production.least_time) == ("AllAtOnce", 0, 120)
     assert production.approval is Approval.REQUIRED
 
 
 @given(st.integers(0, 10_000), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]))
 def test_durations_are_seconds(number: int, unit: tuple[str, int]) -> None:
     letter, seconds = unit
-    assert StageConfig.model_validate({"interval": f" {number}{letter} "}).interval == number * seconds
-    assert StageConfig.model_validate({"interval": number}).interval == number
+    assert StageConfig.model_validate({"least_time": f" {number}{letter} "}).least_time == number * seconds
+    assert StageConfig.model_validate({"least_time": number}).least_time == number
 
 
 @pytest.mark.parametrize("value", ["5", "5 m", "m", "-5s", "1.5h", "5w", "", True, -1, 1.5, [5], None])
 def test_what_is_no_duration_is_refused(value: object) -> None:
     with pytest.raises(ValidationError):
-        StageConfig.model_validate({"interval": value})
-
-
-@given(st.lists(st.integers(1, 99), max_size=6))
-def test_steps_rise(steps: list[int]) -> None:
-    if steps == sorted(set(steps)):
-        assert StageConfig.model_validate({"steps": steps}).steps == tuple(steps)
-    else:
-        with pytest.raises(ValidationError, match="steps must rise"):
-            StageConfig.model_validate({"steps": steps})
+        StageConfig.model_validate({"least_time": value})
 
 
 @pytest.mark.parametrize(
     "given_config",
     [
-        {"stages": {"production": {"steps": [0]}}},
-        {"stages": {"production": {"steps": [100]}}},
+        {"stages": {"production": {"strategy": "Canary0Percent5Minutes"}}},
+        {"stages": {"production": {"strategy": "Canary100Percent5Minutes"}}},
+        {"stages": {"production": {"strategy": "Linear10"}}},
+        {"stages": {"production": {"margin": 0}}},
+        {"stages": {"production": {"signals": {"errors": "ignore"}}}},
         {"stages": {"production": {"minimum_invocations": 0}}},
         {"stages": {"production": {"bake": "179s"}}},
         {"stages": {"production": {"alarms": {"error_rate": 0}}}},

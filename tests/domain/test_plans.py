@@ -12,6 +12,7 @@ from tidegate.domain.plans import SHOWN, FunctionPlan, Plan, StagePlan, render
 from tidegate.domain.preflight import Finding, Severity
 from tidegate.domain.templates.changes import ChangedResource
 
+RAMP = "adaptive, as fast as evidence comes in that the new version fails at most 0.5 % more requests"
 MONITORS = "Monitors: the judge; alarms on an error rate from 5 % on, 10 throttles."
 COMMIT = Commit(service="orders", id="0123456789abcdef0123456789abcdef01234567", branch="main")
 
@@ -75,7 +76,7 @@ def test_everything_that_matters_is_said() -> None:
         "- built for python3.11",
         "## production (123456789012, us-east-1)",
         "Stack `orders-production` is updated: 1 add, 2 modify, 0 remove.",
-        f"Strategy: 10 % → 50 % → 100 % every 60 s, then 600 s of bake. {MONITORS}",
+        f"Strategy: {RAMP}, then 600 s of bake. {MONITORS}",
         "| Place | `aaaaaaaaaaaa` | `bbbbbbbbbbbb` | canary | 7 |",
         "| Modify | Place | AWS::Lambda::Function | Code, Timeout |",
         "| Modify (replaced) | Table | AWS::DynamoDB::Table |  |",
@@ -92,7 +93,7 @@ def test_a_new_stack_says_so() -> None:
 
 
 def test_nothing_to_do_says_so() -> None:
-    config = {"approval": "required", "steps": (), "bake": 0, "alarms": {"p99": 3}}
+    config = {"approval": "required", "strategy": "AllAtOnce", "bake": 0, "alarms": {"p99": 3}}
     text = render(plan(stage(change_set=None, functions=(), config=config)))
     assert (
         "Stack `orders-production` does not change: 0 add, 0 modify, 0 remove. A person must approve" in text
@@ -132,3 +133,21 @@ def test_long_tables_are_cut_in_the_text_only(count: int) -> None:
     assert text.count("… ") == (2 if count > SHOWN else 0)
     assert count == SHOWN or f"… {count - SHOWN} more" in text
     assert len(found.stage("production").functions) == count
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text"),
+    [
+        ("Canary10Percent5Minutes", "10 % → 100 %, every 300 s (Canary10Percent5Minutes)"),
+        (
+            "Linear10PercentEvery1Minute",
+            "10 % → 20 % → … → 90 % → 100 %, every 60 s (Linear10PercentEvery1Minute)",
+        ),
+        ("AllAtOnce", "100 % at once"),
+    ],
+)
+def test_a_schedule_says_its_weights(strategy: str, text: str) -> None:
+    found = stage(
+        config={"strategy": strategy, "bake": 0}, strategy_source=" (DeploymentPreference of Place)"
+    )
+    assert found.strategy == f"{text} (DeploymentPreference of Place)"

@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
 
 from tests.domain.test_plans import function, plan, stage
-from tidegate.domain.config import AlarmConfig
+from tidegate.domain import judging
+from tidegate.domain.batches import Arm, Batch
+from tidegate.domain.config import AlarmConfig, StageConfig
 from tidegate.domain.guards import GuardedAlias, build_guards
-from tidegate.domain.judge import Counts, Policy, Sample, Status, judge
+from tidegate.domain.judging import Moment, Status, Verdict, decide
 from tidegate.domain.ledger import Entry
+from tidegate.domain.observing import History
 from tidegate.domain.plans import render
 from tidegate.domain.templates.aliases import RolledFunction
 from tidegate.domain.templates.changes import ChangedResource, changed_functions, diff_notices
+from tidegate.domain.trials import Trial, begin_shift, begin_trial, end_shift, make_policy, summarize
 from tidegate.domain.wording import SHOWN, list_names
 
 MANY: Final = 1000
 NAMES: Final = [f"Function{n:04d}" for n in range(MANY)]
+NOW: Final = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+CONFIG: Final = StageConfig().for_stage(production=True)
+POLICY: Final = make_policy(CONFIG)
 RESOURCES_PER_STACK: Final = 500  # AWS CloudFormation quotas
 TEMPLATE_BYTES: Final = 1024 * 1024
 ITEM_BYTES: Final = 400 * 1024  # Amazon DynamoDB quotas, item size
 
 
-def samples(*, broken: int = -1) -> tuple[Sample, ...]:
-    stable = Counts(requests=900, failed=1)
-    return tuple(
-        Sample(function=name, stable=stable, canary=Counts(requests=100, failed=60 if n == broken else 0))
-        for n, name in enumerate(NAMES)
-    )
+def observe(*, broken: int = -1) -> Trial:
+    """A trial at 10 % in which each function has had 1,000 requests."""
+    trial = begin_trial(CONFIG, dict.fromkeys(NAMES, History()), NOW, 20)
+    trial = end_shift(begin_shift(trial, 0, 10, NOW), NOW)
+    batches = [
+        Batch(
+            key=name,
+            function=name,
+            at=NOW.timestamp() + 10,
+            seconds=60,
+            weight=0.1,
+            stable=Arm(requests=900, failed=1),
+            canary=Arm(requests=100, failed=60 if number == broken else 0),
+        )
+        for number, name in enumerate(NAMES)
+    ]
+    return trial.model_copy(update={"state": judging.observe(trial.state, batches, POLICY)})
+
+
+def judge(trial: Trial) -> Verdict:
+    return decide(trial.state, POLICY, Moment(now=NOW.timestamp() + 90, delay=20))
 
 
 def test_one_broken_function_of_a_thousand_is_found_and_named() -> None:
-    policy = Policy(minimum_invocations=20, looks=2 * MANY)
-    assert judge(samples(), 10, policy).status is Status.ADVANCE
-    verdict = judge(samples(broken=731), 10, policy)
+    assert judge(observe()).status is Status.RAMP
+    verdict = judge(observe(broken=731))
     assert verdict.status is Status.ROLLBACK
     assert "Function0731" in verdict.reason
     assert len(verdict.reason) < 500
+    assert summarize(verdict)["functions"][0]["function"] == "Function0731"
 
 
 def test_a_verdict_on_all_of_them_fits_into_one_entry_of_the_ledger() -> None:
-    verdict = judge(samples(), 10, Policy(minimum_invocations=20, looks=MANY))
+    verdict = judge(observe())
     entry = Entry(
         service="orders",
         release_id="0123456789ab-1",
@@ -50,7 +73,7 @@ def test_a_verdict_on_all_of_them_fits_into_one_entry_of_the_ledger() -> None:
         at="2026-01-01T00:00:00Z",
         what=verdict.reason,
         key="k",
-        evidence=verdict.model_dump(mode="json"),
+        evidence=summarize(verdict),
     )
     assert len(entry.model_dump_json()) < ITEM_BYTES
 

@@ -114,6 +114,6 @@ def test_a_first_release_that_fails_leaves_the_way_open(fresh: Service) -> None:
 
 
 def test_the_next_release_succeeds(service: Service) -> None:
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     service.release_good()
     service.check_settled()

@@ -22,7 +22,7 @@ def span(service: Service, pushed: Pushed) -> tuple[object, object]:
 
 def test_two_commits_pushed_at_once(service: Service) -> None:
     """They go one after the other, or the older one gives way; the newer one is what remains."""
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     service.change()
     older = service.repository.git("rev-parse", "HEAD")
     answer = service.change()
@@ -39,7 +39,7 @@ def test_two_commits_pushed_at_once(service: Service) -> None:
 
 
 def test_the_same_event_three_times(service: Service) -> None:
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     answer = service.change()
     pushed, *_ = (service.push() for _ in range(3))
     service.await_end(pushed)
@@ -76,7 +76,7 @@ def test_an_older_commit_that_waits_is_superseded_by_a_newer_one(service: Servic
     running = service.push()
     service.await_entry(running, "AwaitApproval", "production")
     service.reset()
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     service.change()
     older = service.push()
     service.until(lambda: "WaitForClaim" in service.path_or_nothing(older), lambda: service.tell(older))
@@ -106,7 +106,7 @@ def test_an_operator_takes_a_running_release_back(service: Service) -> None:
 
 
 def test_an_operator_takes_a_completed_release_back(service: Service) -> None:
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     before = service.live
     pushed = service.release_good()
     assert service.live != before

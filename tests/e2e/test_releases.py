@@ -117,7 +117,7 @@ class TestApproval:
 
     @pytest.fixture(autouse=True)
     def _quick(self, service: Service) -> None:
-        service.config["stages"]["production"] |= {"approval": "required", "steps": []}
+        service.config["stages"]["production"] |= {"approval": "required", "strategy": "AllAtOnce"}
 
     def test_given(self, service: Service) -> None:
         service.live = service.change()

@@ -89,7 +89,7 @@ def test_the_configuration_is_as_the_manifest_says(key: str, repository: Any) ->
 
     production = config.stage("production", production=True)
     assert (production.approval is Approval.REQUIRED) == repository.commits[key].step.approval
-    assert production.steps == (20, 50)
+    assert (production.strategy, production.margin) == ("adaptive", 10)
     for name in [name for stage in config.smoke.values() for files in stage.values() for name in files]:
         assert (repository.folder(key) / name).is_file()
     for name in config.tests.requirements or ():

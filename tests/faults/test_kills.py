@@ -66,7 +66,7 @@ def test_every_task_of_a_release_that_is_rolled_back(service: Service, moment: d
 
 @pytest.mark.parametrize("moment", moments(1, 2, 3), ids=name)
 def test_every_task_of_the_rollback_machine(service: Service, moment: dict[str, Any]) -> None:
-    service.config["stages"]["production"]["steps"] = []
+    service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     before = service.live
     pushed = service.release_good()
     faults = kills(("diagnose-rollback", *REPAIR), moment)

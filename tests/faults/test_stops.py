@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.pipelines.services import Service
     from tidegate.cli.push import Pushed
 
-AT_ONCE: dict[str, Any] = {"steps": []}
+AT_ONCE: dict[str, Any] = {"strategy": "AllAtOnce"}
 SILENT: dict[str, Any] = {"longest_hold": "1m"}
 ASKING: dict[str, Any] = {"approval": "required"}
 PRODUCTION = '"production"'

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.enter_stage.handler import Request, handle
+from tests.domain.test_plans import RAMP
 from tidegate.domain.config import Approval, StageConfig
 from tidegate.domain.errors import ClaimLost
 
@@ -23,7 +24,7 @@ def test_a_stage_is_entered_once_and_told(scene: Scene, approval: Approval) -> N
         response = handle(request, scene.tools)
     assert response.approval is (approval is Approval.REQUIRED)
     assert response.approval_timeout == 1
-    assert scene.told() == [f"entered {scene.production}: 10 % → 50 % → 100 % every 60 s, then 600 s of bake"]
+    assert scene.told() == [f"entered {scene.production}: {RAMP}, then 600 s of bake"]
     assert scene.heard()["detail-type"] == "Stage Entered"
 
 

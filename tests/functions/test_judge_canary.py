@@ -1,117 +1,194 @@
-"""One look at requests that were really served, at metrics as they are at that moment."""
+"""One look at requests as CloudWatch counted them, from which on the claim, the shift and the policy decide."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from functions.judge_canary.handler import Request, Response, handle
-from tests.scene import eventually
-from tidegate.adapters.samples import read_samples
-from tidegate.domain.config import OnInsufficientEvidence, StageConfig
+from tidegate.adapters.plans import write_rollout
+from tidegate.adapters.trials import read_trial, write_trial
+from tidegate.domain.config import StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
-from tidegate.domain.rollouts import Move, Shift
+from tidegate.domain.observing import History
+from tidegate.domain.rollouts import Move, Rollout, pace
+from tidegate.domain.trials import begin_shift, begin_trial, end_shift
 
 if TYPE_CHECKING:
     from tests.scene import Scene
     from tidegate.domain.rollouts import RollingFunction
 
-CODE = """
-def handler(event, context):
-    if {number} == 2 and event["fail"]:
-        raise ValueError("no luck")
-"""
+NOW = datetime.now(UTC).replace(microsecond=0)
+SECOND = timedelta(seconds=1)
+SCHEDULE = "Linear50PercentEvery1Minute"
 
 
-def prepare(scene: Scene, **config: Any) -> RollingFunction:
+def prepare(
+    scene: Scene, weight: float = 50, seconds_ago: float = 30, limits: tuple[str, ...] = (), **config: Any
+) -> RollingFunction:
+    """A rollout whose aliases have had this weight for so many seconds; a minute takes 1.2 s."""
     scene.open()
     scene.snapshot()
-    function = scene.function(code=CODE)
-    settings = {"steps": (10, 50), "bake": 600, "minimum_invocations": 4, **config}
+    function = scene.function()
+    settings = {"strategy": SCHEDULE, "bake": 600, "minimum_invocations": 4, **config}
     stage = scene.stage_plan(
         scene.production, scene.function_plan(function), config=StageConfig.model_validate(settings)
     )
     scene.plan(stage)
-    scene.rollout(scene.production, function)
+    write_rollout(
+        scene.tools.documents,
+        scene.ref,
+        Rollout(stage=scene.production, functions=(function,), limits=limits),
+    )
+    at = NOW - seconds_ago * SECOND
+    paced = pace(stage.config, scene.tools.settings.pace)
+    trial = end_shift(begin_shift(begin_trial(paced, {"Place": History()}, at, 4), 0, weight, at), at)
+    write_trial(scene.tools.documents, scene.ref, scene.production, trial)
     return function
 
 
-def serve(scene: Scene, function: RollingFunction, count: int, *, fail: bool) -> None:
-    """So many requests to each version, until their metrics can be read whole."""
-    begun = datetime.now(UTC)
-    for version in ("1", "2"):
-        scene.move(function, version)
-        for _ in range(count):
-            body = json.dumps({"fail": fail})
-            scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=body)
-    clients = scene.cloud.client("cloudwatch"), scene.cloud.client("logs")
+def serve(scene: Scene, function: RollingFunction, requests: int, stable: int, canary: int) -> None:
+    """So many requests of each version in each of ten seconds, and how many of them failed."""
+    clients = scene.cloud.client("cloudwatch")
+    for version, failed in ((function.stable, stable), (function.canary, canary)):
+        dimensions = [
+            {"Name": "FunctionName", "Value": function.name},
+            {"Name": "Resource", "Value": f"{function.name}:{function.alias}"},
+            {"Name": "ExecutedVersion", "Value": version},
+        ]
+        data = [
+            {"MetricName": name, "Dimensions": dimensions, "Timestamp": NOW - ago * SECOND, "Value": value}
+            for ago in range(10, 20)
+            for name, value in (("Invocations", requests), ("Errors", failed))
+        ]
+        clients.put_metric_data(Namespace="AWS/Lambda", MetricData=data)
 
-    def arrived() -> bool:
-        span = (begun - timedelta(seconds=2), datetime.now(UTC) - timedelta(seconds=3))
-        (sample,) = read_samples(*clients, [function], span, 1, '{ $.level = "ERROR" }')
-        return sample.stable.requests == sample.canary.requests == count
 
-    eventually(arrived)
-
-
-def look(scene: Scene, weight: int, seconds_ago: float) -> Response:
-    shift = Shift(step=0, weight=weight, at=datetime.now(UTC) - timedelta(seconds=seconds_ago))
-    return handle(Request(release=scene.ref, stage=scene.production, shift=shift), scene.tools)
+def look(scene: Scene) -> Response:
+    with scene.at(NOW):
+        return handle(Request(release=scene.ref, stage=scene.production), scene.tools)
 
 
 def test_a_good_canary_gets_the_next_weight(scene: Scene) -> None:
     function = prepare(scene)
-    serve(scene, function, 5, fail=False)
+    serve(scene, function, 5, 0, 0)
     scene.listen()
-    move = look(scene, 50, 40)
+    move = look(scene)
     assert (move.next, move.weight) == (Move.SHIFT, 100)
     (entry,) = scene.tools.ledger.entries(scene.service, scene.ref.id)
-    assert entry.what.startswith("advance at 50 %: Place: canary failed 0 of 5 requests")
-    assert entry.evidence["evidence"][0]["canary"] == {"requests": 5, "failed": 0}
+    assert "at 50 %: " in entry.what
+    (evidence,) = entry.evidence["functions"]
+    assert (evidence["canary"]["requests"], evidence["canary"]["failed"]) == (50, 0)
+    assert entry.evidence["source"] == "metrics"
     assert scene.heard()["detail-type"] == "Verdict Reached"
 
 
 def test_a_bad_canary_is_turned_back_with_the_numbers(scene: Scene) -> None:
     function = prepare(scene)
-    serve(scene, function, 6, fail=True)
+    serve(scene, function, 5, 0, 5)
     scene.listen()
-    with pytest.raises(CanaryFailed, match="Place: canary failed 6 of 6 requests, stable failed 0 of 6"):
-        look(scene, 10, 40)
-    assert "rollback at 10 %" in scene.told()[0]
+    with pytest.raises(CanaryFailed, match="Place: canary failed 50 of 50 requests, stable 0 of 50"):
+        look(scene)
+    assert "rollback at 50 %" in scene.told()[0]
     assert scene.heard()["detail-type"] == "Verdict Reached"
+
+
+def test_a_request_counts_once_however_often_one_looks(scene: Scene) -> None:
+    function = prepare(scene)
+    serve(scene, function, 5, 0, 0)
+    for _ in range(3):
+        look(scene)
+    trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+    assert trial.state.functions["Place"].canary.requests == 50
+    assert len(scene.told()) <= 2
 
 
 def test_silence_holds_and_ends_after_the_longest_hold(scene: Scene) -> None:
     prepare(scene)
-    move = look(scene, 10, 5)
-    assert (move.next, move.wait_seconds) == (Move.HOLD, 50)
-    assert "not enough evidence: Place had 0 canary and 0 stable requests, 4 needed" in move.reason
-    with pytest.raises(
-        InsufficientEvidence, match=r"not enough evidence: .*; the longest hold of 72 s has passed"
-    ):
-        look(scene, 10, 73)
+    move = look(scene)
+    assert (move.next, move.wait_seconds) == (Move.HOLD, 115)
+    assert move.reason == "not enough evidence: Place served 0 requests with the new version, 4 needed"
+
+
+def test_after_the_longest_hold_silence_is_no_promotion(scene: Scene) -> None:
+    prepare(scene, seconds_ago=74)
+    with pytest.raises(InsufficientEvidence, match=r"the longest hold of 72 s has passed"):
+        look(scene)
 
 
 def test_silence_promotes_where_the_service_says_so(scene: Scene) -> None:
-    prepare(scene, on_insufficient_evidence=OnInsufficientEvidence.PROMOTE)
-    move = look(scene, 10, 73)
-    assert (move.next, move.weight) == (Move.SHIFT, 50)
+    prepare(scene, seconds_ago=74, on_insufficient_evidence="promote")
+    move = look(scene)
+    assert (move.next, move.weight) == (Move.SHIFT, 100)
+
+
+def test_an_adaptive_rollout_grows_with_what_was_seen(scene: Scene) -> None:
+    function = prepare(scene, weight=1, strategy="adaptive")
+    serve(scene, function, 5, 0, 0)
+    move = look(scene)
+    assert move.next is Move.SHIFT
+    assert 1 < move.weight <= 50
 
 
 def test_at_all_traffic_the_bake_is_waited_for_and_left_to_the_alarms(scene: Scene) -> None:
-    prepare(scene)
-    baking = look(scene, 100, 5)
-    assert baking.next is Move.HOLD
-    assert 300 <= baking.wait_seconds <= 350
-    assert look(scene, 100, 12.1).next is Move.LEAVE
+    prepare(scene, weight=100, seconds_ago=5)
+    assert look(scene).next is Move.HOLD
     assert scene.told() == []
+
+
+def test_after_the_bake_the_stage_is_left(scene: Scene) -> None:
+    prepare(scene, weight=100, seconds_ago=12.1)
+    assert look(scene).next is Move.LEAVE
+
+
+class TestLimits:
+    """Alarms that an operator has set as limits."""
+
+    @pytest.fixture
+    def alarm(self, scene: Scene) -> str:
+        name = f"{scene.unique}-limit"
+        scene.cloud.client("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            Namespace="Own",
+            MetricName="Orders",
+            Statistic="Sum",
+            Period=86_400,
+            EvaluationPeriods=1,
+            ComparisonOperator="LessThanThreshold",
+            Threshold=1,
+            TreatMissingData="ignore",
+        )
+        return name
+
+    @staticmethod
+    def ring(scene: Scene, alarm: str) -> None:
+        scene.cloud.client("cloudwatch").set_alarm_state(
+            AlarmName=alarm, StateValue="ALARM", StateReason="a test"
+        )
+
+    @pytest.mark.parametrize("weight", [50, 100])
+    def test_one_that_goes_off_ends_the_rollout(self, scene: Scene, alarm: str, weight: int) -> None:
+        prepare(scene, weight, limits=(alarm,), seconds_ago=5)
+        self.ring(scene, alarm)
+        with pytest.raises(CanaryFailed, match=f"limit broken: alarm {alarm} went off"):
+            look(scene)
+        assert "limit broken" in scene.told()[0]
+
+    def test_one_that_rang_before_does_not_keep_a_fix_from_going_out(self, scene: Scene, alarm: str) -> None:
+        self.ring(scene, alarm)
+        prepare(scene, limits=(alarm,), seconds_ago=-600)
+        look(scene)
+        assert f"alarm {alarm} was in ALARM before the first shift and does not count" in scene.told()[0]
+
+    def test_a_quiet_one_says_nothing(self, scene: Scene, alarm: str) -> None:
+        prepare(scene, limits=(alarm, "gone"))
+        assert "alarm" not in look(scene).reason
 
 
 def test_without_the_claim_nobody_judges(scene: Scene) -> None:
     prepare(scene)
     scene.lose()
     with pytest.raises(ClaimLost):
-        look(scene, 10, 5)
+        look(scene)

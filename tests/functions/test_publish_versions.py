@@ -19,6 +19,7 @@ NEW = "def handler(event, context):\n    return 'new'\n"
 @pytest.fixture
 def function(scene: Scene) -> RollingFunction:
     scene.open()
+    scene.snapshot()
     found = scene.function(versions=1)
     scene.plan(scene.stage_plan(scene.production, scene.function_plan(found)))
     return found
@@ -31,7 +32,7 @@ def publish(scene: Scene) -> Response:
 def test_what_the_stack_left_is_published_once(scene: Scene, function: RollingFunction) -> None:
     scene.change(function.name, NEW)
     responses = [publish(scene) for _ in range(2)]
-    assert responses == [Response(rolling=1, first_weight=10)] * 2
+    assert responses == [Response(rolling=1, first_weight=0.1)] * 2
     rollout = find_rollout(scene.tools.documents, scene.ref, scene.production)
     assert rollout is not None
     assert rollout.functions == (function,)

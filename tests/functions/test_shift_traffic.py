@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from functions.shift_traffic.handler import Request, Response, handle
+from tidegate.adapters.trials import read_trial, write_trial
+from tidegate.domain.config import StageConfig
 from tidegate.domain.errors import ClaimLost, ForeignChange
+from tidegate.domain.observing import History
 from tidegate.domain.rollouts import RollingFunction, point
+from tidegate.domain.trials import begin_trial
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -18,22 +23,27 @@ def functions(scene: Scene) -> list[RollingFunction]:
     found = [scene.function(name) for name in ("Place", "Ship")]
     scene.plan(scene.stage_plan(scene.production, *(scene.function_plan(function) for function in found)))
     scene.rollout(scene.production, *found)
+    config = StageConfig().for_stage(production=True)
+    trial = begin_trial(
+        config, {function.logical_id: History() for function in found}, datetime.now(UTC), 0.4
+    )
+    write_trial(scene.tools.documents, scene.ref, scene.production, trial)
     return found
 
 
-def shift(scene: Scene, weight: int, step: int = 0) -> Response:
+def shift(scene: Scene, weight: float, step: int = 0) -> Response:
     request = Request(release=scene.ref, stage=scene.production, weight=weight, step=step)
     return handle(request, scene.tools)
 
 
 def test_all_functions_get_their_weight_together(scene: Scene, functions: list[RollingFunction]) -> None:
-    for step, weight in enumerate((10, 50, 100)):
+    for step, weight in enumerate((0.1, 50, 100)):
         response = shift(scene, weight, step)
         assert [scene.pointing(function) for function in functions] == [point(f, weight) for f in functions]
         assert (response.shift.weight, response.shift.step) == (weight, step)
-        assert response.wait_seconds >= (600 if weight == 100 else 60)
+        assert response.wait_seconds == (40 if weight == 100 else 20)
     assert scene.told() == [
-        "shifting 10 % to the new version of Place, Ship",
+        "shifting 0.1 % to the new version of Place, Ship",
         "shifting 50 % to the new version of Place, Ship",
         "promoting Place, Ship",
     ]
@@ -53,6 +63,8 @@ def test_the_same_shift_twice_is_one(scene: Scene, functions: list[RollingFuncti
     shift(scene, 10)
     assert scene.lambdas.get_alias(FunctionName=functions[0].name, Name="live")["RevisionId"] == revision
     assert len(scene.told()) == 1
+    trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+    assert [(one.step, one.weight, one.made) for one in trial.shifts] == [(0, 10, True)]
 
 
 def test_the_decision_is_known_before_the_first_write(scene: Scene, functions: list[RollingFunction]) -> None:
@@ -60,8 +72,10 @@ def test_the_decision_is_known_before_the_first_write(scene: Scene, functions: l
     scene.move(functions[1], "$LATEST")
     with pytest.raises(ForeignChange):
         shift(scene, 10)
-    assert scene.pointing(functions[0]) == point(functions[0], 10)
     assert len(scene.told()) == 1
+    trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+    assert [(one.step, one.weight, one.made) for one in trial.shifts] == [(0, 10, False)]
+    assert trial.weights == ()
 
 
 def test_without_the_claim_nothing_moves(scene: Scene, functions: list[RollingFunction]) -> None:

@@ -52,7 +52,7 @@ class Case(unittest.TestCase):
 CONFIG: dict[str, Any] = {
     "tests": {"command": "python -m unittest -q"},
     "stages": {
-        "production": {"steps": [50], "interval": "1m", "bake": "0s", "minimum_invocations": 5},
+        "production": {"strategy": "Canary50Percent1Minute", "bake": "0s", "minimum_invocations": 5},
     },
 }
 RETURNS_500 = 'print(json.dumps({"level": "ERROR", "message": "broken"})); return {"statusCode": 500}'

@@ -17,7 +17,7 @@ import click
 
 from tidegate.cli.failures import Failed
 from tidegate.domain.ledger import Outcome
-from tidegate.domain.rollouts import ALL
+from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

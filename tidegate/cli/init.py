@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 HEAD: Final = """\
 # How Tidegate releases this service. Every key may be left out: `#key: value` shows its default; take the `#`
 # away, from the keys above it too, to set it.
-# Durations are written 90s, 5m, 2h or 1d; weights are whole percent.
-# A stage that is not for production has by default no steps ([]) and no bake (0s)."""
+# Durations are written 90s, 5m, 2h or 1d; shares are percent.
+# A stage that is not for production shifts by default AllAtOnce and without a bake (0s)."""
 STAGE: Final = "production"
 SMOKE: Final = {STAGE: {"MyFunction": ["events/harmless.json"]}}
 DURATION: Final = get_args(Duration)[1]  # the validator that makes a field a duration

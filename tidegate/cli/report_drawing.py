@@ -20,7 +20,7 @@ from tidegate.cli.report_series import (
     tick_step,
     top_rate,
 )
-from tidegate.domain.rollouts import ALL
+from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -151,7 +151,7 @@ def _draw_moments(marks: Sequence[Mark], scale: Scale) -> Iterator[str]:
 
 
 def _draw_weight(line: Line, scale: Scale) -> Iterator[str]:
-    def y(weight: int) -> float:
+    def y(weight: float) -> float:
         return WEIGHT_TOP + WEIGHT_HEIGHT * (1 - weight / 100)
 
     (at, weight), *rest = line.points
@@ -159,18 +159,18 @@ def _draw_weight(line: Line, scale: Scale) -> Iterator[str]:
     for at, weight in rest:
         path += f"H{scale.x(at):.1f}V{y(weight):.1f}"
     floor = f"V{y(0):.1f}H{scale.x(line.points[0][0]):.1f}Z"
-    title = f"<title>{escape(line.stage)}: {', '.join(f'{weight} %' for weight in _weights(line))}</title>"
+    title = f"<title>{escape(line.stage)}: {', '.join(f'{weight:g} %' for weight in _weights(line))}</title>"
     area = f'<path class="area" d="{path}{floor}"/>'
     labels = (
-        _text(scale.x(at) + 4, y(weight) - 5, f"{weight} %", "tick")
+        _text(scale.x(at) + 4, y(weight) - 5, f"{weight:g} %", "tick")
         for (at, weight), (until, _) in pairwise(rest)
         if 0 < weight < ALL and scale.x(until) - scale.x(at) >= LABELLED
     )
     yield f'<g class="weight">{title}{area}<path class="line" d="{path}"/>{"".join(labels)}</g>'
 
 
-def _weights(line: Line) -> list[int]:
-    found: list[int] = []
+def _weights(line: Line) -> list[float]:
+    found: list[float] = []
     for _, weight in line.points[1:]:
         if not found or found[-1] != weight:
             found.append(weight)

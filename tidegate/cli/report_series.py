@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 BINS: Final = 45  # points of an error rate line, at most
 SHORTEST_BIN: Final = 2.0  # seconds: at 10 % of little traffic less holds hardly a request
 BACK: Final = ("DiagnoseRollback", "RestoreTraffic")
-VERDICTS: Final = ("advance", "hold", "rollback")
+VERDICTS: Final = {
+    "rollback": "rollback",
+    "ramp": "advance",
+    "promote": "advance",
+    "hold": "hold",
+    "hold_suspicious": "hold",
+    "hold_downstream": "hold",
+    "hold_shared": "hold",
+    "insufficient_evidence": "hold",
+}
 
 
 class TrafficSample(Frozen):
@@ -81,7 +90,7 @@ class Line(NamedTuple):
     """The weight of a stage's new versions: each point holds until the next; the last ends the line."""
 
     stage: str
-    points: tuple[tuple[datetime, int], ...]
+    points: tuple[tuple[datetime, float], ...]
 
 
 class Mark(NamedTuple):
@@ -90,7 +99,7 @@ class Mark(NamedTuple):
     kind: str
     at: datetime
     text: str
-    weight: int = 0
+    weight: float = 0
 
 
 class Rate(NamedTuple):
@@ -122,11 +131,13 @@ def find_bands(report: ReleaseReport) -> list[Band]:
 
 def find_weights(report: ReleaseReport) -> list[Line]:
     """A line for each stage that shifted, from its first shift to its end or to the restoring."""
-    points: dict[str, list[tuple[datetime, int]]] = {}
+    points: dict[str, list[tuple[datetime, float]]] = {}
     open_stages: set[str] = set()
     for entry in report.entries:
         if entry.step == "ShiftTraffic" and "weight" in entry.evidence:
-            points.setdefault(entry.stage, [(entry.at, 0)]).append((entry.at, int(entry.evidence["weight"])))
+            points.setdefault(entry.stage, [(entry.at, 0)]).append(
+                (entry.at, float(entry.evidence["weight"]))
+            )
             open_stages.add(entry.stage)
         elif entry.step == "LeaveStage" and entry.stage in open_stages:
             points[entry.stage].append((entry.at, points[entry.stage][-1][1]))
@@ -149,8 +160,8 @@ def find_marks(report: ReleaseReport) -> list[Mark]:
 def _mark(entry: Entry) -> Mark | None:
     if entry.step == "JudgeCanary":
         status = str(entry.evidence.get("status", ""))
-        weight = int(entry.evidence.get("weight", 0))
-        return Mark(status, entry.at, entry.what, weight) if status in VERDICTS else None
+        weight = float(entry.evidence.get("weight", 0))
+        return Mark(VERDICTS[status], entry.at, entry.what, weight) if status in VERDICTS else None
     if entry.step == "DiagnoseRollback":
         kind = "alarm" if "alarm " in entry.what else "order"
         return Mark(kind, entry.at, entry.what)

@@ -1,7 +1,7 @@
 """The service's configuration, `tidegate.yaml`: one model, unknown keys refused, a default for everything.
 
 A service without the file is released by these defaults. Durations are written `90s`, `5m` or `2h` and are
-whole seconds from here on; weights are whole percent.
+whole seconds from here on; shares are percent.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from tidegate.domain.identity import Frozen, ServiceName, StageName
+from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
 
 SHORTEST_BAKE: Final = 180
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -35,7 +36,21 @@ DURATION_SCHEMA: Final = {
 Duration = Annotated[
     int, BeforeValidator(parse_duration), Field(ge=0), WithJsonSchema(DURATION_SCHEMA, mode="validation")
 ]
-Percent = Annotated[int, Field(ge=1, le=99)]
+
+
+def check_strategy(name: str) -> str:
+    """The name of a strategy that there is."""
+    return parse_strategy(name).name
+
+
+STRATEGY_PATTERN: Final = (
+    r"^(adaptive|AllAtOnce|Canary\d+(\.\d+)?Percent\d+Minutes?|Linear\d+(\.\d+)?PercentEvery\d+Minutes?)$"
+)
+StrategyName = Annotated[
+    str,
+    AfterValidator(check_strategy),
+    WithJsonSchema({"type": "string", "pattern": STRATEGY_PATTERN}, mode="validation"),
+]
 
 
 class Approval(StrEnum):
@@ -46,9 +61,15 @@ class Approval(StrEnum):
 
 
 class OnInsufficientEvidence(StrEnum):
-    """What to do when the longest hold has passed and the evidence still does not suffice."""
+    """What to do when the longest hold has passed and the evidence still does not suffice.
+
+    `floor` promotes if nothing speaks against the new version and each function has served
+    `minimum_invocations` with it, and tells how much worse it may be for all that was seen; `promote` does so
+    after no request at all.
+    """
 
     ROLLBACK = "rollback"
+    FLOOR = "floor"
     PROMOTE = "promote"
 
 
@@ -71,6 +92,27 @@ class AlarmConfig(Frozen):
     throttles: int = Field(10, ge=1, description="throttled invocations in one minute")
 
 
+class SignalMode(StrEnum):
+    """What a signal may do: turn a release back, keep it from going on, or only be shown."""
+
+    ENFORCE = "enforce"
+    HOLD = "hold"
+    OBSERVE = "observe"
+
+
+class SignalsConfig(Frozen):
+    """The judge's signals; each compares the new version with the stable one over the same minutes."""
+
+    errors: SignalMode = Field(SignalMode.ENFORCE, description="requests that failed")
+    timeouts: SignalMode = Field(SignalMode.ENFORCE, description="requests that ran into their timeout")
+    latency: SignalMode = Field(
+        SignalMode.ENFORCE, description="warm requests slower than the stable version's usual quantiles"
+    )
+    cost: SignalMode = Field(
+        SignalMode.OBSERVE, description="warm requests billed more GB-seconds than the usual quantiles"
+    )
+
+
 class StageConfig(Frozen):
     """How a release goes through one stage."""
 
@@ -79,17 +121,31 @@ class StageConfig(Frozen):
     capabilities: tuple[str, ...] = Field((), description="capabilities that CloudFormation asks for")
     approval: Approval = Field(Approval.NONE, description="whether a person must approve the stage first")
     approval_timeout: Duration = Field(7 * 86_400, description="how long an approval is waited for")
-    steps: tuple[Percent, ...] | None = Field(
-        None, description="canary weights in percent before the promotion; [] shifts all at once"
+    strategy: StrategyName | None = Field(
+        None,
+        description="how traffic moves: `adaptive`, as fast as evidence comes in, or a schedule by name: "
+        "`AllAtOnce`, `CanaryXPercentYMinutes`, `LinearXPercentEveryYMinutes`",
     )
-    interval: Duration = Field(60, description="how long each weight is observed before it is judged")
+    margin: float = Field(
+        0.5,
+        gt=0,
+        le=50,
+        description="percent of requests that the new version may fail more than the stable one; "
+        "`adaptive` promotes when the evidence excludes more",
+    )
+    least_time: Duration = Field(180, description="how long `adaptive` observes the new version at least")
+    signals: SignalsConfig = Field(
+        default_factory=SignalsConfig, description="what each signal of the judge may do"
+    )
     bake: Duration | None = Field(None, description="how long all traffic is observed after the promotion")
     minimum_invocations: int = Field(
-        20, ge=1, description="canary invocations at one weight before it can advance"
+        20, ge=1, description="requests that each function must have served with the new version"
     )
-    longest_hold: Duration = Field(3600, description="how long one weight may wait for evidence")
+    longest_hold: Duration = Field(
+        3600, description="how long evidence is waited for, beyond the schedule of a strategy that has one"
+    )
     on_insufficient_evidence: OnInsufficientEvidence = Field(
-        OnInsufficientEvidence.ROLLBACK, description="what to do when the longest hold has passed"
+        OnInsufficientEvidence.FLOOR, description="what to do when the longest hold has passed"
     )
     left_weights: LeftWeights = Field(
         LeftWeights.REPAIR,
@@ -97,13 +153,6 @@ class StageConfig(Frozen):
         "version all traffic, or reject the release",
     )
     alarms: AlarmConfig = Field(default_factory=AlarmConfig, description="alarms armed during the rollout")
-
-    @model_validator(mode="after")
-    def _check_steps(self) -> StageConfig:
-        if self.steps is not None and list(self.steps) != sorted(set(self.steps)):
-            message = f"steps must rise from one to the next, not {list(self.steps)}"
-            raise ValueError(message)
-        return self
 
     @field_validator("bake")
     @classmethod
@@ -117,11 +166,16 @@ class StageConfig(Frozen):
     def for_stage(self, *, production: bool) -> StageConfig:
         """The same with the defaults that depend on the stage: production is canaried, others are not."""
         given: dict[str, Any] = {}
-        if self.steps is None:
-            given["steps"] = (10, 50) if production else ()
+        if self.strategy is None:
+            given["strategy"] = ADAPTIVE if production else AT_ONCE
         if self.bake is None:
             given["bake"] = 600 if production else 0
         return self.model_copy(update=given)
+
+    @property
+    def rollout(self) -> Strategy:
+        """The strategy; that of a stage whose defaults are not filled in yet is at once."""
+        return parse_strategy(self.strategy or AT_ONCE)
 
 
 class TestsConfig(Frozen):

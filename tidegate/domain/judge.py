@@ -1,4 +1,4 @@
-"""The judge: from samples of both versions and a policy to a verdict with its reason and its evidence.
+"""One comparison of two versions, at one moment: what a diagnosis needs. The judge itself is judging/.
 
 It compares the canary with the stable version over the same minutes, never with a bare threshold, so that a
 failing downstream which hurts both is not held against the canary. The evidence is an e-value, the mean over
@@ -11,7 +11,6 @@ repeated looks).
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
@@ -19,17 +18,8 @@ from pydantic import Field
 from tidegate.domain.identity import Frozen
 
 RISK_RATIOS: Final = (1.5, 3.0, 8.0, 30.0, 200.0)
-FALSE_ROLLBACK: Final = 0.01  # the probability of a false rollback that a whole release may have
 SUSPICION: Final = 3.0  # evidence from which on nothing advances
 SHARE_FROM: Final = 50  # requests from which on the realised share is better than the nominal one
-
-
-class Status(StrEnum):
-    """What the judge says."""
-
-    ADVANCE = "advance"
-    HOLD = "hold"
-    ROLLBACK = "rollback"
 
 
 class Counts(Frozen):
@@ -53,29 +43,7 @@ class Sample(Frozen):
     throttles: int = 0
 
 
-class Policy(Frozen):
-    """What a verdict needs. `looks` is how often a release asks the judge, over all functions and weights."""
-
-    minimum_invocations: int = Field(ge=1)
-    looks: int = Field(1, ge=1)
-
-    @property
-    def threshold(self) -> float:
-        """The evidence for a rollback; the probability of a false one is shared by all looks (Bonferroni)."""
-        return self.looks / FALSE_ROLLBACK
-
-
-class Verdict(Frozen):
-    """A status, a reason that an operator understands, and the numbers behind it."""
-
-    status: Status
-    reason: str
-    evidence: tuple[Sample, ...]
-    strength: float = Field(description="the evidence against the canary, e : 1")
-    threshold: float
-
-
-def measure_evidence(sample: Sample, weight: int) -> float:
+def measure_evidence(sample: Sample, weight: float) -> float:
     """The e-value against the canary; 1 where a version got no request or nothing failed."""
     requests = sample.stable.requests + sample.canary.requests
     failed_canary = min(sample.canary.failed, sample.canary.requests)
@@ -86,52 +54,3 @@ def measure_evidence(sample: Sample, weight: int) -> float:
     logs = [failed_canary * math.log(r) - failed * math.log1p(share * (r - 1)) for r in RISK_RATIOS]
     top = max(logs)
     return math.exp(min(top, 700.0)) * sum(math.exp(log - top) for log in logs) / len(logs)
-
-
-def judge(samples: tuple[Sample, ...], weight: int, policy: Policy) -> Verdict:
-    """The verdict over all functions that shift together, at one weight in percent (1 to 99).
-
-    The worst function decides: one bad function turns back all of them, and all must have had enough
-    requests before any advances. Throttles hold, since a starved canary looks perfect.
-    """
-    strengths = {sample.function: measure_evidence(sample, weight) for sample in samples}
-    worst = max(samples, key=lambda sample: strengths[sample.function])
-    strength = strengths[worst.function]
-
-    def give(status: Status, reason: str) -> Verdict:
-        return Verdict(
-            status=status, reason=reason, evidence=samples, strength=strength, threshold=policy.threshold
-        )
-
-    if strength >= policy.threshold:
-        return give(Status.ROLLBACK, describe(worst, strength, policy))
-    if strength >= SUSPICION:
-        return give(Status.HOLD, f"suspicion: {describe(worst, strength, policy)}")
-    throttled = [sample.function for sample in samples if sample.throttles]
-    if throttled:
-        return give(Status.HOLD, f"throttled: {', '.join(throttled)}; a starved canary looks perfect")
-    short = [sample for sample in samples if is_short(sample, weight, policy)]
-    if short:
-        first = short[0]
-        reason = (
-            f"not enough evidence: {first.function} had {first.canary.requests} canary and "
-            f"{first.stable.requests} stable requests, {policy.minimum_invocations} needed"
-        )
-        return give(Status.HOLD, reason)
-    return give(Status.ADVANCE, describe(worst, strength, policy))
-
-
-def is_short(sample: Sample, weight: int, policy: Policy) -> bool:
-    """Whether a version got too few requests; the stable one needs its share of the minimum only."""
-    stable_floor = min(policy.minimum_invocations, policy.minimum_invocations * (100 - weight) / weight)
-    return sample.canary.requests < policy.minimum_invocations or sample.stable.requests < math.ceil(
-        stable_floor
-    )
-
-
-def describe(sample: Sample, strength: float, policy: Policy) -> str:
-    """The sentence for the operator."""
-    return (
-        f"{sample.function}: canary {sample.canary.text}, stable {sample.stable.text} in the same minutes; "
-        f"evidence {strength:,.3g} : 1 against threshold {policy.threshold:,.0f} : 1"
-    )

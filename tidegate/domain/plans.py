@@ -12,8 +12,10 @@ from pydantic import Field
 from tidegate.domain.config import AlarmConfig, Approval, StageConfig
 from tidegate.domain.identity import Commit, Frozen
 from tidegate.domain.preflight import Finding, Severity, summarize
+from tidegate.domain.strategies import Kind
 from tidegate.domain.templates.changes import ChangedResource
 
+SHOWN_STEPS: Final = 5
 SHOWN: Final = 50  # rows of a table in the readable plan; the document has all
 
 
@@ -40,6 +42,13 @@ class FunctionPlan(Frozen):
     tenants: bool = False
 
 
+class AlarmLimit(Frozen):
+    """An alarm by its name, or by its logical id in the stack."""
+
+    name: str = ""
+    logical_id: str = ""
+
+
 class StackUpdate(Frozen):
     """An update that ProvisionStage has computed itself: the one before it makes every change set obsolete.
 
@@ -56,9 +65,10 @@ class StackUpdate(Frozen):
 class StagePlan(Frozen):
     """What the release does in one stage. `change_set` is None where the stack does not change.
 
-    `updates` are those of a stack that is adopted, in order, the release's own the last; `adoption` says in
-    sentences what the others do. All other stacks are changed by `change_set` itself. `held_roles` are the
-    logical ids of the roles that lose what a side stack holds for them.
+    `strategy_source` says whose the strategy is where it is the template's. `limits` are alarms that an
+    operator has set as limits. `updates` are those of a stack that is adopted, in order, the release's own
+    the last; `adoption` says in sentences what the others do. All other stacks are changed by `change_set`
+    itself. `held_roles` are the logical ids of the roles that lose what a side stack holds for them.
     """
 
     stage: str
@@ -72,6 +82,8 @@ class StagePlan(Frozen):
     functions: tuple[FunctionPlan, ...] = Field(description="those that change; all where the stack is new")
     config: StageConfig
     at_once: tuple[str, ...] = Field(description="what a canary cannot hold back, a sentence each")
+    strategy_source: str = ""
+    limits: tuple[AlarmLimit, ...] = ()
     updates: tuple[StackUpdate, ...] = ()
     adoption: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = Field((), description="what the preflight found")
@@ -88,12 +100,22 @@ class StagePlan(Frozen):
     @property
     def strategy(self) -> str:
         """The strategy in words."""
-        steps = [f"{step} %" for step in self.config.steps or ()]
         bake = f", then {self.config.bake} s of bake" if self.config.bake else ""
-        shifts = (
-            f"{' → '.join([*steps, '100 %'])} every {self.config.interval} s" if steps else "100 % at once"
-        )
-        return shifts + bake
+        return self._shifts + self.strategy_source + bake
+
+    @property
+    def _shifts(self) -> str:
+        strategy = self.config.rollout
+        if strategy.kind is Kind.ADAPTIVE:
+            return (
+                f"adaptive, as fast as evidence comes in that the new version fails at most "
+                f"{self.config.margin:g} % more requests"
+            )
+        if not strategy.steps:
+            return "100 % at once"
+        steps = [f"{step:g} %" for step in strategy.steps]
+        shown = steps if len(steps) <= SHOWN_STEPS else [*steps[:2], "…", steps[-1]]
+        return f"{' → '.join([*shown, '100 %'])}, every {strategy.interval:g} s ({strategy.name})"
 
 
 class Plan(Frozen):
@@ -104,6 +126,11 @@ class Plan(Frozen):
     commit: Commit
     stages: tuple[StagePlan, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def shifting(self) -> int:
+        """How many stages split traffic between versions, and so may roll the release back by a verdict."""
+        return sum(1 for stage in self.stages if stage.canaried and stage.config.rollout.shifts)
 
     def stage(self, name: str) -> StagePlan:
         """The plan of one stage."""

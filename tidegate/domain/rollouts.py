@@ -9,17 +9,24 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judge import Status, Verdict
+from tidegate.domain.judging import Status, Verdict
+from tidegate.domain.strategies import ALL, Kind, Strategy
 
-ALL: Final = 100
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 LONGEST_LOOK: Final = 900  # seconds between two looks of the judge
+LOOKS_PER_AGE: Final = (
+    100  # a rollout is looked at so often while its age doubles, not counting the first looks
+)
 ARRIVAL: Final = 2  # periods of a metric that may still be on their way
+SETTLED: Final = frozenset({Status.RAMP, Status.HOLD, Status.PROMOTE, Status.INSUFFICIENT_EVIDENCE})
 
 
 class RollingFunction(Frozen):
@@ -38,11 +45,13 @@ class Rollout(Frozen):
 
     `undivided` names those whose alias cannot hold both versions, since their role or dead letter queue
     differs (AWS Lambda Developer Guide, "Implement Lambda canary deployments using a weighted alias").
+    `limits` are the names of alarms that an operator has set as limits.
     """
 
     stage: str
     functions: tuple[RollingFunction, ...]
     undivided: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 class Pointing(Frozen):
@@ -53,11 +62,13 @@ class Pointing(Frozen):
 
 
 class Shift(Frozen):
-    """A weight that was given, and when; `started_at` is the time of the stage's first shift."""
+    """A weight in percent; the aliases were being written from `began` to `at`, and `made` says all are."""
 
     step: int
-    weight: int
+    weight: float
+    began: datetime
     at: datetime
+    made: bool = False
 
 
 class Move(StrEnum):
@@ -72,18 +83,18 @@ class NextMove(Frozen):
     """The move; `weight` where it is a shift, `wait` in seconds until the next look where it is a hold."""
 
     next: Move
-    weight: int = 0
+    weight: float = 0
     wait: float = 0
     reason: str
 
 
-def point(function: RollingFunction, weight: int) -> Pointing:
+def point(function: RollingFunction, weight: float) -> Pointing:
     """Where the alias must point for a weight in percent: 0 restores, 100 promotes."""
     if weight == 0:
         return Pointing(version=function.stable)
     if weight == ALL:
         return Pointing(version=function.canary)
-    return Pointing(version=function.stable, weights={function.canary: weight / ALL})
+    return Pointing(version=function.stable, weights={function.canary: round(weight / ALL, 6)})
 
 
 def is_foreign(function: RollingFunction, found: Pointing) -> bool:
@@ -91,81 +102,123 @@ def is_foreign(function: RollingFunction, found: Pointing) -> bool:
     return not {found.version, *found.weights} <= {function.stable, function.canary}
 
 
-def first_weight(config: StageConfig) -> int:
-    """The weight of the first shift."""
-    return config.steps[0] if config.steps else ALL
-
-
-def follow(config: StageConfig, weight: int) -> int:
-    """The weight after `weight`."""
-    return next((step for step in config.steps or () if step > weight), ALL)
-
-
-def count_looks(config: StageConfig, functions: int) -> int:
-    """How many verdicts can roll a stage back: one per weight and function."""
-    return max(1, len(config.steps or ())) * functions
+def first_weight(strategy: Strategy, ramp: float) -> float:
+    """The weight of the first shift in percent; `ramp` is what the judge proposes for it (0 to 1)."""
+    if strategy.kind is Kind.ADAPTIVE:
+        return round(ramp * ALL, 4)
+    return strategy.follow(0)
 
 
 def move_on(
     config: StageConfig,
-    shift: Shift,
+    strategy: Strategy,
+    shifts: tuple[Shift, ...],
     verdict: Verdict | None,
     now: datetime,
-    period: int,
+    delay: float,
 ) -> NextMove | None:
     """What to do after a look; None where the longest hold has passed without enough evidence.
 
-    `verdict` is None at 100 %: there is no stable traffic to compare with, so the bake is left to the alarms.
-    `period` is that of the metrics: a look before the next period is over would see nothing new. A verdict
-    to roll back is not this function's: it never asks for a move.
+    config, strategy: with their durations as they run here. shifts: of this stage, in order. verdict: None at
+    100 %, where there is no stable traffic to compare with. delay: seconds until a request can be read. A
+    verdict to roll back is not this function's: it never asks for a move.
     """
+    shift, age = shifts[-1], (now - shifts[0].at).total_seconds()
     held = (now - shift.at).total_seconds()
+    wait = next_look(age, delay)
     if verdict is None:
         left = (config.bake or 0) - held
         if left <= 0:
             return NextMove(next=Move.LEAVE, reason="the bake is over")
-        return NextMove(next=Move.HOLD, wait=left, reason="baking")
-    if verdict.status is Status.ADVANCE:
-        weight = follow(config, shift.weight)
+        return NextMove(next=Move.HOLD, wait=min(left, max(wait, 4 * delay)), reason="baking")
+    if strategy.kind is Kind.ADAPTIVE:
+        return _ramp(config, shift, verdict, age, wait)
+    return _keep_time(config, strategy, shift, verdict, held, wait)
+
+
+def _ramp(config: StageConfig, shift: Shift, verdict: Verdict, age: float, wait: float) -> NextMove | None:
+    if verdict.status is Status.PROMOTE:
+        return NextMove(next=Move.SHIFT, weight=ALL, reason=verdict.reason)
+    if verdict.status is Status.INSUFFICIENT_EVIDENCE or age >= config.longest_hold:
+        return _settle(config, verdict, ALL)
+    weight = shift.weight if verdict.weight is None else round(verdict.weight * ALL, 4)
+    if weight != shift.weight:
         return NextMove(next=Move.SHIFT, weight=weight, reason=verdict.reason)
-    if held < config.longest_hold:
-        wait = min(max(config.interval / 4, period), LONGEST_LOOK)
-        return NextMove(next=Move.HOLD, wait=wait, reason=verdict.reason)
-    if config.on_insufficient_evidence is OnInsufficientEvidence.PROMOTE and not is_suspicious(verdict):
-        reason = f"advanced without enough evidence, as configured: {verdict.reason}"
-        return NextMove(next=Move.SHIFT, weight=follow(config, shift.weight), reason=reason)
-    return None
+    return NextMove(next=Move.HOLD, wait=wait, reason=verdict.reason)
 
 
-def is_suspicious(verdict: Verdict) -> bool:
-    """Whether the hold has another reason than too few requests."""
-    return not verdict.reason.startswith("not enough evidence")
+def _keep_time(
+    config: StageConfig, strategy: Strategy, shift: Shift, verdict: Verdict, held: float, wait: float
+) -> NextMove | None:
+    """A schedule goes on when it is time, each function has served enough, and nothing is suspicious."""
+    left, follow = strategy.interval - held, strategy.follow(shift.weight)
+    if held >= strategy.interval + config.longest_hold:
+        return _settle(config, verdict, follow)
+    if left > 0 or verdict.status not in SETTLED:
+        return NextMove(next=Move.HOLD, wait=min(left, wait) if left > 0 else wait, reason=verdict.reason)
+    if short := find_short(config, verdict):
+        return NextMove(next=Move.HOLD, wait=wait, reason=short)
+    return NextMove(next=Move.SHIFT, weight=follow, reason=verdict.reason)
 
 
-def window(shift: Shift, now: datetime, period: int) -> tuple[datetime, datetime]:
-    """The whole periods (seconds) under one weight whose metrics have arrived: [start, end).
+def _settle(config: StageConfig, verdict: Verdict, weight: float) -> NextMove | None:
+    """After the longest hold: what the service's policy says, but never in the face of suspicion."""
+    policy = config.on_insufficient_evidence
+    if verdict.status not in SETTLED or verdict.obstacle or policy is OnInsufficientEvidence.ROLLBACK:
+        return None
+    if policy is OnInsufficientEvidence.FLOOR and find_short(config, verdict):
+        return None
+    reason = f"advanced without enough evidence, as configured: {verdict.reason}"
+    return NextMove(next=Move.SHIFT, weight=weight, reason=reason)
+
+
+def find_short(config: StageConfig, verdict: Verdict) -> str:
+    """The first function that has served too few requests with the new version; empty where none has."""
+    for function in verdict.functions:
+        if function.canary.requests < config.minimum_invocations:
+            return (
+                f"not enough evidence: {function.function} served {function.canary.requests} requests with "
+                f"the new version, {config.minimum_invocations} needed"
+            )
+    return ""
+
+
+def next_look(age: float, delay: float) -> float:
+    """Seconds to the next look of a rollout of that age: as soon as there is news, but ever more seldom.
+
+    So a rollout of a day has about 550 looks, and its execution stays far below 25,000 events.
+    """
+    return min(max(delay / 2, age / LOOKS_PER_AGE), max(LONGEST_LOOK, delay))
+
+
+def first_look(delay: float) -> float:
+    """Seconds from a shift to its first look: nothing can be read before."""
+    return delay
+
+
+def is_unmixed(at: float, seconds: float, shifts: Iterable[Shift]) -> bool:
+    """Whether a span of requests saw one weight only: no alias was written in it."""
+    return all(at + seconds <= shift.began.timestamp() or at >= shift.at.timestamp() for shift in shifts)
+
+
+def window(since: datetime, now: datetime, period: int) -> tuple[datetime, datetime]:
+    """The whole periods (seconds) since a shift whose metrics have arrived: [start, end).
 
     A period that holds requests of two weights is left out, and so are the newest ones, whose metrics are
     still coming in: log lines are there at once, and would count against requests that are not.
     """
-    start = math.ceil(shift.at.timestamp() / period) * period
+    start = math.ceil(since.timestamp() / period) * period
     end = math.floor(now.timestamp() / period) * period - ARRIVAL * period
     zone = now.tzinfo
     return datetime.fromtimestamp(start, zone), datetime.fromtimestamp(max(start, end), zone)
-
-
-def first_look(config: StageConfig, at: datetime, period: int) -> float:
-    """Seconds from a shift to its first look: the interval, but not before a whole period can be read."""
-    readable = math.ceil(at.timestamp() / period) * period + (1 + ARRIVAL) * period - at.timestamp()
-    return max(config.interval, readable)
 
 
 def pace(config: StageConfig, factor: float) -> StageConfig:
     """The configuration with its durations as they run here: 1 on AWS, less in the local cloud."""
     return config.model_copy(
         update={
-            "interval": config.interval * factor,
             "bake": (config.bake or 0) * factor,
+            "least_time": config.least_time * factor,
             "longest_hold": config.longest_hold * factor,
         }
     )

@@ -30,6 +30,7 @@ MISSING: Final = object()
 
 # In the order of installation; each adds the one thing that its name says.
 EXTENSIONS: Final = (
+    "tidegate.local.identities",
     "tidegate.local.functions",
     "tidegate.local.public_layers",
     "tidegate.local.mappings",

@@ -1,0 +1,22 @@
+"""The alarms that an operator has set as limits, by the names that they have in the stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.adapters.stacks import list_resources
+
+if TYPE_CHECKING:
+    from tidegate.domain.plans import StagePlan
+    from tidegate.task import Tools
+
+
+def resolve_limits(plan: StagePlan, tools: Tools) -> tuple[str, ...]:
+    """Names of alarms; one of the template itself has its name from the stack, which is up to date by now."""
+    if not plan.limits or not plan.canaried:
+        return ()
+    standing = {}
+    if any(limit.logical_id for limit in plan.limits):
+        standing = list_resources(tools.stage(plan.stage).cloudformation, plan.stack_name)
+    named = (limit.name or standing.get(limit.logical_id, "") for limit in plan.limits)
+    return tuple(sorted(set(filter(None, named))))

@@ -1,0 +1,113 @@
+"""What is known of a stage's rollout between two looks: shifts, the judge's accumulators, how far was read.
+
+`Trial` lies at stages/<stage>/trial.json of the release. It is written as one document, so that accumulators
+and cursor always belong together: a look that dies before it has written is made again on the same batches.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import Field
+
+from tidegate.domain import judging
+from tidegate.domain.identity import Frozen
+from tidegate.domain.judging import Mode, Moment, Policy, Signal, State, Status
+from tidegate.domain.observing import Cursor, Thresholds
+from tidegate.domain.rollouts import Shift
+from tidegate.domain.strategies import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tidegate.domain.config import StageConfig
+    from tidegate.domain.judging import Verdict
+    from tidegate.domain.observing import History
+
+FALSE_ROLLBACK: Final = 0.01  # the probability of a false rollback that a whole release may have
+TELEMETRY_DELAY: Final = 20.0  # seconds until telemetry is judged, as long as it has not been measured
+MEMORY: Final = 3600.0  # seconds after which no batch comes in any more
+DAY: Final = 86_400
+SHOWN: Final = 20  # functions in a ledger entry
+
+
+class Trial(Frozen):
+    """`said` is the last verdict that the ledger has, and `said_at` when it was given.
+
+    `first` is the weight that the judge proposes to begin with (0 to 1), `delay` how many seconds pass until
+    a request is judged, and `unwatched` says why the metrics serve a function.
+    """
+
+    state: State
+    first: float
+    delay: float
+    cursor: Cursor = Cursor()
+    thresholds: dict[str, Thresholds] = Field(default_factory=dict)
+    unwatched: dict[str, str] = Field(default_factory=dict)
+    shifts: tuple[Shift, ...] = ()
+    said: Status | None = None
+    said_at: datetime | None = None
+
+    @property
+    def weights(self) -> tuple[tuple[float, datetime], ...]:
+        """The shifts that were made whole: (weight from 0 to 1, when all aliases had been written)."""
+        return tuple((shift.weight / ALL, shift.at) for shift in self.shifts if shift.made)
+
+
+def begin_trial(config: StageConfig, history: Mapping[str, History], now: datetime, delay: float) -> Trial:
+    """A trial before its first shift; `config` with its durations as they run here, `history` by function."""
+    state = judging.begin({name: _remember(known) for name, known in history.items()})
+    verdict = judging.decide(state, make_policy(config), Moment(now=now.timestamp(), delay=delay))
+    return Trial(
+        state=state,
+        first=verdict.weight or make_policy(config).first,
+        delay=delay,
+        thresholds={name: known.thresholds for name, known in history.items()},
+    )
+
+
+def _remember(known: History) -> judging.History:
+    if not known.requests:
+        return judging.History()
+    return judging.History(
+        error_rate=min(1.0, known.errors / known.requests),
+        requests=known.requests,
+        rate=known.requests / DAY,
+    )
+
+
+def begin_shift(trial: Trial, step: int, weight: float, now: datetime) -> Trial:
+    """The trial with a shift that is about to be made; one that was begun before keeps its time."""
+    if trial.shifts and trial.shifts[-1].step == step:
+        return trial
+    shift = Shift(step=step, weight=weight, began=now, at=now)
+    return trial.model_copy(update={"shifts": (*trial.shifts, shift)})
+
+
+def end_shift(trial: Trial, now: datetime) -> Trial:
+    """The trial whose newest shift has been made; again where it was made before, since writes were."""
+    *before, last = trial.shifts
+    made = last.model_copy(update={"at": now, "made": True})
+    state = judging.shift(trial.state, last.weight / ALL, now.timestamp())
+    return trial.model_copy(update={"shifts": (*before, made), "state": state})
+
+
+def make_policy(config: StageConfig, stages: int = 1) -> Policy:
+    """The judge's policy; `config` has its durations as they run here, `stages` is how many shift traffic."""
+    return Policy(
+        alpha=FALSE_ROLLBACK / max(1, stages),
+        margin=config.margin / 100,
+        slow_margin=max(Policy().slow_margin, config.margin / 100),
+        least_seconds=config.least_time,
+        longest_hold=max(config.longest_hold, 1e-3),
+        minimum=config.minimum_invocations,
+        late=(config.bake or 0) > 0,
+        modes={Signal(name): Mode(mode) for name, mode in config.signals.model_dump().items()},
+    )
+
+
+def summarize(verdict: Verdict) -> dict[str, Any]:
+    """What the ledger keeps of a verdict: all but the functions with little evidence, which the trial has."""
+    worst = sorted(verdict.functions, key=lambda found: found.total, reverse=True)[:SHOWN]
+    return verdict.model_copy(update={"functions": tuple(worst)}).model_dump(mode="json")
