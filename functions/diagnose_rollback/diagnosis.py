@@ -9,7 +9,8 @@ from functions.diagnose_rollback.blame import Case, find_blame, tell_details
 from functions.diagnose_rollback.orders import place_order
 from tidegate.adapters.executions import read_status
 from tidegate.domain.ledger import ClaimState, Outcome
-from tidegate.domain.rollouts import ALL, is_within_bake
+from tidegate.domain.rollouts import is_within_bake
+from tidegate.domain.strategies import ALL
 from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, Trigger, Unrelated
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ class Tail(Frozen):
     canary: float | None
 
 
-def weigh(pair: Pair, weight: int) -> tuple[Suspicion, str]:
+def weigh(pair: Pair, weight: float) -> tuple[Suspicion, str]:
     """Two versions that served in the same minutes, the new one with so many percent of the requests."""
     stable, canary = pair.stable, pair.canary
     strength = measure(pair, weight / 100)
