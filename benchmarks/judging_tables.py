@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from tidegate.cli.screens import duration, show_table
+from tidegate.domain.simulation.results import measure_share
 from tidegate.domain.simulation.scenarios import show_share
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ def _conclude(bad: Sequence[Cell], healthy: Sequence[Cell], struck: Sequence[Cel
     yield _judge_shares("missed bad versions", bad, WRONG)
     yield _judge_shares("false rollbacks", healthy, WRONG)
     yield _judge_shares("false rollbacks in bursts", struck, WRONG_IN_BURSTS)
+    runs = sum(cell.ours.runs for cell in struck)
+    wrong = measure_share(sum(cell.ours.rolled_back for cell in struck), runs)
+    yield f"over all {runs:,} releases in bursts: {_show_interval(wrong)}"
 
 
 def _judge_shares(what: str, cells: Sequence[Cell], most: float) -> str:

@@ -93,7 +93,7 @@ def test_a_file_says_all_and_options_overrule_it(tmp_path: Path) -> None:
         ("traffic:\n  base: 1%\n", "scenario.yaml:2: traffic.base is unknown; did you mean baseline?"),
         ("runs: 0\n", "scenario.yaml:1: runs: input should be greater than or equal to 1"),
         ("\nfaults:\n  - +2%\n  - rain\n", "scenario.yaml:4: faults.1: 'rain' is no fault; write +2%"),
-        ("policies:\n  - Canary\n", "scenario.yaml:2: policies.0: 'Canary' is no policy; known are adaptive"),
+        ("policies:\n  - Canary\n", "scenario.yaml:2: policies.0: 'Canary' is no strategy; write adaptive"),
         (
             "policies:\n  - strategy: flagger\n    intervall: 5s\n",
             "scenario.yaml:3: policies.0.flagger.intervall is unknown; did you mean interval?",
@@ -114,7 +114,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(tmp_path: Path, text: str
     ("arguments", "said"),
     [
         (("--fault", "rain"), "'rain' is no fault"),
-        (("--policy", "Canary"), "'Canary' is no policy"),
+        (("--policy", "Canary"), "LinearXPercentEveryYMinutes, or flagger"),
         (("--baseline", "few"), "'few' is no share"),
         (("--baseline", "200%"), "less than or equal to 1"),
         (("--rate", "0"), "--rate"),

@@ -16,17 +16,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from tidegate.domain.config import Duration, OnInsufficientEvidence
 from tidegate.domain.identity import Frozen
 from tidegate.domain.judging import Policy
+from tidegate.domain.strategies import NAMES, Strategy, parse_strategy
 
-CODE_DEPLOY: Final = re.compile(
-    r"Canary(?P<canary>\d{1,2})Percent(?P<once>\d{1,4})Minutes?"
-    r"|Linear(?P<linear>\d{1,2})PercentEvery(?P<each>\d{1,4})Minutes?"
-    r"|AllAtOnce"
-)
 TUNED: Final = "tuned"
-UNKNOWN: Final = (
-    "{!r} is no policy; known are adaptive, flagger, AllAtOnce, CanaryXPercentYMinutes and "
-    "LinearXPercentEveryYMinutes"
-)
 
 
 class Source(StrEnum):
@@ -84,8 +76,7 @@ class CodeDeployChoice(Labelled):
     @field_validator("strategy")
     @classmethod
     def _check_name(cls, strategy: str) -> str:
-        if CODE_DEPLOY.fullmatch(strategy) is None:
-            raise ValueError(UNKNOWN.format(strategy))
+        _parse_schedule(strategy)
         return strategy
 
     def _describe(self) -> str:
@@ -132,10 +123,16 @@ def parse_choice(value: object) -> object:
     if strategy in {"adaptive", "flagger"}:
         return {"strategy": strategy} | ({"source": source.strip()} if source else {})
     strategy, _, alarm = text.partition(" alarm ")
-    if CODE_DEPLOY.fullmatch(strategy):
-        settings: dict[str, Any] = {"threshold": alarm.strip()} if alarm else {}
-        return {"strategy": strategy, "alarm": settings}
-    raise ValueError(UNKNOWN.format(text))
+    settings: dict[str, Any] = {"threshold": alarm.strip()} if alarm else {}
+    return {"strategy": _parse_schedule(strategy).name, "alarm": settings}
+
+
+def _parse_schedule(strategy: str) -> Strategy:
+    try:
+        return parse_strategy(strategy)
+    except ValueError as error:
+        message = f"{error}{', or flagger' if NAMES in str(error) else ''}"
+        raise ValueError(message) from None
 
 
 def _tell_kind(value: object) -> str:

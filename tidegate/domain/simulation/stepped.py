@@ -12,9 +12,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.simulation.alarms import PERIOD, Alarm, Minutes
-from tidegate.domain.simulation.choices import CODE_DEPLOY
 from tidegate.domain.simulation.runs import End, Move
 from tidegate.domain.simulation.worlds import TICK
+from tidegate.domain.strategies import ALL, parse_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tidegate.domain.simulation.sampling import Dice
     from tidegate.domain.simulation.worlds import Tick
 
-MINUTE: Final = 60.0
 FALSE: Final = 0.01  # of the healthy releases may be rolled back by a tuned alarm
 
 
@@ -54,16 +53,9 @@ class Stepped:
 
 def plan_steps(strategy: str) -> list[tuple[float, float]]:
     """The steps of `Canary10Percent5Minutes`, `Linear10PercentEvery1Minute` or `AllAtOnce`."""
-    match = CODE_DEPLOY.fullmatch(strategy)
-    if match is None:
-        raise ValueError(strategy)
-    if match["canary"]:
-        return [(0.0, int(match["canary"]) / 100), (int(match["once"]) * MINUTE, 1.0)]
-    if match["linear"]:
-        percent, pause = int(match["linear"]), int(match["each"]) * MINUTE
-        count = math.ceil(100 / percent)
-        return [(step * pause, min(1.0, (step + 1) * percent / 100)) for step in range(count)]
-    return [(0.0, 1.0)]
+    schedule = parse_strategy(strategy)
+    weights = (*schedule.steps, ALL)
+    return [(number * schedule.interval, weight / ALL) for number, weight in enumerate(weights)]
 
 
 def tune(highest: Sequence[float]) -> float:
