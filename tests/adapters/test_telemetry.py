@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from tests.scene import eventually
 from tidegate.adapters import telemetry
 from tidegate.adapters.collection import Collection
+from tidegate.adapters.history import read_history
 from tidegate.adapters.observing import observe
 from tidegate.adapters.profiles import find_obstacle, read_profiles
 from tidegate.domain.attempts import batch_length
@@ -174,6 +175,28 @@ def test_a_real_functions_logs_become_batches(scene: Scene, form: str) -> None:
     observation = watched.look()
     assert observation.source == TELEMETRY
     assert 0.1 < observation.delay < 10
+
+
+def test_the_last_day_is_the_stable_versions(scene: Scene) -> None:
+    watched = Watched(scene, collects=False)
+    scene.move(watched.function, "1")
+    watched.invoke("live", [{}, {"sleep": 0.05}, {"raise": True}])
+    scene.move(watched.function, "2")
+    watched.invoke("live", [{}])
+    profiles = read_profiles(scene.lambdas, [watched.function])
+
+    def read() -> Any:
+        now = datetime.now(UTC) + timedelta(seconds=1)
+        found = read_history(watched.stage.cloudwatch, [watched.function], profiles, now)["Place"]
+        return found if found.requests == 3 else None
+
+    history = eventually(read)
+    assert history.errors == 1
+    slow = history.thresholds.slow
+    assert len(slow) == 4
+    assert slow == tuple(sorted(slow))
+    assert slow[3] > 50
+    assert history.thresholds.costly == pytest.approx([value / 8 for value in slow])
 
 
 def test_an_asynchronous_retry_is_an_attempt_of_its_own(scene: Scene) -> None:
