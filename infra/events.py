@@ -40,6 +40,7 @@ class Destinations:
 
     intake: lambda_.IFunction
     rollback: sfn.IStateMachine
+    janitor: lambda_.IFunction
     undelivered: sqs.IQueue
     sources: str
 
@@ -107,6 +108,19 @@ class Rules(Construct):
         self._commits(targets.LambdaFunction(to.intake, **self._delivery))
         self._repairs(targets.SfnStateMachine(to.rollback, **self._delivery))
         self._messages(topic)
+        self._upkeep()
+
+    def _upkeep(self) -> None:
+        """Once a day the janitor looks after all services."""
+        everything = events.RuleTargetInput.from_object({})
+        janitor = targets.LambdaFunction(self._to.janitor, event=everything, **self._delivery)
+        events.Rule(
+            self,
+            "VersionsPruned",
+            rule_name=names.function_name("VersionsPruned"),
+            schedule=events.Schedule.rate(Duration.days(1)),
+            targets=[janitor],
+        )
 
     def _commits(self, intake: events.IRuleTarget) -> None:
         """A commit is a bundle in the source bucket, a push to CodeCommit, or Tidegate's own event."""

@@ -44,7 +44,8 @@ class PipelineStack(Stack):
         rollback = self._machine("Rollback", names.ROLLBACK_MACHINE, root, functions, pipeline)
         topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
         intake = functions.drawn["Intake"].version
-        to = Destinations(intake, rollback.machine, storage.undelivered, storage.sources.bucket_name)
+        janitor = functions.drawn["PruneVersions"].version
+        to = Destinations(intake, rollback.machine, janitor, storage.undelivered, storage.sources.bucket_name)
         Rules(self, "Rules", bus=bus.bus, topic=topic, to=to)
         alarms = Alarms(self, "Alarms", topic=topic)
         alarms.on_intake(functions.drawn["Intake"].function)

@@ -235,7 +235,13 @@ class DeployRole(Construct):
                 ),
             },
         )
-        wild = [arn("cloudformation", "stack/*"), arn("lambda", "function:*"), arn("logs", "log-group:*")]
+        wild = [
+            arn("cloudwatch", "alarm:*"),
+            arn("cloudformation", "stack/*"),
+            arn("lambda", "function:*"),
+            arn("lambda", "function:*:*"),
+            arn("logs", "log-group:*"),
+        ]
         accept_wildcards(role, [*wild, role_arn("*"), *_policies()], ANY_SERVICE)
         accept_wildcards(role, ["*"], NO_RESOURCES)
         accept_wildcards(role, [object_arn(bucket, "*"), *originals], "Artifacts are named by their content.")
@@ -279,6 +285,8 @@ def _function_rights() -> list[iam.PolicyStatement]:
                 "lambda:GetFunctionConfiguration",
                 "lambda:GetPolicy",
                 "lambda:InvokeFunction",
+                "lambda:ListAliases",
+                "lambda:ListDurableExecutionsByFunction",
                 "lambda:ListFunctionEventInvokeConfigs",
                 "lambda:ListProvisionedConcurrencyConfigs",
                 "lambda:ListVersionsByFunction",
@@ -287,6 +295,8 @@ def _function_rights() -> list[iam.PolicyStatement]:
             ),
             [functions],
         ),
+        # Versions only: the ARN of a whole function has no qualifier.
+        _allow(("lambda:DeleteFunction",), [arn("lambda", "function:*:*")]),
         _allow(("lambda:ListEventSourceMappings",), ["*"]),
         _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
     ]

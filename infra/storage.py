@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 NO_ACCESS_LOGS: Final = (
     "Who wrote what stands in the ledger and in CloudTrail; the bucket of access logs would have none itself."
 )
-RELEASE_DAYS: Final = 400
 SOURCE_DAYS: Final = 30
 NONCURRENT_DAYS: Final = 30
 
@@ -64,12 +63,8 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, account: str, region: str) -> None:
         super().__init__(scope, construct_id)
-        documents = s3.LifecycleRule(
-            id="documents", prefix="releases/", expiration=Duration.days(RELEASE_DAYS)
-        )
-        self.artifacts = private_bucket(
-            self, "Artifacts", names.artifact_bucket(account, region), [documents]
-        )
+        # Documents of releases are the janitor's: it knows which of them one may still go back to.
+        self.artifacts = private_bucket(self, "Artifacts", names.artifact_bucket(account, region), [])
         self.sources = self._source_bucket(names.source_bucket(account, region))
         self.ledger = self._table()
         self.undelivered = self._queue("Undelivered", names.UNDELIVERED_QUEUE)

@@ -155,9 +155,23 @@ TASKS: Final = (
         memory=1024,
     ),
     Task(
+        "PruneVersions",
+        rights=(
+            HISTORY,
+            KEEP_DOCUMENTS,
+            Right(("s3:DeleteObject",), (On.RELEASE_DOCUMENTS,)),
+            FIND,
+            ENTER_STAGES,
+            Right(("sqs:SendMessage",), (On.REFUSED_EVENTS,)),
+        ),
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        timeout=890,
+        asynchronous=True,
+    ),
+    Task(
         "PublishVersions",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
         timeout=890,
     ),
     Task(

@@ -11,7 +11,7 @@ from tidegate.domain.ledger import Outcome
 if TYPE_CHECKING:
     from tests.pipelines.services import Service
 
-AT_ONCE: dict[str, Any] = {"steps": []}
+AT_ONCE: dict[str, Any] = {"strategy": "AllAtOnce"}
 
 
 def test_four_releases_back_to_the_second_and_a_fifth(fresh: Service) -> None:

@@ -30,6 +30,7 @@ def test_every_rule_and_its_target(assembly: Assembly) -> None:
         "tidegate-release-ended": "AWS::StepFunctions::StateMachine",
         "tidegate-release-reported": "AWS::SNS::Topic",
         "tidegate-rollback-failed": "AWS::SNS::Topic",
+        "tidegate-versions-pruned": "AWS::Lambda::Version",
     }
 
 
@@ -69,3 +70,9 @@ def test_the_source_bucket_tells_of_its_objects_without_a_custom_resource(assemb
     assert [flat(name) for name in told] == ["tidegate-source-<AWS::AccountId>-<AWS::Region>"]
     kinds = {resource["Type"] for resource in assembly.template("Pipeline")["Resources"].values()}
     assert not [kind for kind in kinds if kind.startswith(("Custom::", "AWS::CloudFormation::Custom"))]
+
+
+def test_the_janitor_comes_once_a_day_for_all_services(assembly: Assembly) -> None:
+    rule = rules(assembly)["tidegate-versions-pruned"]
+    assert rule["ScheduleExpression"] == "rate(1 day)"
+    assert rule["Targets"][0]["Input"] == "{}"

@@ -32,6 +32,9 @@ SURFACE: dict[str, set[str]] = {
     "OpenRelease": LEDGER | {"events:PutEvents", "states:DescribeExecution"},
     "PlanRelease": LEDGER | KEEP | {"sts:AssumeRole"},
     "ProvisionStage": LEDGER | KEEP | {"sts:AssumeRole"},
+    "PruneVersions": LEDGER
+    | KEEP
+    | {"dynamodb:Query", "s3:DeleteObject", "sqs:SendMessage", "sts:AssumeRole"},
     "PublishVersions": LEDGER | KEEP | {"sts:AssumeRole"},
     "RestoreTraffic": LEDGER | READ | {"sts:AssumeRole"},
     "ShiftTraffic": LEDGER | READ | {"events:PutEvents", "sts:AssumeRole"},
@@ -166,7 +169,7 @@ def test_states_functions_and_substitutions_have_one_name() -> None:
         assert state["Arguments"]["FunctionName"] == f"${{{name}}}"
         assert name in BY_NAME
     called = {name for _, name in TASK_STATES}
-    assert called | {"Intake", "TestSandbox"} == set(BY_NAME)
+    assert called | {"Intake", "PruneVersions", "TestSandbox"} == set(BY_NAME)
     folders = {path.name for path in (ROOT / "functions").iterdir() if (path / "handler.py").exists()}
     assert folders == {names.folder_name(task.name) for task in (*TASKS, COLLECTOR)}
 

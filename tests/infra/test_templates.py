@@ -124,7 +124,7 @@ def test_a_resource_that_is_everything_is_only_where_there_are_no_resources(asse
                 if statement["Effect"] == "Allow" and "*" in map(flat, listed(statement["Resource"])):
                     everything |= set(listed(statement["Action"]))
     prefixes = {action for action in everything if not action.startswith(("xray:", "logs:"))}
-    assert prefixes == {"cloudwatch:GetMetricData"}
+    assert prefixes == {"cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
     assert {action for action in everything if action.startswith("logs:")} == {
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
@@ -188,7 +188,8 @@ def test_what_starts_from_an_event_has_a_dead_letter_queue(assembly: Assembly) -
         versions[permission["Properties"]["FunctionName"]["Ref"]]["Properties"]["FunctionName"]["Ref"]
         for permission in assembly.resources("AWS::Lambda::Permission").values()
     }
-    assert [functions[key]["Properties"]["FunctionName"] for key in started] == ["tidegate-intake"]
+    named = {functions[key]["Properties"]["FunctionName"] for key in started}
+    assert named == {"tidegate-intake", "tidegate-prune-versions"}
     assert all("DeadLetterConfig" in functions[key]["Properties"] for key in started)
 
 

@@ -81,6 +81,22 @@ class Documents:
                 return None
             raise
 
+    def list_folders(self, prefix: str) -> list[str]:
+        """The names right under a prefix that ends with a slash."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix, Delimiter="/"
+        )
+        found = (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ()))
+        return [name.removeprefix(prefix).removesuffix("/") for name in found]
+
+    def delete_folder(self, prefix: str) -> None:
+        """Delete every object under a prefix that ends with a slash."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
+            if keys:
+                self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
+
     def write_once(self, key: str, file: Path) -> bool:
         """Upload a file unless the key is taken (S3 conditional write); False where it was.
 

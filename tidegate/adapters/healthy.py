@@ -48,6 +48,12 @@ def list_ways(
     return {healthy.label: (key, healthy) for key, healthy in list_distinct(chain)}
 
 
+def cut_chain(documents: Documents, key: str, last: Healthy) -> None:
+    """Let a chain end with this state; what came before can be gone back to no more."""
+    if last.previous is not None:
+        documents.write(key, last.model_copy(update={"previous": None}))
+
+
 def forget_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str) -> None:
     """Point back at the healthy state before this release, where the stage had been left already."""
     found = find_healthy(ledger, documents, ref.service, stage)

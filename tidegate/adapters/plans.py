@@ -21,6 +21,11 @@ def read_snapshot(documents: Documents, ref: ReleaseRef) -> Snapshot:
     return documents.read(f"{release_prefix(ref)}snapshot.json", Snapshot)
 
 
+def find_snapshot(documents: Documents, service: str, release_id: str) -> Snapshot | None:
+    """The same of a release known by its id alone, or None where its documents are gone."""
+    return documents.find(f"releases/{service}/{release_id}/snapshot.json", Snapshot)
+
+
 def write_plan(documents: Documents, ref: ReleaseRef, plan: Plan) -> None:
     """Store the plan, for programs and for people."""
     documents.write_bytes(f"{release_prefix(ref)}plan.md", render(plan).encode(), "text/markdown")

@@ -44,7 +44,10 @@ VERBS: Final = {
     "watch": Verb("tidegate.cli.watch", "watch", "Follow a release live."),
     "approve": Verb("tidegate.cli.approvals", "approve", "Agree that a release enters a stage."),
     "reject": Verb("tidegate.cli.approvals", "reject", "Refuse that a release enters a stage."),
-    "rollback": Verb("tidegate.cli.rollback", "rollback", "Take a service's last release back."),
+    "rollback": Verb(
+        "tidegate.cli.rollback", "rollback", "Take a service's last release back, or go further."
+    ),
+    "prune": Verb("tidegate.cli.prune", "prune", "Delete versions that nobody needs, or show which."),
 }
 
 

@@ -208,6 +208,9 @@ class ServiceConfig(Frozen):
         default_factory=dict,
         description="by stage and function: event files that are safe to invoke it with",
     )
+    keep_releases: int = Field(
+        3, ge=3, le=50, description="how many healthy releases one can go back to, the live one among them"
+    )
     failure_mark: str = Field(
         '{ $.level = "ERROR" }',
         description="CloudWatch Logs filter pattern of a log line that marks its request as failed",
