@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.documents import stage_prefix
-from tidegate.domain.errors import HoldsPending
+from tidegate.adapters.changes import Change, drive
+from tidegate.adapters.documents import exact_mark, stage_prefix
+from tidegate.adapters.side_stacks import Removal
+from tidegate.domain.errors import ChangeSetFailed, HoldsPending, StackNeedsOperator
 from tidegate.domain.holds import Looks
 
 if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.plans import StagePlan
+    from tidegate.domain.plans import StackUpdate, StagePlan
     from tidegate.task import Tools
 
 MOST_LOOKS: Final = 50  # about 40 minutes; the state machine has a few attempts more
@@ -30,12 +32,33 @@ def let_go(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
 
 
 def _take_away(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:
-    """Gives what is left and why, "" for nothing."""
-    removal = tools.side_stacks(ref, plan.stage).take_holds()
+    """Gives what is left and why, "" for nothing. Rights first: a role with one of them cannot be deleted."""
+    removal = tools.side_stacks(ref, plan.stage).take_holds() if plan.held_roles else Removal(ended=True)
     if removal.ended:
-        return removal.left
+        try:
+            ended = plan.exact is None or _apply_exact(ref, plan, plan.exact, tools)
+        except (ChangeSetFailed, StackNeedsOperator) as error:
+            return "; ".join(filter(None, (removal.left, str(error))))
+        if ended:
+            return removal.left
     _look(ref, plan, tools)
     return f"CloudFormation still takes away what was held, after {MOST_LOOKS} looks"
+
+
+def _apply_exact(ref: ReleaseRef, plan: StagePlan, update: StackUpdate, tools: Tools) -> bool:
+    """One step towards the commit's own template, without what was kept in it; True once it is so."""
+    stage = tools.stage(plan.stage)
+    change = Change(
+        stack=plan.stack_name,
+        name=update.change_set,
+        purpose="the removal of what was held",
+        template_url=stage.documents.url(update.template),
+        parameters=update.parameters,
+        capabilities=update.capabilities,
+        role=stage.target.cloudformation_role,
+        mark=exact_mark(ref, plan.stage),
+    )
+    return drive(stage.cloudformation, tools.documents, change)
 
 
 def _look(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:

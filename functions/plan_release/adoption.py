@@ -66,8 +66,8 @@ def write_updates(change: StageChange, adoption: Adoption, tools: Tools) -> tupl
     own = StackUpdate(
         name="release",
         change_set=f"{change.change_set_name}-release",
-        template=f"{prefix}template.json",
-        parameters=change.parameters,
+        template=change.template_key,
+        parameters=change.applied_parameters,
         capabilities=change.wanted.capabilities,
     )
     return (*updates, own)

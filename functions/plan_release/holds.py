@@ -1,23 +1,21 @@
-"""What a stage's change takes away from its stable versions, and what of it is held until after the bake."""
+"""What a stage's change takes away from the roles of its stable versions, and what of it is held."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from functions.plan_release.sides import know_values
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.roles import read_live
 from tidegate.domain.holds import Holds, LiveRole, RoleHold, decide, find_loss, make_document
 from tidegate.domain.rights import list_rights, shorten
 from tidegate.domain.templates.roles import RolePolicies, read_roles, roles_of_functions
-from tidegate.domain.templates.values import MASKED, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from functions.plan_release.stages import StageChange
     from tidegate.task import Tools
 
-Sides = tuple[RolePolicies, RolePolicies]
+Policies = tuple[RolePolicies, RolePolicies]
 
 
 def plan_holds(change: StageChange, tools: Tools) -> Holds:
@@ -51,37 +49,18 @@ def _decide(change: StageChange) -> Holds:
     return Holds(roles=tuple(roles), held=tuple(held), at_once=tuple(at_once))
 
 
-def _read_sides(change: StageChange) -> dict[str, Sides]:
+def _read_sides(change: StageChange) -> dict[str, Policies]:
     """The roles that functions of the stack run with now, as they are and as they will be.
 
     Not those that the update takes away or replaces: no hold may stand in the way of that.
     """
-    if change.deployed is None or change.state is None:
+    moved = frozenset(item.logical_id for item in change.change_set.changes if item.replacement)
+    known = know_values(change, moved)
+    if change.deployed is None or known is None:
         return {}
-    given, before = change.parameters, change.state.parameters
-    after = _effective(change.normalized.template, given, before)
-    moved = {item.logical_id for item in change.change_set.changes if item.replacement}
-    fresh = frozenset(moved | {name for name, value in after.items() if value != before.get(name)})
-    around = {
-        "AWS::AccountId": change.target.account,
-        "AWS::Partition": "aws",
-        "AWS::Region": change.target.region,
-        "AWS::StackName": change.wanted.stack_name,
-        "AWS::URLSuffix": "amazonaws.com",
-    }
-    old_values = Values(change.deployed, before, change.standing, around)
-    new_values = Values(change.normalized.template, after, change.standing, around, fresh)
     functions = (function.logical_id for function in change.normalized.functions)
-    wanted = roles_of_functions(change.deployed, old_values, functions)
-    old, new = read_roles(change.deployed, old_values), read_roles(change.normalized.template, new_values)
+    wanted = roles_of_functions(change.deployed, known.before, functions)
+    old = read_roles(change.deployed, known.before)
+    new = read_roles(change.normalized.template, known.after)
     staying = (key for key in wanted if key in old and key in new and key in change.standing)
     return {key: (old[key], new[key]) for key in staying if key not in moved}
-
-
-def _effective(
-    template: Mapping[str, Any], given: Mapping[str, str], before: Mapping[str, str]
-) -> dict[str, str]:
-    """The parameters as they will be: what is given, what the stack keeps, and defaults."""
-    declared = template.get("Parameters") or {}
-    values = {name: given.get(name, str(item.get("Default", ""))) for name, item in declared.items()}
-    return {name: before.get(name, MASKED) if value == MASKED else value for name, value in values.items()}

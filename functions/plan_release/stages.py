@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.plan_release.adoption import explain, plan_adoption, write_updates
 from functions.plan_release.holds import plan_holds
 from functions.plan_release.preflight import inspect_stage, read_facts
+from functions.plan_release.removals import describe_exact, keep_removed, tell_removed
 from functions.plan_release.templates import build_template, choose_parameters, dump, want
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
@@ -29,6 +30,7 @@ from tidegate.domain.preferences import read_preferences
 from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 from tidegate.domain.templates.features import read_features
+from tidegate.domain.templates.removals import Removals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +66,7 @@ class StageChange:
         self.state: StackState | None = None
         self.deployed: dict[str, Any] | None = None
         self.parameters: dict[str, str] = self.wanted.parameters
+        self.removals = Removals()
         self.standing: dict[str, str] = {}
         self.normalized: Normalized
         self.change_set: ChangeSet
@@ -77,6 +80,17 @@ class StageChange:
         known = {key: value for key, value in standing.items() if value != MASKED}
         values = {**known, **self.wanted.parameters, "AWS::Region": self.target.region}
         return read_features(self.normalized.template, self.normalized.functions, values)
+
+    @property
+    def template_key(self) -> str:
+        """Where the template lies that is applied."""
+        held = "held-" if self.removals.held else ""
+        return f"{stage_prefix(self.ref, self.target.name)}{held}template.json"
+
+    @property
+    def applied_parameters(self) -> dict[str, str]:
+        """The parameters for it: what only kept resources need, has the value that the stack has."""
+        return {**dict.fromkeys(self.removals.parameters, MASKED), **self.parameters}
 
     @cached_property
     def _own_changes(self) -> dict[str, ChangedResource]:
@@ -106,8 +120,6 @@ def request_change(ref: ReleaseRef, snapshot: Snapshot, name: str, tools: Tools)
         raise ChangeSetFailed(message)
     change.change_set = found
     _normalize(change)
-    if exists(change.state):
-        change.standing = list_resources(client, stack)
     return change
 
 
@@ -121,6 +133,8 @@ def _normalize(change: StageChange) -> None:
     if change.state is not None and exists(change.state):
         kept = choose_parameters(change.normalized.template, parameters, change.state.parameters)
         change.parameters = kept
+        change.standing = list_resources(change.stage.cloudformation, name)
+        change.removals = keep_removed(change)
 
 
 def exists(state: StackState | None) -> bool:
@@ -131,16 +145,18 @@ def exists(state: StackState | None) -> bool:
 def _ask(change: StageChange, tools: Tools) -> None:
     """Upload the template, to the ledger's documents and to where CloudFormation reads it, and ask."""
     _normalize(change)
-    body = dump(change.normalized.template)
-    key = f"{stage_prefix(change.ref, change.target.name)}template.json"
-    tools.documents.write_bytes(key, body, "application/json")
-    change.stage.documents.write_bytes(key, body, "application/json")
+    templates = {"template.json": change.normalized.template, "held-template.json": change.removals.template}
+    for name, template in templates.items():
+        if template is not None:
+            key = f"{stage_prefix(change.ref, change.target.name)}{name}"
+            tools.documents.write_bytes(key, dump(template), "application/json")
+            change.stage.documents.write_bytes(key, dump(template), "application/json")
     create_change_set(
         change.stage.cloudformation,
         change.wanted.stack_name,
         change.change_set_name,
-        template_url=change.stage.documents.url(key),
-        parameters=change.parameters,
+        template_url=change.stage.documents.url(change.template_key),
+        parameters=change.applied_parameters,
         capabilities=change.wanted.capabilities,
         role=change.target.cloudformation_role,
         exists=exists(change.state),
@@ -178,6 +194,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         limits=preferences.limits,
         at_once=(
             *(f"{notice.logical_id}: {notice.text}" for notice in notices),
+            *change.removals.at_once,
             *holds.at_once,
             *new,
             *preferences.notices,
@@ -185,8 +202,9 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
         findings=tuple(inspect_stage(change, moving, facts)),
-        held=holds.held,
+        held=(*holds.held, *tell_removed(change)),
         held_roles=tuple(role.logical_id for role in holds.roles),
+        exact=describe_exact(change),
     )
 
 

@@ -35,13 +35,19 @@ def handle(request: Request, tools: Tools) -> Response:
     plan = read_plan(tools.documents, release).stage(stage)
     if not hold(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
-    if plan.change_set and not apply(release, plan, tools):
+    if (plan.change_set or plan.exact) and not apply(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if plan.canaried and not arm(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     how = "as planned, and was adopted first" if plan.updates else "as planned"
     what = f"stack {plan.stack_name} is {how if plan.change_set else 'unchanged'}"
-    tools.record(release, "ProvisionStage", what, stage=stage, evidence={"changes": len(plan.changes)})
+    tools.record(
+        release,
+        "ProvisionStage",
+        what,
+        stage=stage,
+        evidence={"changes": len(plan.changes), "held": list(plan.held)},
+    )
     return Response(status="provisioned", wait_seconds=LOOK_SECONDS)
 
 

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 
 def apply(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
-    """One step towards the planned stack; True once it is there."""
+    """One step towards the planned stack; True once it is there.
+
+    Where only the update after the bake changes it, the stack is kept as it is for the way back.
+    """
     if plan.updates:
         return apply_updates(ref, plan, tools)
     if not is_kept(ref, plan, "previous", tools):
         copy_artifacts(ref, plan.stage, tools)
         keep_stack(ref, plan, "previous", tools)
-    return advance(tools.stage(plan.stage).cloudformation, plan.stack_name, plan.change_set or "")
+    if plan.change_set is None:
+        return True
+    return advance(tools.stage(plan.stage).cloudformation, plan.stack_name, plan.change_set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.changes import Change, check_operable, drive
-from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import forget_healthy
 from tidegate.adapters.plans import find_plan
 from tidegate.adapters.stacks import delete, delete_change_set, delete_guards
@@ -64,8 +64,10 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
         return True
     if tools.documents.find(_mark_key(ref, plan), ChangeMark) is not None:
         return _bring_back(ref, plan, previous, tools)
-    # Where the release's own update failed and was rolled back, there is nothing to bring back.
-    untouched = not previous.existed or state.status == "UPDATE_ROLLBACK_COMPLETE"
+    # Where the release's own update failed and was rolled back, there is nothing to bring back; but it was
+    # not that one if the update after the bake has begun.
+    later = tools.documents.exists(exact_mark(ref, plan.stage))
+    untouched = not previous.existed or (state.status == "UPDATE_ROLLBACK_COMPLETE" and not later)
     return untouched or _bring_back(ref, plan, previous, tools)
 
 

@@ -31,6 +31,11 @@ def stage_prefix(ref: ReleaseRef, stage: str) -> str:
     return f"{release_prefix(ref)}stages/{stage}/"
 
 
+def exact_mark(ref: ReleaseRef, stage: str) -> str:
+    """Where it is marked that the update after the bake has begun."""
+    return f"{stage_prefix(ref, stage)}exact-begun.json"
+
+
 class Documents:
     """One bucket, read and written by key."""
 

@@ -68,7 +68,9 @@ class StagePlan(Frozen):
     `strategy_source` says whose the strategy is where it is the template's. `limits` are alarms that an
     operator has set as limits. `updates` are those of a stack that is adopted, in order, the release's own
     the last; `adoption` says in sentences what the others do. All other stacks are changed by `change_set`
-    itself. `held_roles` are the logical ids of the roles that lose what a side stack holds for them.
+    itself. `held_roles` are the logical ids of the roles that lose what a side stack holds for them. `exact`
+    is the update after the bake, to the commit's own template, where the one that is applied keeps resources
+    which that drops.
     """
 
     stage: str
@@ -91,6 +93,7 @@ class StagePlan(Frozen):
         default=(), description="what is kept until after the bake, a sentence each"
     )
     held_roles: tuple[str, ...] = ()
+    exact: StackUpdate | None = None
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:

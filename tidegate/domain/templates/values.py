@@ -16,7 +16,7 @@ from .literals import Literals
 from .template import Template, properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MARK: Final = "\0"
 SYMBOL: Final = re.compile(r"\0[^\0]*\0|\{\{resolve:[^}]*\}\}")
@@ -64,6 +64,10 @@ class Values:
         if resource is None:
             return False
         return self.holds(resource["Condition"]) if "Condition" in resource else True
+
+    def is_known(self, value: Any) -> bool:  # noqa: ANN401
+        """Whether a resolved value holds no symbol."""
+        return MARK not in "".join(_texts(value))
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401
         """The value with every call replaced by what it gives, or by a symbol."""
@@ -141,6 +145,14 @@ class Values:
         # What depends on an update cannot equal what was there before it; a condition may depend on anything.
         own = f"{id(self)}:" if logical_id in self._fresh or IF in value else ""
         return f"{MARK}{own}{json.dumps(value, sort_keys=True)}{MARK}"
+
+
+def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    else:
+        yield str(value)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
