@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.test_rights import allows, documents, requests
@@ -42,6 +42,7 @@ def live(*statements: Any, **attached: Any) -> LiveRole:
     return LiveRole(inline={"p": document(*statements)}, attached=attached)
 
 
+@settings(deadline=None)
 @given(documents, documents, requests)
 def test_held_and_new_give_what_was_there_and_no_more(old: Any, new: Any, request: Any) -> None:
     before, after = RolePolicies(inline={"p": old}), RolePolicies(inline={"p": new})
@@ -53,6 +54,7 @@ def test_held_and_new_give_what_was_there_and_no_more(old: Any, new: Any, reques
     assert decide(before, after, LiveRole(inline={"p": old, POLICY: held})).statements == decision.statements
 
 
+@settings(deadline=None)
 @given(documents, documents, documents, requests)
 def test_nothing_is_held_that_the_role_does_not_have(old: Any, new: Any, standing: Any, request: Any) -> None:
     """Somebody has changed the role by hand since its template was applied."""
@@ -141,6 +143,7 @@ def test_what_somebody_took_from_the_role_since_the_plan_stays_taken() -> None:
     assert list_sources(Holds(roles=(planned,))) == {"orders-1": frozenset({"arn:x"})}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1200))
 def test_side_stacks_stay_within_the_platforms_limits(count: int) -> None:
     stacks = build_holds("orders", "production", Holds(roles=tuple(hold(n, SEND) for n in range(count))))

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.domain.rights import (
@@ -93,6 +93,7 @@ requests = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(documents, documents, requests)
 def test_what_is_lost_and_what_is_new_give_what_was_there(old: Any, new: Any, request: Any) -> None:
     lost = subtract(list_rights(old), list_rights(new))
@@ -101,17 +102,20 @@ def test_what_is_lost_and_what_is_new_give_what_was_there(old: Any, new: Any, re
     assert not allows(held, request) or allows(old, request)
 
 
+@settings(deadline=None)
 @given(documents)
 def test_what_is_lost_to_itself_is_nothing(old: Any) -> None:
     assert subtract(list_rights(old), list_rights(old)) == ()
 
 
+@settings(deadline=None)
 @given(documents, documents)
 def test_subtracting_twice_is_subtracting_once(old: Any, new: Any) -> None:
     lost = subtract(list_rights(old), list_rights(new))
     assert subtract(lost, list_rights(new)) == lost
 
 
+@settings(deadline=None)
 @given(documents, requests)
 def test_statements_of_rights_give_the_same_rights(old: Any, request: Any) -> None:
     rights = list(list_rights(old))
@@ -121,6 +125,7 @@ def test_statements_of_rights_give_the_same_rights(old: Any, request: Any) -> No
     assert make_statements(reversed(rights)) == made["Statement"]
 
 
+@settings(deadline=None)
 @given(statements(), statements(), requests)
 def test_requests_under_both_mean_an_overlap(one: Any, other: Any, request: Any) -> None:
     if allows({"Statement": [one]}, request) and allows({"Statement": [other]}, request):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.domain.templates.intrinsics import copy, references
@@ -207,6 +207,7 @@ TYPES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(TYPES), st.lists(st.integers(0, 7), max_size=3)), max_size=8))
 def test_what_is_kept_names_only_what_is_there(shape: Any) -> None:
     dropped = {

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
-from tests.functions.test_holds import READ, SEND, leave_all, release, standing, start, template, told_of
-from tests.functions.test_plan_release import plan, provision_all, roll, undo_all
+from functions.provision_stage.handler import Request as Provision
+from functions.provision_stage.handler import handle as provision
+from functions.undo_release.handler import Request as Undo
+from functions.undo_release.handler import handle as undo
+from tests.functions.test_adoption import Death, DiedError
+from tests.functions.test_holds import (
+    READ,
+    SEND,
+    leave_all,
+    release,
+    rights,
+    standing,
+    start,
+    template,
+    told_of,
+)
+from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll, undo_all
 from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import find_stack, read_template
+from tidegate.domain.errors import HoldsPending
+from tidegate.domain.holds import POLICY
 from tidegate.domain.undo import PreviousStack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.scene import Scene
 
 RULE = "  Night: {Type: AWS::Events::Rule, Properties: {ScheduleExpression: rate(1 day)}}\n"
@@ -138,10 +158,50 @@ def test_a_release_whose_last_update_failed_is_undone_all_the_same(scene: Scene)
     assert code["Properties"]["Code"]["S3Key"] == f"artifacts/{1:064x}.zip"
 
 
-def test_an_undo_waits_for_the_last_update(scene: Scene) -> None:
+def test_a_stage_that_was_left_gets_its_queue_anew_when_the_release_is_undone(scene: Scene) -> None:
     start(scene, template(READ, SEND))
     release(scene, 2, TEMPLATE)
     provision_all(scene, scene.production)
     leave_all(scene)
     undo_all(scene)
     eventually(lambda: queue_of(scene))
+
+
+def test_a_run_that_dies_after_any_call_is_gone_on_with(scene: Scene) -> None:
+    """Of holding, of taking away and of undoing: each step dies after each of its calls, then is made whole."""
+    start(scene, template(READ, SEND))
+    release(scene, 2, template(READ, rest=""))
+    death = Death(scene)
+    deaths = die_through(
+        death, lambda: provision(Provision(release=scene.ref, stage=scene.production), scene.tools)
+    )
+    assert POLICY in rights(scene)
+    assert queue_of(scene)
+    deaths += die_through(death, lambda: leave(Leave(release=scene.ref, stage=scene.production), scene.tools))
+    assert POLICY not in rights(scene)
+    assert not queue_of(scene)
+    deaths += die_through(death, lambda: undo(Undo(release=scene.ref, failure=FAILURE), scene.tools))
+    assert deaths > 60
+    death.reset(10**6)
+    assert queue_of(scene)
+    assert any("sqs" in str(statement) for statement in rights(scene).values())
+
+
+def die_through(death: Death, step: Callable[[], Any]) -> int:
+    """Make a step again and again until all is done, dying after each of its calls; gives the deaths."""
+    deaths, after, looks = 0, 1, 0
+    while looks < 500:
+        looks += 1
+        death.reset(after)
+        try:
+            answer = step()
+        except DiedError:
+            deaths, after = deaths + 1, after + 1
+            continue
+        except HoldsPending:
+            answer = None
+        if getattr(answer, "undone", True) and getattr(answer, "status", "") != "provisioning" and answer:
+            return deaths
+        after = 1
+        time.sleep(0.05)
+    raise AssertionError(f"not done after {looks} looks")
