@@ -181,7 +181,7 @@ def test_a_run_that_dies_after_any_call_is_gone_on_with(scene: Scene) -> None:
     assert POLICY not in rights(scene)
     assert not queue_of(scene)
     deaths += die_through(death, lambda: undo(Undo(release=scene.ref, failure=FAILURE), scene.tools))
-    assert deaths > 60
+    assert deaths > 40
     death.reset(10**6)
     assert queue_of(scene)
     assert any("sqs" in str(statement) for statement in rights(scene).values())
