@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tidegate.cli.pipeline import Pipeline
     from tidegate.cli.releasing import Released
 
+RESTORED: Final = "traffic is restored and told to the ledger"
 PER_TRANSITION: Final = 0.025 / 1000
 PER_INVOCATION: Final = 0.20 / 1_000_000
 PER_GB_SECOND: Final = 0.0000166667
@@ -53,17 +54,19 @@ def measure(*, as_json: bool) -> None:
         released = release_history(cloud, pipeline, RATE, log_entry)
         memory = _memory(pipeline)
         rows = [_row(one, pipeline, memory) for one in released]
-        restored = [seconds for one in released if (seconds := _restore_seconds(one, pipeline)) is not None]
+        restored = [steps for one in released if (steps := _steps_to_restore(one, pipeline))]
     if as_json:
         text = {
             "releases": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
-            "restore_seconds": restored,
+            "restore_seconds": [dict(steps)[RESTORED] for steps in restored],
+            "restore_steps": restored,
         }
         sys.stdout.write(json.dumps(text, indent=2) + "\n")
         return
     show_table(COLUMNS, rows)
-    for seconds in restored:
-        sys.stdout.write(f"alarm's event to restored traffic: {seconds:.2f} s\n")
+    for steps in restored:
+        sys.stdout.write(f"alarm's event to restored traffic: {dict(steps)[RESTORED]:.2f} s\n")
+        sys.stdout.write("".join(f"  {seconds:6.2f} s  {name}\n" for name, seconds in steps))
 
 
 def _row(one: Released, pipeline: Pipeline, memory: dict[str, int]) -> tuple[str, ...]:
@@ -82,19 +85,27 @@ def _first(one: Released, step: str) -> datetime | None:
     return next((entry.at for entry in one.report.entries if entry.step == step), None)
 
 
-def _restore_seconds(one: Released, pipeline: Pipeline) -> float | None:
-    """From the start of the rollback's execution, which the alarm's event brought, to restored aliases."""
+def _steps_to_restore(one: Released, pipeline: Pipeline) -> list[tuple[str, float]]:
+    """The states of the rollback that an alarm's event started, and the restore, in seconds since its start.
+
+    One Lambda, DiagnoseRollback, lies before the restore; the traffic is back before that is told the ledger.
+    """
     restored = _first(one, "RestoreTraffic")
-    for execution in _executions(one)[1:]:
-        started = pipeline.machines.describe_execution(executionArn=execution)["startDate"]
-        return (restored - started).total_seconds() if restored else None
-    return None
+    rollbacks = _executions(one)[1:]
+    if restored is None or not rollbacks:
+        return []
+    events = list(_history(rollbacks[0], pipeline))
+    started = events[0]["timestamp"]
+    entered = [(e["stateEnteredEventDetails"]["name"], e) for e in events if "stateEnteredEventDetails" in e]
+    steps = [(f"{name} is entered", (e["timestamp"] - started).total_seconds()) for name, e in entered]
+    steps.append((RESTORED, (restored - started).total_seconds()))
+    return sorted(dict(reversed(steps)).items(), key=lambda step: step[1])
 
 
 def _executions(one: Released) -> list[str]:
     """The release's own execution, and those of the rollback machine that took it back."""
-    told = (e.evidence["execution"] for e in one.report.entries if e.step == "DiagnoseRollback")
-    return [one.report.release.ref.execution, *told]
+    told = (e.evidence.get("execution") for e in one.report.entries if e.step == "DiagnoseRollback")
+    return [one.report.release.ref.execution, *filter(None, told)]
 
 
 def _calls(execution: str, pipeline: Pipeline, memory: dict[str, int]) -> Calls:

@@ -11,7 +11,6 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
@@ -22,6 +21,7 @@ from tidegate.settings import Settings, StageTarget, load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aws_lambda_powertools import Logger
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
-LOGGER: Final = Logger(service="tidegate")
 # Fewer, longer attempts than the default: the state machine retries as well.
 CLIENT_CONFIG: Final = Config(
     retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=60
@@ -200,7 +199,9 @@ class Tools:
 
         `key` tells repeated decisions of one step apart; the step and stage are part of it anyway.
         """
-        LOGGER.info(what, extra={"step": step, "stage": stage, "release": ref.id, "release_of": ref.service})
+        logger().info(
+            what, extra={"step": step, "stage": stage, "release": ref.id, "release_of": ref.service}
+        )
         return self.ledger.append(
             Entry(
                 service=ref.service,
@@ -213,6 +214,14 @@ class Tools:
                 evidence=dict(evidence or {}),
             )
         )
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """The structured log; imported when first used, which in a rollback is after the restore."""
+    from aws_lambda_powertools import Logger
+
+    return Logger(service="tidegate")
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
 from tidegate.domain.recovery import describe_restore
 from tidegate.domain.triggers import read_trigger
-from tidegate.task import LOGGER, Tools, task
+from tidegate.task import Tools, logger, task
 
 
 class Request(Frozen):
@@ -40,7 +40,7 @@ def handle(request: Request, tools: Tools) -> Response:
     """
     diagnosis = diagnose(read_trigger(request.event), request.execution, tools)
     if diagnosis.claim is None:
-        LOGGER.info("no rollback", extra={"reason": diagnosis.reason})
+        logger().info("no rollback", extra={"reason": diagnosis.reason})
         return Response(action="ignore", reason=diagnosis.reason)
     claim = take_over(diagnosis.claim, request.execution, tools, diagnosis.order)
     failure = Failure(state="DiagnoseRollback", error=diagnosis.error, cause=diagnosis.reason)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate.adapters.plans import find_rollouts
 from tidegate.adapters.restoring import restore
 from tidegate.domain.errors import RestoreFailed
-from tidegate.task import LOGGER
+from tidegate.task import logger
 
 if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
@@ -22,6 +22,6 @@ def restore_traffic(ref: ReleaseRef, tools: Tools) -> tuple[Rollout, ...] | None
     try:
         restore(ref, rollouts, tools.ledger, lambda stage: tools.stage(stage).functions)
     except RestoreFailed as error:
-        LOGGER.warning("not all traffic is restored yet", extra={"reason": str(error)})
+        logger().warning("not all traffic is restored yet", extra={"reason": str(error)})
         return None
     return rollouts

@@ -9,7 +9,7 @@ from pydantic import RootModel
 from tidegate.adapters.executions import start_release
 from tidegate.domain.identity import Frozen, execution_name
 from tidegate.domain.intake import Ignored, normalize
-from tidegate.task import LOGGER, Tools, task
+from tidegate.task import Tools, logger, task
 
 
 class Request(RootModel[dict[str, Any]]):
@@ -28,12 +28,12 @@ def handle(request: Request, tools: Tools) -> Response:
     """Start the release that the event asks for, once."""
     push = normalize(request.root, tools.settings.branches, tools.settings.source_bucket)
     if isinstance(push, Ignored):
-        LOGGER.info("event ignored", extra={"reason": push.reason, "event_id": request.root.get("id")})
+        logger().info("event ignored", extra={"reason": push.reason, "event_id": request.root.get("id")})
         return Response(outcome="ignored", reason=push.reason)
     name = execution_name(push.commit, push.attempt)
     started = start_release(tools.machines, tools.settings.release_machine, push)
     outcome = "started" if started else "repeated"
-    LOGGER.info(f"release {outcome}", extra={"execution": name, "branch": push.commit.branch})
+    logger().info(f"release {outcome}", extra={"execution": name, "branch": push.commit.branch})
     return Response(outcome=outcome, execution=name)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from functions.prune_versions.services import prune_service
 from tidegate.domain.identity import Frozen
 from tidegate.domain.pruning import PruneReport
-from tidegate.task import LOGGER, Tools, task
+from tidegate.task import Tools, logger, task
 
 LONGEST: Final = timedelta(minutes=12)  # of the 15 that an invocation may last
 MOST: Final = 2000  # fates that one answer tells, which may have 6 MB
@@ -36,7 +36,7 @@ def handle(request: Request, tools: Tools) -> Response:
             break
         report = prune_service(service, until, tools, dry_run=request.dry_run)
         if report.gone or report.documents or request.dry_run:
-            LOGGER.info(f"{service}: {report.gone} versions", extra={"dry_run": request.dry_run})
+            logger().info(f"{service}: {report.gone} versions", extra={"dry_run": request.dry_run})
         if request.service:
             reports.append(report.model_copy(update={"fates": report.fates[:MOST]}))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version
+from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version, wake
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
 from tidegate.domain.rollouts import RollingFunction
 from tidegate.domain.wording import list_names
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def is_divisible(client: LambdaClient, function: RollingFunction) -> bool:
-    """Whether the alias can hold both versions: they must have one role and one dead letter queue."""
+    """Whether the alias can hold both versions: they must have one role and one dead letter queue.
+
+    A stable version that was idle for weeks is woken on the way, so that a rollback finds it Active.
+    """
     stable, canary = (
         read_version(client, function.name, version) for version in (function.stable, function.canary)
     )
+    if stable.state == "Inactive":
+        wake(client, function.name, function.stable)
     return (stable.role, stable.dead_letters) == (canary.role, canary.dead_letters)
 
 

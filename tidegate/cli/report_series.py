@@ -162,7 +162,7 @@ def _mark(entry: Entry) -> Mark | None:
         status = str(entry.evidence.get("status", ""))
         weight = float(entry.evidence.get("weight", 0))
         return Mark(VERDICTS[status], entry.at, entry.what, weight) if status in VERDICTS else None
-    if entry.step == "DiagnoseRollback":
+    if entry.step == "DiagnoseRollback" and not entry.key.endswith("#details"):
         kind = "alarm" if "alarm " in entry.what else "order"
         return Mark(kind, entry.at, entry.what)
     if entry.step == "RestoreTraffic" and entry.evidence.get("restored"):
