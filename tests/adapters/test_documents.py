@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from tidegate.adapters.documents import Documents
@@ -48,6 +49,18 @@ def test_files_go_there_and_back(documents: Documents, tmp_path: Path) -> None:
     documents.upload("key", tmp_path / "file")
     documents.download("key", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"body"
+
+
+def test_a_refused_upload_leaves_under_the_name_that_is_tried_again(
+    documents: Documents, tmp_path: Path
+) -> None:
+    """boto3's upload_file and download_file would wrap it into names that no state machine retries."""
+    (tmp_path / "file").write_bytes(b"body")
+    gone = Documents(documents.client, "tidegate-nowhere")
+    for call in (gone.upload, gone.download):
+        with pytest.raises(ClientError) as caught:
+            call("key", tmp_path / "file")
+        assert caught.value.response["Error"]["Code"] == "NoSuchBucket"
 
 
 def test_a_presigned_url_is_of_version_4_and_of_the_region(documents: Documents) -> None:

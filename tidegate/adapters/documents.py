@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import boto3
@@ -117,12 +118,15 @@ class Documents:
         return True
 
     def upload(self, key: str, file: Path) -> None:
-        """Copy a file into an object."""
-        self.client.upload_file(str(file), self.bucket, key)
+        """Copy a file into an object, by one call whose errors keep their names."""
+        with file.open("rb") as body:
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def download(self, key: str, file: Path) -> None:
-        """Copy an object into a file."""
-        self.client.download_file(self.bucket, key, str(file))
+        """Copy an object into a file, by one call whose errors keep their names."""
+        body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        with file.open("wb") as out:
+            shutil.copyfileobj(body, out)
 
     def copy_from(self, source: Documents, key: str) -> None:
         """Copy an object of another bucket under the same key, unless it is here already."""
