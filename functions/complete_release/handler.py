@@ -44,7 +44,7 @@ def _close(release: ReleaseRef, tools: Tools) -> Release:
     now = tools.now()
     seconds, what = _measure(release, now)
     tools.record(release, "CompleteRelease", what, evidence={"seconds": seconds})
-    return tools.ledger.close_release(release, Outcome.PROMOTED, what, now)
+    return tools.ledger.close_release(release, Outcome.PROMOTED, what, now, under=release)
 
 
 def _measure(release: ReleaseRef, closed_at: datetime) -> tuple[float, str]:

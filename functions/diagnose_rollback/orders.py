@@ -106,4 +106,4 @@ def _overtake(claim: Claim, order: Release, tools: Tools) -> None:
     before = tools.ledger.release(claim.release)
     if before.restores:
         reason = f"overtaken by the order {order.ref.id}"
-        tools.ledger.close_release(before.ref, Outcome.SUPERSEDED, reason, tools.now())
+        tools.ledger.close_release(before.ref, Outcome.SUPERSEDED, reason, tools.now(), under=None)

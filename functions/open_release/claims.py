@@ -44,7 +44,7 @@ def take_turn(release: Release, tools: Tools) -> Standing | None:
         return None
     tools.ledger.open_release(release)
     reason = f"superseded by the newer release {newest.id}"
-    tools.ledger.close_release(ref, Outcome.SUPERSEDED, reason, tools.now())
+    tools.ledger.close_release(ref, Outcome.SUPERSEDED, reason, tools.now(), under=None)
     tools.record(ref, "OpenRelease", reason, key="superseded")
     return Standing(status="refused", error="Superseded", reason=reason)
 
@@ -99,7 +99,7 @@ def give_up(ref: ReleaseRef, tools: Tools) -> Standing | None:
     if status == "RUNNING":
         return None
     reason = f"its execution ended as {status} before the release was opened"
-    tools.ledger.close_release(ref, Outcome.REJECTED, reason, tools.now())
+    tools.ledger.close_release(ref, Outcome.REJECTED, reason, tools.now(), under=ref)
     tools.record(ref, "OpenRelease", reason, key="ended")
     tools.ledger.free_claim(ref)
     return Standing(status="refused", error="ExecutionEnded", reason=reason)

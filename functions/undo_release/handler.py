@@ -36,7 +36,7 @@ def handle(request: Request, tools: Tools) -> Response:
     said: list[str] = []
     if leaving is not None:
         stop_release(leaving, claim, tools)
-        undone = undo_stages(leaving, tools)
+        undone = undo_stages(leaving, tools, release)
         if undone is None:
             return Response(undone=False)
         said += [f"undid the stacks: {', '.join(undone)}"] if undone else []

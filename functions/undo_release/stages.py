@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 
-def undo_stages(ref: ReleaseRef, tools: Tools) -> tuple[str, ...] | None:
-    """One step; the stacks once every stage is as it was, the last stage first, and None before."""
+def undo_stages(ref: ReleaseRef, tools: Tools, under: ReleaseRef) -> tuple[str, ...] | None:
+    """One step; the stacks once every stage is as it was, the last stage first, and None before.
+
+    `under` is who holds the claim: the release itself, or an order that leaves it.
+    """
     plan = find_plan(tools.documents, ref)
     stages = tuple(reversed(plan.stages)) if plan else ()
     if not all(undo_stage(ref, stage, tools) for stage in stages):
         return None
     for stage in stages:
-        forget_healthy(tools.ledger, tools.documents, ref, stage.stage)
+        forget_healthy(tools.ledger, tools.documents, ref, stage.stage, under)
     return tuple(stage.stack_name for stage in stages)
 
 

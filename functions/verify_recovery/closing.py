@@ -25,7 +25,7 @@ def close(ref: ReleaseRef, outcome: Outcome, reason: str, claim: Claim, tools: T
     """Close the release, tell, and free the claim or keep it for an operator."""
     what = f"{outcome.replace('_', ' ')}: {reason}"
     tools.record(ref, "VerifyRecovery", what, key=f"{ref.epoch}")
-    tools.ledger.close_release(ref, outcome, reason, tools.now())
+    tools.ledger.close_release(ref, outcome, reason, tools.now(), under=ref)
     message = f"{ref.service}: release {ref.id} {what}"
     tools.bus.publish(EVENTS.get(outcome, "Operator Needed"), ref, message)
     if outcome is Outcome.NEEDS_OPERATOR:
@@ -51,4 +51,4 @@ def settle(ref: ReleaseRef, going: GoingBack, tools: Tools) -> None:
     if going.over is not None:
         reason = f"went back to release {going.target.id} by order {ref.id}: {going.reason}"
         tools.record(going.over, "VerifyRecovery", f"rolled back: {reason}", key=ref.id)
-        tools.ledger.close_release(going.over, Outcome.ROLLED_BACK, reason, tools.now())
+        tools.ledger.close_release(going.over, Outcome.ROLLED_BACK, reason, tools.now(), under=ref)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tidegate.adapters.healthy import find_healthy, forget_healthy, write_healthy
 from tidegate.adapters.ledger import Ledger
 from tidegate.domain.errors import ClaimLost
+from tidegate.domain.healthy import Healthy
 from tidegate.domain.ledger import Claim, ClaimState, Entry, Outcome, Release
 
 if TYPE_CHECKING:
@@ -74,12 +76,38 @@ def test_releases_are_opened_once_and_come_newest_first(scene: Scene, ledger: Le
 
 def test_a_rollback_after_promotion_replaces_the_outcome(scene: Scene, ledger: Ledger) -> None:
     scene.open()
-    ledger.close_release(scene.ref, Outcome.PROMOTED, "done", NOW)
+    ledger.close_release(scene.ref, Outcome.PROMOTED, "done", NOW, under=None)
     later = scene.ref.model_copy(update={"epoch": 9})
-    ledger.close_release(later, Outcome.ROLLED_BACK, "alarm", NOW)
+    ledger.close_release(later, Outcome.ROLLED_BACK, "alarm", NOW, under=None)
     found = ledger.release(scene.ref)
     assert (found.outcome, found.reason, found.closed_at) == (Outcome.ROLLED_BACK, "alarm", NOW)
     assert found.ref == scene.ref
+
+
+def test_a_handler_that_was_held_up_writes_over_nothing_that_a_rollback_has_recorded(
+    scene: Scene, ledger: Ledger
+) -> None:
+    scene.open()
+    for _ in range(2):
+        ledger.close_release(scene.ref, Outcome.PROMOTED, "done", NOW, under=scene.ref)
+    taken = scene.ref.model_copy(update={"epoch": 2})
+    ledger.close_release(taken, Outcome.ROLLED_BACK, "alarm", NOW, under=taken)
+    with pytest.raises(ClaimLost):
+        ledger.close_release(scene.ref, Outcome.PROMOTED, "done", NOW, under=scene.ref)
+    assert ledger.release(scene.ref).outcome is Outcome.ROLLED_BACK
+
+
+def test_a_handler_that_was_held_up_names_nothing_healthy_that_was_taken_back(
+    scene: Scene, ledger: Ledger
+) -> None:
+    earlier, documents = scene.make_ref(release_id="aaaaaaaaaaaa-1"), scene.tools.documents
+    state = Healthy(stage=scene.staging, release_id=earlier.id, artifacts={}, functions={})
+    write_healthy(ledger, documents, earlier, state)
+    taken = scene.ref.model_copy(update={"epoch": 2})
+    forget_healthy(ledger, documents, scene.ref, scene.staging, taken)
+    with pytest.raises(ClaimLost):
+        write_healthy(ledger, documents, scene.ref, state.model_copy(update={"release_id": scene.ref.id}))
+    assert find_healthy(ledger, documents, scene.service, scene.staging) == state
 
 
 def test_small_documents(scene: Scene, ledger: Ledger) -> None:

@@ -144,7 +144,7 @@ class World:
     def end(self, release: Release, outcome: Outcome, reason: str = "") -> Release:
         """Close a release ninety seconds on."""
         self.clock += timedelta(seconds=90)
-        return self.pipeline.ledger.close_release(release.ref, outcome, reason, self.clock)
+        return self.pipeline.ledger.close_release(release.ref, outcome, reason, self.clock, under=None)
 
 
 @pytest.fixture

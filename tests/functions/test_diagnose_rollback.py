@@ -64,7 +64,7 @@ def prepare(scene: Scene, weight: int, seconds_ago: float = 30) -> RollingFuncti
 
 def close(scene: Scene, outcome: Outcome, seconds_ago: float = 0) -> None:
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    scene.tools.ledger.close_release(scene.ref, outcome, "done", at)
+    scene.tools.ledger.close_release(scene.ref, outcome, "done", at, under=None)
     scene.tools.ledger.free_claim(scene.ref)
 
 

@@ -54,11 +54,20 @@ def cut_chain(documents: Documents, key: str, last: Healthy) -> None:
         documents.write(key, last.model_copy(update={"previous": None}))
 
 
-def forget_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str) -> None:
-    """Point back at the healthy state before this release, where the stage had been left already."""
-    found = find_healthy(ledger, documents, ref.service, stage)
-    if found is not None and found.release_id == ref.id and found.previous is not None:
-        ledger.put_document(ref.service, healthy_key(stage), found.previous)
+def forget_healthy(
+    ledger: Ledger, documents: Documents, ref: ReleaseRef, stage: str, under: ReleaseRef
+) -> None:
+    """Point back at the healthy state before this release, where the stage had been left already.
+
+    `under` is who holds the claim. The pointer is written either way: with this epoch on it, a handler of the
+    release that comes to it late cannot move it any more.
+    """
+    pointer = ledger.document(ref.service, healthy_key(stage))
+    if pointer is None:
+        return
+    found = documents.read(pointer, Healthy)
+    back = found.previous if found.release_id == ref.id else None
+    ledger.put_under(under, healthy_key(stage), back or pointer)
 
 
 def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy: Healthy) -> None:
@@ -71,7 +80,7 @@ def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy
     before = documents.find(key, Healthy) if pointer == key else None
     previous = before.previous if before is not None else pointer
     documents.write(key, healthy.model_copy(update={"previous": previous}))
-    ledger.put_document(ref.service, healthy_key(healthy.stage), key)
+    ledger.put_under(ref, healthy_key(healthy.stage), key)
 
 
 def write_going_back(documents: Documents, ref: ReleaseRef, going: GoingBack) -> None:

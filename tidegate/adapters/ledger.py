@@ -53,11 +53,20 @@ class Ledger:
         key = release_sort_key(release.ref)
         self._put_new(f"service#{release.ref.service}", key, release.model_dump_json())
 
-    def close_release(self, ref: ReleaseRef, outcome: Outcome, reason: str, at: datetime) -> Release:
-        """Record how a release ended; a rollback after promotion replaces the outcome."""
+    def close_release(
+        self, ref: ReleaseRef, outcome: Outcome, reason: str, at: datetime, *, under: ReleaseRef | None
+    ) -> Release:
+        """Record how a release ended; a rollback after promotion replaces the outcome.
+
+        `under` is who holds the claim, None where the release never had it; see `put_under`.
+        """
         release = self.release(ref)
         closed = release.model_copy(update={"outcome": outcome, "reason": reason, "closed_at": at})
-        self._put(f"service#{ref.service}", release_sort_key(ref), closed.model_dump_json())
+        key, body = release_sort_key(ref), closed.model_dump_json()
+        if under is None:
+            self._put(f"service#{ref.service}", key, body)
+        else:
+            self.put_under(under, key, body)
         return closed
 
     def release(self, ref: ReleaseRef) -> Release:
@@ -80,6 +89,22 @@ class Ledger:
     def put_document(self, service: str, key: str, body: str) -> None:
         """Replace a small named document of a service (`healthy#<stage>`, `approval#…`)."""
         self._put(f"service#{service}", key, body)
+
+    def put_under(self, ref: ReleaseRef, key: str, body: str) -> None:
+        """Replace a record that carries its writer's epoch; ClaimLost where a later epoch has written it.
+
+        A look at the claim before the write leaves a gap: a handler that was held up in it, and whose release
+        a rollback has taken back meanwhile, would write over what the rollback has recorded. So whoever holds
+        a later epoch writes the record too, even where that changes nothing else.
+        """
+        item = {**self._item(f"service#{ref.service}", key, body), "epoch": {"N": str(ref.epoch)}}
+        condition = {
+            "ConditionExpression": "attribute_not_exists(epoch) OR epoch <= :epoch",
+            "ExpressionAttributeValues": {":epoch": {"N": str(ref.epoch)}},
+        }
+        if not self._conditional(item, condition):
+            message = f"release {ref.id} of {ref.service} no longer holds the claim; {key} has a later writer"
+            raise ClaimLost(message)
 
     def replace_document(self, service: str, key: str, body: str, *, over: str | None) -> bool:
         """Put a small named document over `over` (None: over nothing); False where that no longer stands."""
