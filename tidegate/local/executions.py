@@ -35,6 +35,7 @@ def start(
 ) -> Execution:
     """Start a machine, version or alias; the same name and input give the same execution while it runs."""
     from moto.stepfunctions.exceptions import InvalidExecutionInput
+    from moto.stepfunctions.parser.api import ExecutionStatus
     from moto.stepfunctions.parser.backend.execution import Execution as Engine
 
     name = name or str(uuid.uuid4())
@@ -62,6 +63,7 @@ def start(
             activity_store={},
         )
         execution.state_machine_arn = machine.arn
+        execution.exec_status = ExecutionStatus.RUNNING  # it is seen from here on
         machine.executions.append(execution)
         execution.start()
     return execution
@@ -105,7 +107,8 @@ def stop(backend: Backend, arn: str, error: str | None = None, cause: str | None
 
 def _stop_worker(execution: Execution, error: str | None, cause: str | None) -> None:
     now = dt.datetime.now(tz=dt.UTC)
-    worker = execution.exec_worker
+    with START_LOCK:
+        worker = execution.exec_worker
     worker.stop(stop_date=now, error=error, cause=cause)
     if worker.thread is not threading.current_thread():
         worker.thread.join(STOP_SECONDS)
