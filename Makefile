@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements/all.txt)
 
-.PHONY: help demo test check format lint types tests conformance bench docs layers deploy lock clean
+.PHONY: help demo test check format lint types tests faults conformance bench docs layers deploy lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ lint: $(VENV)/.locked ## ruff with nearly all rules
 
 types: $(VENV)/.locked ## mypy, strict
 	$(BIN)/mypy
+
+faults: $(VENV)/.locked ## a fault at every AWS call of releases; FAULTS=--every for every kind at each
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 conformance: $(VENV)/.locked ## public samples beside the checkout, read in place
 	$(BIN)/python -m pytest -q -m conformance

@@ -1,0 +1,150 @@
+"""Points to try, spread over processes: a recording of each scenario says how many calls it has.
+
+Every call of every scenario is struck by every kind of fault, or a sample of both that covers every function.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.faults.plans import BRIEF, KINDS, LASTING, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ("good", "bad", "alarm", "operator")
+CROWDS = 60
+EVENTS = 10
+
+
+class Crew:
+    """Worker processes; a context manager. Each is given the next point when it has answered for one."""
+
+    def __init__(self, jobs: int, side_by_side: int) -> None:
+        self._side_by_side = side_by_side
+        self._results: Queue[tuple[int, dict[str, Any] | None]] = Queue()
+        self._workers = [self._start(number) for number in range(jobs)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+
+    def _start(self, number: int) -> subprocess.Popen[str]:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.worker", str(self._side_by_side)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._listen, args=(number, worker), daemon=True).start()
+        return worker
+
+    def _listen(self, number: int, worker: subprocess.Popen[str]) -> None:
+        assert worker.stdout is not None
+        for line in worker.stdout:
+            self._results.put((number, json.loads(line)))
+        self._results.put((number, None))
+
+    def _give(self, number: int, points: Iterator[Point]) -> int:
+        """Give a worker the next point, if there is one; how many were given."""
+        point = next(points, None)
+        if point is None:
+            return 0
+        print(json.dumps(asdict(point)), file=self._workers[number].stdin, flush=True)
+        return 1
+
+    def try_points(self, points: Iterable[Point]) -> Iterator[dict[str, Any]]:
+        """The result of each point, in the order in which they end."""
+        left = iter(points)
+        turns = [number for _ in range(self._side_by_side) for number in range(len(self._workers))]
+        waiting = sum(self._give(number, left) for number in turns)
+        while waiting:
+            number, result = self._results.get()
+            if result is None:
+                raise RuntimeError("a worker process has died")
+            waiting += self._give(number, left) - 1
+            yield result
+
+    def record(self, scenarios: Iterable[str]) -> dict[str, list[str]]:
+        """The calls of a run of each scenario that nothing befalls, in the order given."""
+        names = list(scenarios)
+        found: dict[str, list[str]] = {}
+        for result in self.try_points(Point(name) for name in names):
+            name = result["point"]["scenario"]
+            if result["violation"]:
+                raise RuntimeError(f"{name} fails with no fault: {result['violation']}\n{result['told']}")
+            found[name] = result["names"]
+        return {name: found[name] for name in names}
+
+
+def list_points(recorded: dict[str, list[str]], kinds: Sequence[str], seed: int) -> list[Point]:
+    """Every kind at every call, and the runs that no call stands for."""
+    every = itertools.product(recorded, kinds)
+    points = [
+        Point(scenario, kind, k, seed)
+        for scenario, kind in every
+        for k in range(1, len(recorded[scenario]) + 1)
+    ]
+    return _shuffle([*points, *_list_others(recorded, seed)], seed)
+
+
+def spread_points(recorded: dict[str, list[str]], seed: int) -> list[Point]:
+    """Every call once, by kinds in turn, and every lasting disturbance at the first call of every function."""
+    chance = random.Random(seed)  # noqa: S311
+    points = []
+    for scenario, names in recorded.items():
+        turns: dict[str, Iterator[str]] = {}
+        seen: set[str] = set()
+        for k, name in enumerate(names, 1):
+            kinds = turns.setdefault(name, itertools.cycle(chance.sample(BRIEF, len(BRIEF))))
+            points.append(Point(scenario, next(kinds), k, seed))
+            function = name.split(" ", 1)[0]
+            if function not in seen:
+                points += [Point(scenario, kind, k, seed) for kind in LASTING]
+            seen.add(function)
+    return _shuffle([*points, *_list_others(recorded, seed)], seed)
+
+
+def _list_others(recorded: Iterable[str], seed: int) -> list[Point]:
+    crowds = [Point("crowd", "crowd", k, seed) for k in range(CROWDS)]
+    return [*crowds, *(Point(scenario, "events", k, seed) for scenario in recorded for k in range(EVENTS))]
+
+
+def _shuffle(points: list[Point], seed: int) -> list[Point]:
+    random.Random(seed).shuffle(points)  # noqa: S311
+    return points
+
+
+def sample_points(recorded: dict[str, list[str]], seed: int, size: int) -> list[Point]:
+    """So many points that every function of every scenario is struck, and every kind at least once."""
+    chance = random.Random(seed)  # noqa: S311
+    strata: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for scenario, names in recorded.items():
+        for k, name in enumerate(names, 1):
+            strata[scenario, name.split(" ", 1)[0]].append(k)
+    groups = sorted(strata.items())
+    chance.shuffle(groups)
+    kinds = chance.sample(KINDS, len(KINDS))
+    pairs = zip(itertools.cycle(groups), itertools.cycle(kinds), strict=False)
+    chosen = [
+        Point(scenario, kind, chance.choice(ks), seed)
+        for ((scenario, _), ks), kind in itertools.islice(pairs, max(0, size - 4))
+    ]
+    orders = chance.sample(range(CROWDS), 3)
+    return [*chosen, *(Point("crowd", "crowd", k, seed) for k in orders), Point("good", "events", 0, seed)]

@@ -1,0 +1,114 @@
+"""What befalls the calls of one service in one run: the kinds of faults, and the calls that were counted."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.processes import Run
+
+# At the k-th call. `-once` strikes its first attempt only, so that botocore's own retry is what mends it.
+CALL_KINDS = {
+    "throttle": "every attempt is throttled",
+    "throttle-once": "the first attempt is throttled",
+    "error": "every attempt fails with a 5xx status",
+    "error-once": "the first attempt fails with a 5xx status",
+    "timeout": "every attempt times out and has no effect",
+    "lost": "every attempt is carried out, and its answer lost",
+    "lost-once": "the first attempt is carried out, and its answer lost",
+    "late": "every attempt times out; the first is carried out long after that",
+    "delay": "it waits for half a minute",
+    "kill": "it is carried out, and its function's process ends",
+    "die": "its function runs into its timeout before it",
+    "stop": "the execution is stopped before it, and its function runs on later",
+    "stop-after": "the execution is stopped a moment after it",
+}
+# From the k-th call on: (service, seconds); a call of the service fails until they are over.
+OUTAGES = {
+    "table-blink": ("dynamodb", 0.3),
+    "table-out": ("dynamodb", 3.0),
+    "bucket-blink": ("s3", 0.3),
+    "bucket-out": ("s3", 3.0),
+}
+# From the first call on, by seed.
+EVENT_KINDS = {"events": "every event arrives twice, late, and in another order"}
+HALF = 0.5
+KINDS = (*CALL_KINDS, *OUTAGES)
+# More goes wrong than one call: such a release may end in any final way, and an operator may be needed.
+LASTING = ("stop", "stop-after", *OUTAGES)
+BRIEF = tuple(kind for kind in KINDS if kind not in LASTING)
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one run tries."""
+
+    scenario: str
+    kind: str = ""
+    k: int = 0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f"--scenario {self.scenario} --kind {self.kind} --k {self.k} --seed {self.seed}"
+
+
+@dataclass
+class Call:
+    """One call of a function, whatever the number of its attempts."""
+
+    number: int
+    function: str
+    operation: str
+    machine: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}:{self.function.removeprefix('tidegate-')} {self.operation}"
+
+
+@dataclass
+class Plan:
+    """`kind` at call `k`; `struck` is the call that it was, `pending` counts what comes later than it should."""
+
+    kind: str = ""
+    k: int = 0
+    seed: int = 0
+    calls: list[Call] = field(default_factory=list)
+    struck: Call | None = None
+    pending: int = 0
+    until: float = 0
+    stop: Callable[[str], None] | None = None
+    _numbers: dict[str, Call] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether more goes wrong than one call."""
+        return self.kind in LASTING
+
+    @cached_property
+    def chance(self) -> random.Random:
+        return random.Random(f"{self.seed}/{self.k}")  # noqa: S311
+
+    def again(self, token: str) -> str:
+        """The token of an event's second delivery: the same, or that of an equal event from another rule."""
+        if self.chance.random() < HALF:
+            return token
+        return f"{uuid.UUID(int=self.chance.getrandbits(128), version=4)}{token[36:]}"
+
+    def take(self, identity: str, run: Run, operation: str) -> tuple[Call, bool]:
+        """The call that an attempt is of, and whether it is its first."""
+        with self._lock:
+            found = self._numbers.get(identity)
+            if found is not None:
+                return found, False
+            call = Call(len(self.calls) + 1, run.function, operation, run.machine)
+            self._numbers[identity] = call
+            self.calls.append(call)
+            return call, True
