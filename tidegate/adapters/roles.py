@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegate.adapters.pacing import TokenBucket
 from tidegate.domain.holds import POLICY, LiveRole
 
 if TYPE_CHECKING:
@@ -17,23 +18,31 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 WORKERS: Final = 10
+ROLES_A_SECOND: Final = 5.0  # a role takes three calls as a rule; IAM has one quota for the whole account
 
 
-def read_live(client: IAMClient, roles: Mapping[str, frozenset[str]]) -> dict[str, LiveRole]:
+def read_live(
+    client: IAMClient, roles: Mapping[str, frozenset[str]], bucket: TokenBucket | None = None
+) -> dict[str, LiveRole]:
     """The roles by name, with their inline policies and those of the named managed ones that are attached.
 
-    What Tidegate itself holds is left out, and so is a role that does not exist.
+    What Tidegate itself holds is left out, and so is a role that does not exist. bucket: a token for each
+    role and each managed policy.
     """
+    pace = bucket or TokenBucket(ROLES_A_SECOND)
     arns = sorted({arn for named in roles.values() for arn in named})
     with ThreadPoolExecutor(WORKERS) as pool:
-        documents = dict(zip(arns, pool.map(lambda arn: _read_document(client, arn), arns), strict=True))
-        found = pool.map(lambda item: _read_role(client, item[0], item[1], documents), roles.items())
+        documents = dict(
+            zip(arns, pool.map(lambda arn: _read_document(client, arn, pace), arns), strict=True)
+        )
+        found = pool.map(lambda item: _read_role(client, item[0], item[1], documents, pace), roles.items())
         return {name: role for name, role in zip(roles, found, strict=True) if role is not None}
 
 
 def _read_role(
-    client: IAMClient, name: str, arns: frozenset[str], documents: Mapping[str, Any]
+    client: IAMClient, name: str, arns: frozenset[str], documents: Mapping[str, Any], pace: TokenBucket
 ) -> LiveRole | None:
+    pace.take()
     try:
         inline = {policy: _read_inline(client, name, policy) for policy in _list_inline(client, name)}
         attached = set(_list_attached(client, name)) if arns else set()
@@ -56,8 +65,9 @@ def _list_attached(client: IAMClient, role: str) -> list[str]:
     return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
 
 
-def _read_document(client: IAMClient, arn: str) -> Any:  # noqa: ANN401
+def _read_document(client: IAMClient, arn: str, pace: TokenBucket) -> Any:  # noqa: ANN401
     """The document that is in force of a managed policy; an empty one where there is no such policy."""
+    pace.take()
     try:
         pages = client.get_paginator("list_policy_versions").paginate(PolicyArn=arn)
         versions = [version for page in pages for version in page["Versions"]]
