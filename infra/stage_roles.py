@@ -227,6 +227,7 @@ class DeployRole(Construct):
                 "stacks": _policy(*_stack_rights(passed)),
                 "functions": _policy(*_function_rights()),
                 "roles": _policy(*_role_rights()),
+                "scaling": _policy(*_scaling_rights()),
                 "signals": _policy(*_signal_rights(stage)),
                 "artifacts": _policy(
                     _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
@@ -236,6 +237,7 @@ class DeployRole(Construct):
             },
         )
         wild = [
+            arn("application-autoscaling", "scalable-target/*"),
             arn("cloudwatch", "alarm:*"),
             arn("cloudformation", "stack/*"),
             arn("lambda", "function:*"),
@@ -280,6 +282,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
     return [
         _allow(
             (
+                "lambda:DeleteProvisionedConcurrencyConfig",
                 "lambda:GetAlias",
                 "lambda:GetFunction",
                 "lambda:GetFunctionConfiguration",
@@ -291,6 +294,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
                 "lambda:ListProvisionedConcurrencyConfigs",
                 "lambda:ListVersionsByFunction",
                 "lambda:PublishVersion",
+                "lambda:PutProvisionedConcurrencyConfig",
                 "lambda:UpdateAlias",
             ),
             [functions],
@@ -315,6 +319,27 @@ def _role_rights() -> list[iam.PolicyStatement]:
 def _policies() -> list[str]:
     """Managed policies: the account's own, and AWS's."""
     return [arn("iam", "policy/*", region="", account=account) for account in (Aws.ACCOUNT_ID, "aws")]
+
+
+def _scaling_rights() -> list[iam.PolicyStatement]:
+    """Scaling of provisioned concurrency: of Lambda's targets alone, and the one role that AWS does it by."""
+    lambdas = {"StringEquals": {"application-autoscaling:service-namespace": "lambda"}}
+    own_role = "aws-service-role/lambda.application-autoscaling.amazonaws.com/"
+    own_role += "AWSServiceRoleForApplicationAutoScaling_LambdaConcurrency"
+    return [
+        _allow(
+            (
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:PutScheduledAction",
+                "application-autoscaling:RegisterScalableTarget",
+            ),
+            [arn("application-autoscaling", "scalable-target/*")],
+            lambdas,
+        ),
+        _allow(("application-autoscaling:DescribeScalableTargets",), ["*"]),
+        _allow(("iam:CreateServiceLinkedRole",), [role_arn(own_role)]),
+    ]
 
 
 def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:

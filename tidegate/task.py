@@ -83,6 +83,11 @@ class StageTools:
         return client
 
     @cached_property
+    def scaling(self) -> Any:  # noqa: ANN401 (there are no types of this client here)
+        """Application Auto Scaling of the stage."""
+        return self._client("application-autoscaling")
+
+    @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """CloudWatch of the stage."""
         client: CloudWatchClient = self._client("cloudwatch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functions.leave_stage.health import describe_health
 from functions.leave_stage.holds import let_go
+from functions.leave_stage.provisioning import retire_versions
 from tidegate.adapters.healthy import write_healthy
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.stacks import delete_guards
@@ -44,6 +45,7 @@ def handle(request: Request, tools: Tools) -> Response:
     let_go(release, plan, tools)
     healthy = describe_health(release, plan, tools)
     write_healthy(tools.ledger, tools.documents, release, healthy)
+    retire_versions(release, plan, rollout, tools)
     what = f"left {stage}: {len(rollout.functions)} new versions are stable"
     tools.record(release, "LeaveStage", what, stage=stage, evidence={"versions": healthy.versions})
     return Response(shifted=len(rollout.functions))

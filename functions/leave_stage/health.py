@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from functions.leave_stage.provisioning import note_provided
 from tidegate.adapters.aliases import read_version
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
@@ -24,20 +25,23 @@ AT_ONCE = 10  # as many as botocore keeps connections
 def describe_health(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Healthy:
     """The stage's healthy state. A function that the template has lost is no part of it."""
     snapshot = read_snapshot(tools.documents, ref)
+    before = find_healthy(tools.ledger, tools.documents, ref.service, plan.stage)
     stack = _keep_stack(ref, plan, tools)
-    known = _list_known(ref, plan, tools)
+    known = _list_known(ref, plan, before, tools)
     return Healthy(
         stage=plan.stage,
         release_id=ref.id,
         artifacts={function.logical_id: function.artifact for function in snapshot.functions},
         functions=_list_functions(known, plan, tools) if stack else known,
         stack=stack,
+        provided=note_provided(before.provided if before else {}, plan),
     )
 
 
-def _list_known(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> dict[str, HealthyFunction]:
+def _list_known(
+    ref: ReleaseRef, plan: StagePlan, before: Healthy | None, tools: Tools
+) -> dict[str, HealthyFunction]:
     """The functions that were known before, with the versions of those that shifted now."""
-    before = find_healthy(tools.ledger, tools.documents, ref.service, plan.stage)
     rollout = find_rollout(tools.documents, ref, plan.stage)
     shifted = {
         f.logical_id: HealthyFunction(name=f.name, alias=f.alias, version=f.canary, log_group=f.log_group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.plan_release.provisioning import provided_by_stack
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.facts import Subject, gather_facts
@@ -52,7 +53,7 @@ def read_facts(
     known = (tools.documents.find(key, Facts) if len(subjects) > part else None) or Facts()
     left = [subject for subject in subjects if subject.logical_id not in known.seen]
     pace(change.stage.functions, find_pacer(change.target.account, change.target.region))
-    read = gather_facts(change.stage.functions, left[:part])
+    read = gather_facts(change.stage.functions, change.stage.scaling, left[:part])
     together = (*known.functions, *read.values())
     if len(left) > part:
         seen = known.seen | {subject.logical_id for subject in left[:part]}
@@ -80,6 +81,7 @@ def inspect_stage(
     around = Surroundings(
         known=frozenset(change.standing.values()),
         aliased=frozenset(f.logical_id for f in functions if f.alias_logical_id in change.standing),
+        scaled=provided_by_stack(change),
         left_weights=change.config.left_weights,
     )
     for function in functions:

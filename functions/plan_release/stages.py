@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from functions.plan_release.adoption import explain, plan_adoption, write_updates
 from functions.plan_release.holds import plan_holds
 from functions.plan_release.preflight import inspect_stage, read_facts
+from functions.plan_release.provisioning import is_provided, plan_provisioning
 from functions.plan_release.removals import describe_exact, keep_removed, tell_removed
 from functions.plan_release.templates import build_template, choose_parameters, dump, want
 from tidegate.adapters.changes import check_operable
@@ -27,6 +28,7 @@ from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.holds import Holds
 from tidegate.domain.plans import FunctionPlan, StagePlan
 from tidegate.domain.preferences import read_preferences
+from tidegate.domain.provisioning import describe
 from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 from tidegate.domain.templates.features import read_features
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tidegate.domain.healthy import Healthy
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.preflight import FunctionFacts
+    from tidegate.domain.provisioning import Provisioning
     from tidegate.domain.snapshots import Snapshot
     from tidegate.domain.templates.adoption import Adoption
     from tidegate.domain.templates.aliases import RolledFunction
@@ -50,6 +53,14 @@ if TYPE_CHECKING:
     from tidegate.task import StageTools, Tools
 
 NEW: Final = "gets its alias by this release, so it takes its traffic at once"
+
+
+class Looked(NamedTuple):
+    """The functions that move, and what is known of all that were looked at."""
+
+    moving: tuple[RolledFunction, ...]
+    facts: Mapping[str, FunctionFacts]
+    provisioned: tuple[Provisioning, ...]
 
 
 class StageChange:
@@ -167,9 +178,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     """The stage's part of the plan; PreflightPending where its functions are not all looked at yet."""
     changes = () if change.change_set.is_empty else change.change_set.changes
     functions = change.normalized.functions
-    change.healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
-    moving = _choose_functions(change)
-    facts = read_facts(change, moving, tools)
+    moving, facts, provisioned = _look(change, tools)
     adoption = plan_adoption(change)
     plans = tuple(_plan_function(change, function, adoption, facts) for function in moving)
     own = leave_out(changes, adoption, change.normalized)
@@ -201,11 +210,23 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         ),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
-        findings=tuple(inspect_stage(change, moving, facts)),
+        findings=(*inspect_stage(change, moving, facts), *(describe(item) for item in provisioned)),
+        provisioned=provisioned,
         held=(*holds.held, *tell_removed(change)),
         held_roles=tuple(role.logical_id for role in holds.roles),
         exact=describe_exact(change),
     )
+
+
+def _look(change: StageChange, tools: Tools) -> Looked:
+    """Look at the functions that move, and at those with provisioned concurrency."""
+    change.healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
+    moving = _choose_functions(change)
+    ids = frozenset(function.logical_id for function in moving)
+    functions = change.normalized.functions
+    looked = tuple(f for f in functions if f.logical_id in ids or is_provided(change, f))
+    facts = read_facts(change, looked, tools)
+    return Looked(moving, facts, tuple(plan_provisioning(change, looked, ids, facts)))
 
 
 def _choose_functions(change: StageChange) -> tuple[RolledFunction, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.publish_versions.limits import resolve_limits
+from functions.publish_versions.provisioning import provide
 from functions.publish_versions.trials import open_trial
 from functions.publish_versions.versions import is_divisible, publish_version, settle_aliases
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
@@ -28,7 +29,10 @@ class Response(Frozen):
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Publish what the plan canaries; a rollout that stands already is what a retry goes on with."""
+    """Publish what the plan canaries; a rollout that stands already is what a retry goes on with.
+
+    VersionsPending and ProvisioningPending leave until Lambda is done.
+    """
     release, stage = request.release, request.stage
     plan = read_plan(tools.documents, release).stage(stage)
     rollout = find_rollout(tools.documents, release, stage)
@@ -42,9 +46,12 @@ def handle(request: Request, tools: Tools) -> Response:
         limits = resolve_limits(plan, tools)
         rollout = Rollout(stage=stage, functions=functions, undivided=undivided, limits=limits)
         write_rollout(tools.documents, release, rollout)
+    ready = provide(release, plan, rollout, tools)
     trial = open_trial(release, plan, rollout, tools)
     moves = {f.logical_id: {"stable": f.stable, "canary": f.canary} for f in rollout.functions}
     what = f"published new versions: {list_names(list(moves)) or 'none, nothing to shift'}"
+    if ready:
+        what += f"; provisioned executions are ready: {list_names(ready)}"
     if rollout.undivided:
         what += (
             f"; role or dead letter queue of {list_names(rollout.undivided)} differ between the versions, "

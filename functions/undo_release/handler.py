@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.undo_release.executions import stop_release
+from functions.undo_release.provisioning import return_provisioning
 from functions.undo_release.returns import describe_returns, return_stacks
 from functions.undo_release.stages import undo_stages
 from tidegate.adapters.healthy import find_going_back
@@ -41,6 +42,7 @@ def handle(request: Request, tools: Tools) -> Response:
             return Response(undone=False)
         said += [f"undid the stacks: {', '.join(undone)}"] if undone else []
     if going is not None:
+        return_provisioning(release, going, tools)
         if not return_stacks(release, going, tools):
             return Response(undone=False)
         said += describe_returns(release, going, tools)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.undo_release.provisioning import undo_provisioning
 from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import forget_healthy
@@ -26,16 +27,16 @@ def undo_stages(ref: ReleaseRef, tools: Tools, under: ReleaseRef) -> tuple[str, 
     """
     plan = find_plan(tools.documents, ref)
     stages = tuple(reversed(plan.stages)) if plan else ()
-    if not all(undo_stage(ref, stage, tools) for stage in stages):
+    if not all(undo_stage(ref, stage, tools, under) for stage in stages):
         return None
     for stage in stages:
         forget_healthy(tools.ledger, tools.documents, ref, stage.stage, under)
     return tuple(stage.stack_name for stage in stages)
 
 
-def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
+def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools, under: ReleaseRef) -> bool:
     """One step towards the stage as it was; True once it is. What was held is let go when the stack is so."""
-    if not _undo_stack(ref, plan, tools):
+    if not _undo_stack(ref, plan, tools, under):
         return False
     if not plan.held_roles:
         return True
@@ -46,7 +47,7 @@ def undo_stage(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     return removal.ended
 
 
-def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
+def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools, under: ReleaseRef) -> bool:
     """One step towards the stack as it was; True once it is. A stack that this release created stays.
 
     An adopted stack stays adopted: its aliases are on the code that ran before, and its triggers with them.
@@ -61,6 +62,7 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
         return True
     if state.is_busy:
         return False
+    undo_provisioning(ref, plan, tools, under)
     previous = tools.documents.find(f"{stage_prefix(ref, plan.stage)}previous.json", PreviousStack)
     if previous is None:
         _forget_change(plan, state, tools)

@@ -33,7 +33,9 @@ def subject(function: RollingFunction, **changes: Any) -> Subject:
 
 
 def test_a_plain_function_is_described(scene: Scene, function: RollingFunction) -> None:
-    found = gather_facts(scene.lambdas, [subject(function)])["Place"]
+    found = gather_facts(scene.lambdas, scene.cloud.client("application-autoscaling"), [subject(function)])[
+        "Place"
+    ]
     role = scene.tools.settings.stages[0].deploy_role
     assert found.latest == VersionFacts(version="$LATEST", role=role)
     assert found.stable == VersionFacts(version="1", role=role)
@@ -64,7 +66,7 @@ def test_everything_that_matters_is_found(scene: Scene, function: RollingFunctio
     mapping = client.create_event_source_mapping(
         FunctionName=name, EventSourceArn=arn["Attributes"]["QueueArn"]
     )
-    found = gather_facts(client, [subject(function)])["Place"]
+    found = gather_facts(client, scene.cloud.client("application-autoscaling"), [subject(function)])["Place"]
     client.delete_event_source_mapping(UUID=mapping["UUID"])
     assert found.pointing == Pointing(version="1", weights={"2": 0.25})
     assert (found.reserved, found.provisioned) == (4, {"2": 3})
@@ -77,14 +79,34 @@ def test_everything_that_matters_is_found(scene: Scene, function: RollingFunctio
     assert [one.grant for one in found.alias_permissions] == [found.permissions[0].grant]
 
 
+def test_scaling_of_an_alias_is_found(scene: Scene, function: RollingFunction) -> None:
+    scaling = scene.cloud.client("application-autoscaling")
+    scene.lambdas.put_provisioned_concurrency_config(
+        FunctionName=function.name, Qualifier="live", ProvisionedConcurrentExecutions=1
+    )
+    assert not gather_facts(scene.lambdas, scaling, [subject(function)])["Place"].scaled_alias
+    scaling.register_scalable_target(
+        ServiceNamespace="lambda",
+        ResourceId=f"function:{function.name}:live",
+        ScalableDimension="lambda:function:ProvisionedConcurrency",
+        MinCapacity=1,
+        MaxCapacity=2,
+    )
+    assert gather_facts(scene.lambdas, scaling, [subject(function)])["Place"].scaled_alias
+
+
 def test_what_does_not_exist_is_left_out_and_an_alias_may_be_missing(
     scene: Scene, function: RollingFunction
 ) -> None:
     absent = Subject(logical_id="Gone", name=f"{scene.unique}-gone", alias="live")
-    found = gather_facts(scene.lambdas, [subject(function, alias="other"), absent])
+    found = gather_facts(
+        scene.lambdas,
+        scene.cloud.client("application-autoscaling"),
+        [subject(function, alias="other"), absent],
+    )
     assert list(found) == ["Place"]
     assert (found["Place"].pointing, found["Place"].stable) == (None, None)
-    assert gather_facts(scene.lambdas, []) == {}
+    assert gather_facts(scene.lambdas, None, []) == {}
 
 
 class Account:
@@ -136,7 +158,7 @@ class Account:
 def test_a_thousand_functions_take_a_few_calls_each_within_the_quotas() -> None:
     account: Any = Account(COUNT)
     subjects = [Subject(logical_id=f"F{i}", name=f"f-{i}", alias="live") for i in range(COUNT)]
-    found = gather_facts(account, subjects)
+    found = gather_facts(account, None, subjects)
     assert len(found) == COUNT
     assert found["F999"].mappings == ("u-999",)
     assert account.calls["list_event_source_mappings"] == COUNT / 100
@@ -156,4 +178,8 @@ def test_another_fault_passes(scene: Scene) -> None:
 
     client: Any = Refusing()
     with pytest.raises(ClientError, match="AccessDenied"):
-        gather_facts(client, [Subject(logical_id="F", name="f", alias="live")])
+        gather_facts(
+            client,
+            scene.cloud.client("application-autoscaling"),
+            [Subject(logical_id="F", name="f", alias="live")],
+        )

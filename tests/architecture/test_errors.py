@@ -72,7 +72,13 @@ def test_an_error_that_asks_to_wait_is_retried_by_name() -> None:
         for retry in state.get("Retry", ())
         for name in retry["ErrorEquals"]
     }
-    assert pending == {"ChangeSetsPending", "HoldsPending", "PreflightPending", "VersionsPending"}
+    assert pending == {
+        "ChangeSetsPending",
+        "HoldsPending",
+        "PreflightPending",
+        "ProvisioningPending",
+        "VersionsPending",
+    }
     assert pending <= retried
 
 

@@ -140,7 +140,8 @@ def test_an_alias_that_the_stack_has_and_lambda_has_not_is_refused() -> None:
         (0, {}, change("ReservedConcurrentExecutions"), []),
         (0, {"reserved": 5}, None, []),
         (1, {}, change("Code"), [("reserved_too_small", INFO)]),
-        (9, {"provisioned": 5}, None, [("reserved_too_small", REFUSE)]),
+        (4, {"provisioned": 5}, None, [("reserved_too_small", REFUSE)]),
+        (9, {"provisioned": 5}, None, []),
         (None, {"provisioned": 5}, None, []),
     ],
 )
@@ -192,6 +193,18 @@ def test_settings_of_the_function_itself_do_not_hold_for_its_alias(
     configs: tuple[str, ...], declared: bool, count: int
 ) -> None:
     assert len(look(facts(invoke_configs=configs), None, {"invoke_config": declared})) == count
+
+
+def test_an_alias_that_is_scaled_by_what_the_stack_does_not_have_is_refused() -> None:
+    found = facts(provisioned={"live": 2}, scaled_alias=True)
+    assert told(found) == [("alias_scaled", REFUSE)]
+    assert told(found, scaled=frozenset({"Place"})) == []
+
+
+def test_provisioned_concurrency_that_is_left_behind_is_named() -> None:
+    (finding,) = look(facts(provisioned={"7": 2, "5": 1, "live": 1}))
+    assert (finding.kind, finding.severity) == ("provisioned_idle", INFO)
+    assert finding.what.endswith("take no traffic here: 5")
 
 
 @pytest.mark.parametrize("state", ["Inactive", "Failed"])

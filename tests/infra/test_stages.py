@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Assembly
 
 
-STAGE_SERVICES = ("cloudformation", "cloudwatch", "iam", "lambda", "logs")
+STAGE_SERVICES = ("application-autoscaling", "cloudformation", "cloudwatch", "iam", "lambda", "logs")
 
 
 def role(assembly: Assembly, stack: str, name: str) -> dict[str, Any]:

@@ -124,7 +124,11 @@ def test_a_resource_that_is_everything_is_only_where_there_are_no_resources(asse
                 if statement["Effect"] == "Allow" and "*" in map(flat, listed(statement["Resource"])):
                     everything |= set(listed(statement["Action"]))
     prefixes = {action for action in everything if not action.startswith(("xray:", "logs:"))}
-    assert prefixes == {"cloudwatch:GetMetricData", "lambda:ListEventSourceMappings"}
+    assert prefixes == {
+        "application-autoscaling:DescribeScalableTargets",
+        "cloudwatch:GetMetricData",
+        "lambda:ListEventSourceMappings",
+    }
     assert {action for action in everything if action.startswith("logs:")} == {
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",

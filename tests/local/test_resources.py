@@ -91,12 +91,22 @@ def test_a_second_version_of_unchanged_code_is_refused(stack):
     assert "A version for this Lambda function exists ( 1 )" in stack.reasons()
 
 
-def test_provisioned_concurrency_on_an_alias_is_refused_by_name(stack):
+def test_provisioned_concurrency_of_an_alias_comes_and_goes_with_its_property(stack):
     resources = anchored()
+    plain = resources["Live"]["Properties"]
     settings = {"ProvisionedConcurrentExecutions": 1}
-    resources["Live"]["Properties"]["ProvisionedConcurrencyConfig"] = settings
-    assert stack.create(resources) == "ROLLBACK_COMPLETE"
-    assert "ProvisionedConcurrencyConfig is not available in the local cloud" in stack.reasons()
+    resources["Live"]["Properties"] = {**plain, "ProvisionedConcurrencyConfig": settings}
+    assert stack.create(resources) == "CREATE_COMPLETE", stack.reasons()
+    api = stack.cloud.client("lambda")
+
+    def listed():
+        found = api.list_provisioned_concurrency_configs(FunctionName=stack.physical("Function"))
+        return [item["FunctionArn"].rpartition(":")[2] for item in found["ProvisionedConcurrencyConfigs"]]
+
+    assert listed() == [plain["Name"]]
+    resources["Live"] = {**resources["Live"], "Properties": plain}
+    assert stack.update(resources) == "UPDATE_COMPLETE", stack.reasons()
+    assert listed() == []
 
 
 def test_permissions_urls_and_invoke_settings_stand_on_a_qualifier(stack):

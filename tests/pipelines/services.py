@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from tests.conftest import Repository
 from tidegate.adapters.aliases import find_alias, parse_alias
+from tidegate.adapters.provisioning import list_provisioned
 from tidegate.adapters.stacks import find_stack, list_resources
 from tidegate.cli.main import main
 from tidegate.cli.outcomes import Exit
@@ -251,6 +252,16 @@ class Service:
                     split[f"{stage}/{key}"] = state
         return split
 
+    def provided(self) -> dict[str, dict[str, int]]:
+        """By stage: the provisioned concurrency of its functions, by qualifier; stages without are left out."""
+        found: dict[str, dict[str, int]] = {}
+        for stage in STAGES:
+            for function, _ in self.aliases(stage).values():
+                standing = list_provisioned(self.client("lambda"), function)
+                if standing:
+                    found.setdefault(stage, {}).update({key: one.requested for key, one in standing.items()})
+        return found
+
     def stacks(self) -> dict[str, str]:
         """Every stack of the service with its status."""
         pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
@@ -269,6 +280,8 @@ class Service:
         assert claim is None or claim.state is ClaimState.FREE, claim
         assert not self.running()
         assert not self.weights()
+        if not self.properties:
+            assert not self.provided()
         if self.live:
             assert set(self.ask()) == {self.live}
         busy = {name: status for name, status in self.stacks().items() if status.endswith("IN_PROGRESS")}

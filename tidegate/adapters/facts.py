@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from tidegate.adapters.aliases import find_alias
+from tidegate.adapters.provisioning import find_scaled, list_provisioned
 from tidegate.domain.identity import Frozen
 from tidegate.domain.preflight import FunctionFacts, Statement, VersionFacts
 
@@ -34,15 +35,26 @@ class Subject(Frozen):
     alias: str
 
 
-def gather_facts(client: LambdaClient, subjects: Iterable[Subject]) -> dict[str, FunctionFacts]:
-    """The facts by logical id; a function that does not exist is left out."""
+def gather_facts(
+    client: LambdaClient,
+    scaling: Any,  # noqa: ANN401
+    subjects: Iterable[Subject],
+) -> dict[str, FunctionFacts]:
+    """The facts by logical id; a function that does not exist is left out.
+
+    scaling: a client of Application Auto Scaling, asked about aliases with provisioned concurrency alone.
+    """
     wanted = list(subjects)
     if not wanted:
         return {}
     mappings = _list_mappings(client, {subject.name for subject in wanted})
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(partial(_gather, client, mappings), wanted))
-    return {facts.logical_id: facts for facts in found if facts is not None}
+    known = [facts for facts in found if facts is not None]
+    places = {f"function:{f.name}:{f.alias}": f for f in known if f.alias in f.provisioned}
+    scaled = find_scaled(scaling, sorted(places))
+    update = {places[key].logical_id: {"scaled_alias": True} for key in scaled}
+    return {f.logical_id: f.model_copy(update=update.get(f.logical_id, {})) for f in known}
 
 
 def _list_mappings(client: LambdaClient, names: set[str]) -> Mapping[str, tuple[str, ...]]:
@@ -79,7 +91,7 @@ def _gather(
         else None,
         pointing=state.pointing if state else None,
         reserved=function.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
-        provisioned=list_provisioned(client, name),
+        provisioned={key: item.requested for key, item in list_provisioned(client, name).items()},
         permissions=permissions,
         alias_permissions=_read_policy(client, name, alias) if permissions and state else (),
         mappings=mappings.get(name, ()),
@@ -94,16 +106,6 @@ def _describe(configuration: Mapping[str, Any]) -> VersionFacts:
         role=configuration.get("Role", ""),
         dead_letters=configuration.get("DeadLetterConfig", {}).get("TargetArn", ""),
     )
-
-
-def list_provisioned(client: LambdaClient, name: str) -> dict[str, int]:
-    """The provisioned concurrency that is requested for each qualifier of a function that has any."""
-    pages = client.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=name)
-    return {
-        item["FunctionArn"].rpartition(":")[2]: item["RequestedProvisionedConcurrentExecutions"]
-        for page in pages
-        for item in page["ProvisionedConcurrencyConfigs"]
-    }
 
 
 def _list_invoke_configs(client: LambdaClient, name: str) -> tuple[str, ...]:

@@ -55,6 +55,10 @@ class PreflightRefused(TidegateError):
     """The preflight found something that no rollout can work with; nothing has been touched."""
 
 
+class ProvisioningFailed(TidegateError):
+    """Lambda cannot give a version its provisioned concurrency: no room for it, or a version that fails."""
+
+
 class StackNeedsOperator(TidegateError):
     """The stack is in a state that only a person can end, such as UPDATE_ROLLBACK_FAILED."""
 
@@ -97,6 +101,10 @@ class PreflightPending(TidegateError):
 
 class HoldsPending(TidegateError):
     """CloudFormation still takes away what was held for the stable version; the state machine retries."""
+
+
+class ProvisioningPending(TidegateError):
+    """Provisioned concurrency is being allocated; the state machine retries until it is ready."""
 
 
 class VersionsPending(TidegateError):

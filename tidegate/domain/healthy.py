@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tidegate.domain.concurrency import Provided
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import RollingFunction
 
@@ -31,7 +32,8 @@ class Healthy(Frozen):
 
     `release_id` is whose document this is; `restores` the release that was gone back to, where it was.
     `stack` is the key of the stack as it was then, a PreviousStack. `unproven` functions run a version that
-    the stack's own template does not describe, since the stack could not go back with them.
+    the stack's own template does not describe, since the stack could not go back with them. `provided` is the
+    provisioned concurrency of those functions that have any.
     """
 
     stage: str
@@ -42,6 +44,7 @@ class Healthy(Frozen):
     functions: dict[str, HealthyFunction]
     stack: str = ""
     unproven: tuple[str, ...] = ()
+    provided: dict[str, Provided] = Field(default_factory=dict)
 
     @property
     def label(self) -> str:

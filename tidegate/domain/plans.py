@@ -12,6 +12,7 @@ from pydantic import Field
 from tidegate.domain.config import AlarmConfig, Approval, StageConfig
 from tidegate.domain.identity import Commit, Frozen
 from tidegate.domain.preflight import Finding, Severity, summarize
+from tidegate.domain.provisioning import PRICE_PAGE, Provisioning, total_cost
 from tidegate.domain.strategies import Kind
 from tidegate.domain.templates.changes import ChangedResource
 
@@ -94,6 +95,9 @@ class StagePlan(Frozen):
     )
     held_roles: tuple[str, ...] = ()
     exact: StackUpdate | None = None
+    provisioned: tuple[Provisioning, ...] = Field(
+        (), description="provisioned concurrency that changes hands"
+    )
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:
@@ -164,6 +168,7 @@ def _render_stage(plan: StagePlan) -> list[str]:
         "",
         f"Strategy: {plan.strategy}. Monitors: {_monitors(plan.config.alarms)}.",
         *_render_findings(plan.findings),
+        *_render_cost(plan.provisioned),
         *_list("Adopts the stack first, with the code that runs:", plan.adoption),
         *_render_functions(plan.functions),
         *_render_changes(plan.changes),
@@ -183,6 +188,13 @@ def _render_findings(findings: tuple[Finding, ...]) -> list[str]:
     rows = [f"**{finding.severity.value.replace('_', ' ')}** {finding.text}" for finding in ranked[:SHOWN]]
     more = [f"… {len(ranked) - SHOWN} more"] if len(ranked) > SHOWN else []
     return _list(f"Preflight: {summarize(findings)}.", (*rows, *more))
+
+
+def _render_cost(provisioned: tuple[Provisioning, ...]) -> list[str]:
+    if not provisioned:
+        return []
+    dollars = f"${total_cost(provisioned):.4f} an hour during the rollout (us-east-1, {PRICE_PAGE})"
+    return ["", f"Provisioned concurrency of both versions costs {dollars}."]
 
 
 def _monitors(alarms: AlarmConfig) -> str:

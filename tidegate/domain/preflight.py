@@ -77,8 +77,9 @@ class FunctionFacts(Frozen):
     """A function of a stage that stands, and its alias.
 
     pointing: None where there is no alias. stable: the alias's primary version. provisioned: what is
-    requested, by qualifier. mappings: the UUIDs of event source mappings on the bare function.
-    invoke_configs: the qualifiers that have settings for asynchronous invocation.
+    requested, by qualifier. scaled_alias: whether the alias's is scaled automatically. mappings: the UUIDs
+    of event source mappings on the bare function. invoke_configs: the qualifiers that have settings for
+    asynchronous invocation.
     """
 
     logical_id: str
@@ -93,16 +94,35 @@ class FunctionFacts(Frozen):
     alias_permissions: tuple[Statement, ...] = ()
     mappings: tuple[str, ...] = ()
     invoke_configs: tuple[str, ...] = ()
+    scaled_alias: bool = False
+
+    @property
+    def own(self) -> int:
+        """The provisioned concurrency of the stable version itself."""
+        return self.provisioned.get(self.stable.version, 0) if self.stable else 0
+
+    @property
+    def own_or_alias(self) -> int:
+        """The provisioned concurrency that the stable version has, of its own or by the alias."""
+        return max(self.own, self.provisioned.get(self.alias, 0))
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """The versions with provisioned concurrency that the alias does not send to."""
+        used = {self.pointing.version, *self.pointing.weights} if self.pointing else set()
+        return frozenset(key for key in self.provisioned if key.isdecimal() and key not in used)
 
 
 class Surroundings(Frozen):
     """What a stage's functions are looked at with.
 
-    known: the stack's physical ids. aliased: the functions, by logical id, whose alias the stack has.
+    known: the stack's physical ids. aliased: the functions, by logical id, whose alias the stack has. scaled:
+    those whose provisioned concurrency the deployed template scales.
     """
 
     known: frozenset[str] = frozenset()
     aliased: frozenset[str] = frozenset()
+    scaled: frozenset[str] = frozenset()
     left_weights: LeftWeights = LeftWeights.REPAIR
 
 
@@ -110,14 +130,20 @@ def inspect_template(features: Features) -> Iterator[Finding]:
     """What the template alone tells of a function that is rolled out."""
     finder = _Finder(features.logical_id)
     if features.reserved is not None:
-        yield from _inspect_reserved(finder, features.reserved, features.provisioned)
-    if features.provisioned:
+        yield from _inspect_reserved(finder, features.reserved, features.wanted * VERSIONS)
+    if features.wanted:
         yield from _inspect_provisioned(finder, features)
     if "ProvisionedConcurrencyConfig" in features.unknown:
         yield finder.refuse(
             "provisioned_unknown",
             "its provisioned concurrency depends on what only the deployment knows",
             "write a number, or a parameter that tidegate.yaml or samconfig.toml gives",
+        )
+    if "ScalableTarget" in features.unknown:
+        yield finder.refuse(
+            "scaling_unknown",
+            "the scaling of its provisioned concurrency depends on what only the deployment knows",
+            "write numbers, or parameters that tidegate.yaml or samconfig.toml gives",
         )
     yield from _inspect_kinds(finder, features)
 
@@ -133,7 +159,7 @@ def inspect_function(
     changed = set(change.properties) if change else set()
     stays = "ReservedConcurrentExecutions" not in changed and features.reserved is None
     if stays and facts.reserved is not None:
-        yield from _inspect_reserved(finder, facts.reserved, features.provisioned)
+        yield from _inspect_reserved(finder, facts.reserved, facts.own_or_alias + features.wanted)
     yield from _inspect_division(finder, facts, changed)
     yield from _inspect_alias(finder, facts, around)
     yield from _inspect_bypasses(finder, facts, around)
@@ -162,18 +188,19 @@ class _Finder:
         return self(Severity.INFO, kind, what, action)
 
 
-def _inspect_reserved(finder: _Finder, reserved: int, provisioned: int) -> Iterator[Finding]:
+def _inspect_reserved(finder: _Finder, reserved: int, needed: int) -> Iterator[Finding]:
+    """`needed` is what both versions together keep ready."""
     if reserved == 0:
         yield finder.refuse(
             "stopped",
             "it is stopped: its reserved concurrency is 0, so every invocation is throttled",
             "give it concurrency, or take the reservation away, and release again",
         )
-    elif provisioned * VERSIONS > reserved:
+    elif needed > reserved:
         yield finder.refuse(
             "reserved_too_small",
-            f"it reserves {reserved} executions, and both versions need {provisioned} provisioned ones each",
-            f"reserve {provisioned * VERSIONS} or more",
+            f"it reserves {reserved} executions, and both versions together need {needed} provisioned ones",
+            f"reserve {needed} or more",
         )
     elif reserved < VERSIONS:
         yield finder.inform(
@@ -184,7 +211,7 @@ def _inspect_reserved(finder: _Finder, reserved: int, provisioned: int) -> Itera
 
 
 def _inspect_provisioned(finder: _Finder, features: Features) -> Iterator[Finding]:
-    wanted = f"it wants provisioned concurrency ({features.provisioned})"
+    wanted = f"it wants provisioned concurrency ({features.wanted})"
     excluded = {"SnapStart": features.snap_start, "tenant isolation": features.tenants}
     for name in (name for name, there in excluded.items() if there):
         yield finder.refuse("provisioned_excluded", f"{wanted} and {name}, which Lambda refuses", "drop one")
@@ -248,12 +275,18 @@ def _inspect_alias(finder: _Finder, facts: FunctionFacts, around: Surroundings) 
         )
     if facts.pointing is not None and facts.pointing.weights:
         yield _judge_left(finder, where, facts.pointing, around)
-    if facts.alias in facts.provisioned:
-        amount = facts.provisioned[facts.alias]
+    if facts.scaled_alias and facts.logical_id not in around.scaled:
+        yield finder.refuse(
+            "alias_scaled",
+            f"the provisioned concurrency of {where} is scaled by a target that the stack does not have",
+            "deregister that target, and declare it in the template: the versions are scaled in its stead",
+        )
+    idle = sorted(facts.idle)
+    if idle:
         yield finder.inform(
-            "provisioned_on_alias",
-            f"{where} has provisioned concurrency ({amount}), which follows its primary version",
-            "it is left as it is, and the new version has none until it is promoted",
+            "provisioned_idle",
+            f"provisioned concurrency is charged for versions that take no traffic here: {list_names(idle)}",
+            "it is left as it is",
         )
     if facts.stable is not None and facts.stable.state in {"Inactive", "Failed"}:
         yield finder.inform(

@@ -41,6 +41,7 @@ class RolledFunction(Frozen):
     layers: tuple[str, ...] = ()
     preference: DeploymentPreference | None = None
     provisioned_concurrency: Any = None
+    scaling: dict[str, Any] | None = None
 
 
 class Freezing(NamedTuple):
@@ -232,7 +233,7 @@ def _not_rolled(logical_id: str) -> Notice:
 def _taken_out(function: RolledFunction, alias: Mapping[str, Any], prepared: Prepared) -> Iterator[Notice]:
     key, properties = function.logical_id, properties_of(alias)
     if function.provisioned_concurrency:
-        yield _replaced(key, f"provisioned concurrency of {key} is taken out of the template")
+        yield _replaced(key, f"provisioned concurrency of {key} belongs to its versions, not to its alias")
     if properties.get("RoutingConfig"):
         yield _replaced(key, f"the routing weights of {function.alias_logical_id} are Tidegate's now")
     if "UpdatePolicy" in alias:

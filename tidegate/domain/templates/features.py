@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegate.domain.concurrency import Scaling
 from tidegate.domain.identity import Frozen
 
 from .aliases import function_of, literal_names
+from .intrinsics import references
 from .literals import Literals
 from .template import Template, properties_of
 from .urls import INVOKE_CONFIG
@@ -36,6 +38,7 @@ class Features(Frozen):
     architecture: str = "x86_64"
     reserved: int | None = None
     provisioned: int = 0
+    scaling: Scaling | None = None
     snap_start: bool = False
     durable: bool = False
     tenants: bool = False
@@ -43,6 +46,11 @@ class Features(Frozen):
     capacity_provider: bool = False
     invoke_config: bool = False
     unknown: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> int:
+        """The executions that each version begins with; a function that is only scaled has the least."""
+        return self.provisioned or (self.scaling.minimum if self.scaling else 0)
 
 
 def read_features(
@@ -70,6 +78,7 @@ def _read(resource: Mapping[str, Any], function: RolledFunction, literals: Liter
         "ProvisionedConcurrencyConfig": _amount(function.provisioned_concurrency, literals),
     }
     numbers = {name: _number(literals.read_if_known(value)) for name, value in raw.items()}
+    scaling = _read_scaling(function.scaling, literals)
     architectures = literals.read_if_known(properties.get("Architectures"))
     arm = isinstance(architectures, list) and architectures[:1] == ["arm64"]
     return Features(
@@ -78,13 +87,29 @@ def _read(resource: Mapping[str, Any], function: RolledFunction, literals: Liter
         architecture="arm64" if arm else "x86_64",
         reserved=numbers["ReservedConcurrentExecutions"],
         provisioned=numbers["ProvisionedConcurrencyConfig"] or 0,
+        scaling=scaling,
         snap_start=_says(properties, literals, "SnapStart", "ApplyOn") == "PublishedVersions",
         durable=_is_there(properties, literals, "DurableConfig"),
         tenants=_says(properties, literals, "TenancyConfig", "TenantIsolationMode") == "PER_TENANT",
         file_systems=_is_there(properties, literals, "FileSystemConfigs"),
         capacity_provider=_is_there(properties, literals, "CapacityProviderConfig"),
-        unknown=tuple(name for name, value in raw.items() if _is_unknown(value, literals)),
+        unknown=(
+            *(name for name, value in raw.items() if _is_unknown(value, literals)),
+            *(("ScalableTarget",) if function.scaling and scaling is None else ()),
+        ),
     )
+
+
+def _read_scaling(raw: Mapping[str, Any] | None, literals: Literals) -> Scaling | None:
+    """The scaling with all its values known; None where it is not declared, or not known as a whole."""
+    read = literals.read_if_known(dict(raw)) if raw else None
+    if read is None or (read == raw and any(references(read))):
+        return None
+    least, most = _number(read["minimum"]), _number(read["maximum"])
+    if least is None or not most:
+        return None
+    policies, actions = tuple(read["policies"]), tuple(read["actions"])
+    return Scaling(minimum=least, maximum=most, policies=policies, actions=actions)
 
 
 def _amount(config: Any, literals: Literals) -> Any:  # noqa: ANN401

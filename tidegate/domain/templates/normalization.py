@@ -19,6 +19,7 @@ from .notices import Notice
 from .permissions import double_permissions, double_statements
 from .repointing import Repointing
 from .rivals import drop_rivals
+from .scaling import find_scaling
 from .template import logical_ids, properties_of
 from .urls import place_urls, qualify_invoke_configs
 
@@ -50,6 +51,13 @@ def normalize(
     # The translator's order depends on hashes, of code keys too.
     resources = data["Resources"] = dict(sorted(data["Resources"].items()))
     frozen = freeze(resources, prepared, standing)
+    scaling = find_scaling(resources, frozen.functions)
+    frozen = frozen._replace(
+        functions=tuple(
+            function.model_copy(update={"scaling": scaling.get(function.logical_id)})
+            for function in frozen.functions
+        )
+    )
     notices = [*frozen.notices, *drop_rivals(data)]
     rename_resources(data, frozen.renamed)
     resources = data["Resources"]

@@ -8,6 +8,8 @@ from tidegate.local.resources.api import ALL, ApiKind
 from tidegate.local.resources.kinds import Kind, Request
 from tidegate.local.stack_errors import ResourceFailure
 
+PROVISIONED: Final = "ProvisionedConcurrencyConfig"
+
 
 class Version(ApiKind):
     """A published version; Ref is its ARN. It never changes: every other property makes another version."""
@@ -69,28 +71,40 @@ class Alias(Kind):
 
     def create(self, request: Request) -> None:
         """CreateAlias."""
-        self._refuse_provisioned(request)
+        self._refuse_strangers(request)
         own = request.pick("FunctionName", "Name", "FunctionVersion", "Description")
         answer = request.call("lambda", "create_alias", **own, **_read_routing(request))
         request.settle(answer["AliasArn"], AliasArn=answer["AliasArn"])
+        self._provide(request)
 
     def update(self, request: Request) -> None:
         """UpdateAlias with the changed properties."""
-        self._refuse_provisioned(request)
+        self._refuse_strangers(request)
         changes: dict[str, Any] = {}
         for name in request.changed & {"FunctionVersion", "Description"}:
             changes[name] = request.properties.get(name, "")
         if "RoutingConfig" in request.changed:
             changes |= _read_routing(request) or {"RoutingConfig": {"AdditionalVersionWeights": {}}}
         request.call("lambda", "update_alias", **request.pick("FunctionName", "Name"), **changes)
+        if PROVISIONED in request.changed:
+            self._provide(request)
 
     def delete(self, request: Request) -> None:
         """DeleteAlias."""
         request.discard("lambda", "delete_alias", **request.pick("FunctionName", "Name"))
 
     @staticmethod
-    def _refuse_provisioned(request: Request) -> None:
-        known = {"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig"}
+    def _provide(request: Request) -> None:
+        target = request.pick("FunctionName", Qualifier="Name")
+        wanted = request.properties.get(PROVISIONED)
+        if wanted:
+            request.call("lambda", "put_provisioned_concurrency_config", **target, **wanted)
+        elif request.previous.get(PROVISIONED):
+            request.discard("lambda", "delete_provisioned_concurrency_config", **target)
+
+    @staticmethod
+    def _refuse_strangers(request: Request) -> None:
+        known = {"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig", PROVISIONED}
         if strangers := set(request.properties) - known:
             names = ", ".join(sorted(strangers))
             raise ResourceFailure(f"AWS::Lambda::Alias {names} is not available in the local cloud")
