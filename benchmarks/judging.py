@@ -21,6 +21,7 @@ import click
 
 from benchmarks.judging_tables import HORIZONS, Cell, show, tell
 from tidegate.cli.screens import duration, show_json
+from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.simulation.choices import AdaptiveChoice, CodeDeployChoice
 from tidegate.domain.simulation.replays import Replay, find_threshold, replay
 from tidegate.domain.simulation.results import summarize
@@ -42,7 +43,8 @@ RUNS: Final = {10: 250, 100: 600, 1000: 600}  # by rate: the fewer requests, the
 PEER_RUNS: Final = 400
 PART: Final = 25
 BURSTS: Final = Bursts(every=120, lasts=30, errors=0.3)
-OURS: Final = AdaptiveChoice()
+# What is not decided in an hour goes back: it shall neither count as found out nor as promoted.
+OURS: Final = AdaptiveChoice(stage=StageConfig(on_insufficient_evidence=OnInsufficientEvidence.ROLLBACK))
 PEER: Final = CodeDeployChoice(strategy="Canary10Percent5Minutes")
 FIXED: Final = CodeDeployChoice.model_validate(
     {"strategy": "Canary10Percent5Minutes", "alarm": {"threshold": "5%"}}

@@ -71,7 +71,7 @@ faults: [+10%, latency x3]
 policies:
   - strategy: adaptive
     name: cautious
-    settings: {top: 0.2}
+    stage: {margin: 2}
   - AllAtOnce
 runs: 2
 """

@@ -31,6 +31,7 @@ def test_the_scenario_of_the_guide_can_be_read() -> None:
     assert [policy.name for policy in scenario.policies] == [
         "adaptive",
         "wide margin",
+        "Canary10Percent10Minutes judged",
         "Canary10Percent10Minutes alarm 1%",
         "flagger",
     ]

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.domain.config import OnInsufficientEvidence
-from tidegate.domain.judging import Policy
+from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.simulation.adaptive import VIEWS, Spans, recall
 from tidegate.domain.simulation.choices import AdaptiveChoice, CodeDeployChoice, FlaggerChoice, Source
 from tidegate.domain.simulation.replays import Replay, find_threshold, replay
@@ -85,10 +84,27 @@ def test_bursts_on_both_versions_are_not_held_against_the_new_one() -> None:
 
 def test_want_of_evidence_is_followed_by_what_the_operator_chose() -> None:
     low = Scenario(traffic=Traffic(rate=0.05))
-    settings = Policy(longest_hold=120)
-    assert {run.end for run in runs(low, AdaptiveChoice(settings=settings), Fault(), 3)} == {End.UNDECIDED}
-    promoting = AdaptiveChoice(settings=settings, on_insufficient_evidence=OnInsufficientEvidence.PROMOTE)
-    assert {run.end for run in runs(low, promoting, Fault(), 3)} == {End.PROMOTED}
+    ends = {
+        policy: {run.end for run in runs(low, hold(policy), Fault(), 3)} for policy in OnInsufficientEvidence
+    }
+    assert ends == {
+        OnInsufficientEvidence.ROLLBACK: {End.UNDECIDED},
+        OnInsufficientEvidence.FLOOR: {End.UNDECIDED},
+        OnInsufficientEvidence.PROMOTE: {End.PROMOTED},
+    }
+
+
+def hold(policy: OnInsufficientEvidence) -> AdaptiveChoice:
+    return AdaptiveChoice(stage=StageConfig(longest_hold=120, on_insufficient_evidence=policy))
+
+
+def test_a_schedule_can_be_judged_in_place_of_an_alarm() -> None:
+    judged = AdaptiveChoice(stage=StageConfig(strategy="Canary10Percent5Minutes"))
+    (healthy,) = runs(BUSY, judged, Fault(), 1)
+    assert (healthy.end, [weight for _, weight in healthy.weights]) == (End.PROMOTED, [0.1, 1.0])
+    assert 300 <= healthy.seconds < 360
+    (bad,) = runs(BUSY, judged, OUTAGE, 1)
+    assert (bad.end, bad.seconds < 60) == (End.ROLLED_BACK, True)
 
 
 def test_failures_of_a_run_can_be_counted_to_an_earlier_horizon() -> None:
@@ -123,9 +139,9 @@ def test_telemetry_shows_durations_and_metrics_do_not() -> None:
     assert one(Source.METRICS) == ()
 
 
-def test_an_hour_before_the_release_is_remembered() -> None:
+def test_a_day_before_the_release_is_remembered() -> None:
     history = recall(Traffic(rate=100, baseline=0.01), Dice("1"))
-    assert history.requests == pytest.approx(360_000, rel=0.02)
+    assert history.requests == pytest.approx(8_640_000, rel=0.02)
     assert history.error_rate == pytest.approx(0.01, rel=0.1)
     assert history.rate == pytest.approx(100, rel=0.02)
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from tidegate.domain.config import StageConfig
 from tidegate.domain.simulation.choices import AdaptiveChoice, CodeDeployChoice, FlaggerChoice, Source
 from tidegate.domain.simulation.scenarios import Fault, Scenario, Traffic
 
@@ -40,19 +41,22 @@ def test_policies_are_read_by_name_or_with_settings() -> None:
             "policies": [
                 "adaptive on metrics",
                 "Canary10Percent5Minutes alarm 2%",
+                "Canary10Percent5Minutes judged",
                 {"strategy": "flagger", "interval": "30s", "success": "98%"},
                 {"strategy": "AllAtOnce", "alarm": {"threshold": "tuned"}},
             ]
         }
     )
-    adaptive, canary, flagger, at_once = read.policies
+    adaptive, canary, judged, flagger, _ = read.policies
+    assert judged == AdaptiveChoice(stage=StageConfig(strategy="Canary10Percent5Minutes"))
     assert adaptive == AdaptiveChoice(source=Source.METRICS)
     assert isinstance(canary, CodeDeployChoice)
     assert canary.alarm.threshold == 0.02
     assert flagger == FlaggerChoice(interval=30, success=0.98)
-    assert [one.name for one in (adaptive, canary, flagger, at_once)] == [
+    assert [one.name for one in read.policies] == [
         "adaptive on metrics",
         "Canary10Percent5Minutes alarm 2%",
+        "Canary10Percent5Minutes judged",
         "flagger",
         "AllAtOnce",
     ]

@@ -1,4 +1,4 @@
-"""Tidegate's own judge and ramp at work on a simulated release, through the judge's public interface alone.
+"""Tidegate's own judge and rollout at work on a simulated release, through the interface that releases use.
 
 It gets the batches that its source would give it: of fast telemetry five seconds each, with durations; of
 CloudWatch whole minutes, with errors only. A span in which the weight changed gives no batch.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tidegate.domain import judging
+from tidegate.domain import judging, rollouts
 from tidegate.domain.batches import Arm, Batch
-from tidegate.domain.config import OnInsufficientEvidence
 from tidegate.domain.judging import History, Moment, Status
+from tidegate.domain.rollouts import Shift, first_look, first_weight, move_on
 from tidegate.domain.simulation.choices import Source
 from tidegate.domain.simulation.runs import End, Move
 from tidegate.domain.simulation.worlds import TICK, Requests
+from tidegate.domain.strategies import ALL
+from tidegate.domain.trials import make_policy
 
 if TYPE_CHECKING:
     from tidegate.domain.simulation.choices import AdaptiveChoice
@@ -25,39 +28,31 @@ if TYPE_CHECKING:
     from tidegate.domain.simulation.worlds import Tick
 
 FUNCTION: Final = "Function"
-REMEMBERED: Final = 3600.0
-ENDS: Final = {
-    Status.ROLLBACK: End.ROLLED_BACK,
-    Status.PROMOTE: End.PROMOTED,
-}
-LAST: Final = {
-    OnInsufficientEvidence.ROLLBACK: End.UNDECIDED,
-    OnInsufficientEvidence.PROMOTE: End.PROMOTED,
-}
+REMEMBERED: Final = 86_400.0  # seconds of history that a release reads
 
 
 class View(NamedTuple):
-    """What a source shows: batches of `seconds`, `delay` after their start, looked at every `every`."""
+    """What a source shows: batches of `seconds`, readable `delay` seconds after their start."""
 
     seconds: float
     delay: float
-    every: float
     detailed: bool
 
 
 VIEWS: Final = {
-    Source.TELEMETRY: View(seconds=5.0, delay=20.0, every=10.0, detailed=True),
-    Source.METRICS: View(seconds=60.0, delay=180.0, every=60.0, detailed=False),
+    Source.TELEMETRY: View(seconds=5.0, delay=20.0, detailed=True),
+    Source.METRICS: View(seconds=60.0, delay=180.0, detailed=False),
 }
 
 
 class Adaptive:
-    """A driver that does what the judge says."""
+    """A driver that does what a stage's rollout does: the judge's verdict, and the next move by strategy."""
 
     def __init__(self, choice: AdaptiveChoice, history: History, source: Source, dice: Dice) -> None:
-        self._policy, self._view = choice.settings, VIEWS[source]
-        self._ends = ENDS | {Status.INSUFFICIENT_EVIDENCE: LAST[choice.on_insufficient_evidence]}
+        self._config, self._view = choice.stage.for_stage(production=True), VIEWS[source]
+        self._policy = make_policy(self._config)
         self._state = judging.begin({FUNCTION: history})
+        self._shifts: tuple[Shift, ...] = ()
         self._next = 0.0
         self._spans = Spans(self._view, dice)
 
@@ -65,15 +60,30 @@ class Adaptive:
         """Give the judge what has arrived, and follow its verdict."""
         if now < self._next:
             return None
-        self._next = now + self._view.every
         self._state = judging.observe(self._state, self._spans.read(now), self._policy)
         verdict = judging.decide(self._state, self._policy, Moment(now=now, delay=self._view.delay))
-        if verdict.status in self._ends:
-            return Move(end=self._ends[verdict.status])
-        if verdict.weight is None:
-            return None
-        self._state = judging.shift(self._state, verdict.weight, now)
-        return Move(verdict.weight)
+        strategy, at = self._config.rollout, datetime.fromtimestamp(now, UTC)
+        if not self._shifts:
+            return self._shift(first_weight(strategy, verdict.weight or self._policy.first), now)
+        if verdict.status is Status.ROLLBACK:
+            return Move(end=End.ROLLED_BACK)
+        move = move_on(self._config, strategy, self._shifts, verdict, at, self._view.delay)
+        if move is None:
+            return Move(end=End.UNDECIDED)
+        if move.next is rollouts.Move.SHIFT:
+            return self._shift(move.weight, now)
+        self._next = now + move.wait
+        return None
+
+    def _shift(self, weight: float, now: float) -> Move:
+        """A weight in percent."""
+        if weight >= ALL:
+            return Move(end=End.PROMOTED)
+        at = datetime.fromtimestamp(now, UTC)
+        self._shifts = (*self._shifts, Shift(step=len(self._shifts), weight=weight, began=at, at=at))
+        self._state = judging.shift(self._state, weight / ALL, now)
+        self._next = now + first_look(self._view.delay)
+        return Move(weight / ALL)
 
     def see(self, tick: Tick) -> None:
         """Keep it until its batch has arrived."""
@@ -81,7 +91,7 @@ class Adaptive:
 
 
 def recall(traffic: Traffic, dice: Dice) -> History:
-    """What metrics of the last hour before a release say of the stable version."""
+    """What the metrics of the last day before a release say of the stable version."""
     requests = dice.poisson(traffic.rate * REMEMBERED)
     bursts = traffic.bursts
     struck = bursts.lasts / (bursts.lasts + bursts.every) if bursts else 0.0

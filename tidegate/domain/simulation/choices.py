@@ -1,7 +1,8 @@
 """Which policies of traffic can be replayed, and their settings.
 
-A policy is one text (`adaptive`, `adaptive on metrics`, `Canary10Percent5Minutes`,
-`Linear10PercentEvery1Minute alarm 2%`, `AllAtOnce`, `flagger`), or names and values where it has settings.
+A policy is one text (`adaptive`, `adaptive on metrics`, `Canary10Percent5Minutes`, `AllAtOnce`, `flagger`,
+`Linear10PercentEvery1Minute alarm 2%`; `Canary10Percent5Minutes judged` is that schedule with Tidegate's judge in
+place of an alarm), or names and values where it has settings.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from tidegate.domain.config import Duration, OnInsufficientEvidence
+from tidegate.domain.config import Duration, StageConfig
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judging import Policy
 from tidegate.domain.strategies import NAMES, Strategy, parse_strategy
 
 TUNED: Final = "tuned"
+JUDGED: Final = " judged"
 
 
 class Source(StrEnum):
@@ -101,17 +102,18 @@ class FlaggerChoice(Labelled):
 
 
 class AdaptiveChoice(Labelled):
-    """Tidegate's own judge and ramp."""
+    """Tidegate's own judge with its ramp, or with a schedule that the stage names."""
 
     strategy: Literal["adaptive"] = "adaptive"
     source: Source | None = Field(None, description="where the counts come from")
-    settings: Policy = Field(default_factory=Policy, description="the judge's own")
-    on_insufficient_evidence: OnInsufficientEvidence = Field(
-        OnInsufficientEvidence.ROLLBACK, description="what to do when the longest hold has passed"
+    stage: StageConfig = Field(
+        default_factory=StageConfig, description="keys of a stage in tidegate.yaml, as for production"
     )
 
     def _describe(self) -> str:
-        return self.strategy + (f" on {self.source.value}" if self.source else "")
+        schedule = self.stage.strategy
+        judged = self.strategy if schedule in {None, self.strategy} else f"{schedule}{JUDGED}"
+        return judged + (f" on {self.source.value}" if self.source else "")
 
 
 def parse_choice(value: object) -> object:
@@ -122,6 +124,9 @@ def parse_choice(value: object) -> object:
     strategy, _, source = text.partition(" on ")
     if strategy in {"adaptive", "flagger"}:
         return {"strategy": strategy} | ({"source": source.strip()} if source else {})
+    if strategy.endswith(JUDGED):
+        stage = {"strategy": _parse_schedule(strategy.removesuffix(JUDGED)).name}
+        return {"strategy": "adaptive", "stage": stage} | ({"source": source.strip()} if source else {})
     strategy, _, alarm = text.partition(" alarm ")
     settings: dict[str, Any] = {"threshold": alarm.strip()} if alarm else {}
     return {"strategy": _parse_schedule(strategy).name, "alarm": settings}
