@@ -1,8 +1,8 @@
 """Which policies of traffic can be replayed, and their settings.
 
 A policy is one text (`adaptive`, `adaptive on metrics`, `Canary10Percent5Minutes`, `AllAtOnce`, `flagger`,
-`Linear10PercentEvery1Minute alarm 2%`; `Canary10Percent5Minutes judged` is that schedule with Tidegate's judge in
-place of an alarm), or names and values where it has settings.
+`Linear10PercentEvery1Minute alarm 2%`), or names and values where it has settings. In
+`Canary10Percent5Minutes judged` Tidegate's judge takes the place of an alarm.
 """
 
 from __future__ import annotations
