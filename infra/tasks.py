@@ -182,15 +182,16 @@ TASKS: Final = (
     ),
     Task(
         "ShiftTraffic",
-        rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
         timeout=290,
     ),
     Task(
         "JudgeCanary",
-        rights=(RECORD, READ_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
+        rights=(RECORD, KEEP_DOCUMENTS, FIND, PUBLISH, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "EVENT_BUS", "LEDGER_TABLE", "PACE", "STAGES"),
         timeout=290,
+        memory=1024,
     ),
     Task(
         "LeaveStage",

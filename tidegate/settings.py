@@ -118,7 +118,7 @@ class Settings:
     @property
     def pace(self) -> float:
         """What every duration is multiplied by: 1 on AWS, less in the local cloud."""
-        return float(self._environment.get(PREFIX + "PACE", "1"))
+        return float(self._get("PACE"))
 
     def wait(self, seconds: float) -> int:
         """What a Wait state is told for `seconds` to pass: whole seconds, at least one.

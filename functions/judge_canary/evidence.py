@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Final
 from tidegate.adapters.observing import observe as read
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.trials import write_trial
-from tidegate.domain.judging import Moment, Status, decide, forget, observe
+from tidegate.domain.judging import Moment, Status, decide, forget, is_under_one_weight, observe
 from tidegate.domain.observing import Terms
 from tidegate.domain.rollouts import is_unmixed, pace
 from tidegate.domain.trials import MEMORY, make_policy, summarize
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tidegate.domain.batches import Batch, Observation
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.judging import Verdict
+    from tidegate.domain.judging import State, Verdict
+    from tidegate.domain.observing import Cursor
     from tidegate.domain.plans import Plan
     from tidegate.domain.rollouts import Rollout
     from tidegate.domain.trials import Trial
@@ -28,47 +31,60 @@ QUIET: Final = 60  # seconds after which a verdict that says the same again is t
 def look(
     ref: ReleaseRef, rollout: Rollout, trial: Trial, plan: Plan, note: str, tools: Tools
 ) -> tuple[Verdict, Trial]:
-    """The verdict at this moment, and the trial with what it has read; both are kept."""
+    """The verdict at this moment, and the trial with what it has read; both are kept.
+
+    `note` is added to the reason. The trial is written last: if this dies before, the next look reads the
+    same again.
+    """
     now, factor = tools.now(), tools.settings.pace
-    config = pace(plan.stage(rollout.stage).config, factor)
-    found, cursor = read(
-        tools.stage(rollout.stage),
-        ref,
-        rollout.functions,
-        trial.weights,
-        trial.cursor,
-        now,
-        Terms(
-            thresholds=trial.thresholds,
-            mark=read_snapshot(tools.documents, ref).config.failure_mark,
-            period=tools.settings.metric_period,
-            pace=factor,
-        ),
-    )
-    policy = make_policy(config, plan.shifting)
+    policy = make_policy(pace(plan.stage(rollout.stage).config, factor), plan.shifting)
+    found, cursor = _read(ref, rollout, trial, now, tools)
     state = forget(trial.state, now.timestamp() - MEMORY)
-    state = observe(state, (b for b in found.batches if is_unmixed(b.at, b.seconds, trial.shifts)), policy)
-    moment = Moment(now=now.timestamp(), delay=found.delay, holds=found.holds)
-    verdict = decide(state, policy, moment)
-    if note:
-        verdict = verdict.model_copy(update={"reason": verdict.reason + note})
+    state = observe(state, _select(found, trial, state), policy)
+    verdict = decide(state, policy, Moment(now=now.timestamp(), delay=found.delay, holds=found.holds))
+    verdict = verdict.model_copy(update={"reason": verdict.reason + note})
     told = _is_news(trial, verdict, now, QUIET * factor)
     said = {"said": verdict.status, "said_at": now} if told else {}
-    trial = trial.model_copy(update={"state": state, "cursor": cursor, "delay": found.delay, **said})
+    seen = trial.model_copy(update={"state": state, "cursor": cursor, "delay": found.delay, **said})
+    _tell_silent(ref, rollout, trial.cursor, cursor, tools)
     if told:
-        _record(ref, rollout, trial, verdict, found.source, tools)
-    write_trial(tools.documents, ref, rollout.stage, trial)
-    return verdict, trial
+        _tell(ref, rollout, seen, verdict, found.source, tools)
+    write_trial(tools.documents, ref, rollout.stage, seen)
+    return verdict, seen
+
+
+def _read(
+    ref: ReleaseRef, rollout: Rollout, trial: Trial, now: datetime, tools: Tools
+) -> tuple[Observation, Cursor]:
+    terms = Terms(
+        thresholds=trial.thresholds,
+        mark=read_snapshot(tools.documents, ref).config.failure_mark,
+        period=tools.settings.metric_period,
+        pace=tools.settings.pace,
+    )
+    stage = tools.stage(rollout.stage)
+    return read(stage, ref, rollout.functions, trial.weights, trial.cursor, now, terms)
+
+
+def _select(found: Observation, trial: Trial, state: State) -> list[Batch]:
+    """The batches whose requests all began under one weight."""
+    return [
+        batch
+        for batch in found.batches
+        if is_unmixed(batch.at, batch.seconds, trial.shifts) and is_under_one_weight(state, batch)
+    ]
 
 
 def _is_news(trial: Trial, verdict: Verdict, now: datetime, quiet: float) -> bool:
     """Whether the ledger is told: each decision, and of what stays as it is as much as an operator reads."""
-    if verdict.status is not Status.HOLD or trial.said is not verdict.status or trial.said_at is None:
+    if trial.said is not verdict.status or trial.said_at is None:
+        return True
+    if verdict.status in {Status.RAMP, Status.PROMOTE, Status.ROLLBACK}:
         return True
     return (now - trial.said_at).total_seconds() >= quiet
 
 
-def _record(
+def _tell(
     ref: ReleaseRef, rollout: Rollout, trial: Trial, verdict: Verdict, source: str, tools: Tools
 ) -> None:
     shift = trial.shifts[-1]
@@ -85,3 +101,12 @@ def _record(
             "source": source,
         },
     )
+
+
+def _tell_silent(ref: ReleaseRef, rollout: Rollout, before: Cursor, after: Cursor, tools: Tools) -> None:
+    silent = {name: why for name, why in after.silent.items() if name not in before.silent}
+    if silent:
+        names, why = list_names(list(silent)), next(iter(silent.values()))
+        what = f"the slower metrics serve {names} from now on: {why}"
+        key = f"silent#{min(silent)}"
+        tools.record(ref, "JudgeCanary", what, stage=rollout.stage, key=key, evidence={"silent": silent})

@@ -41,7 +41,7 @@ UNDO = ["RestoreTraffic", "UndoRelease", "VerifyRecovery", "IsRecovered", "Rolle
 STAGING = [*ENTER, *LOOK, "IsJudged", *LEAVE]
 
 
-def weights(service: Service, pushed: Pushed) -> list[int]:
+def weights(service: Service, pushed: Pushed) -> list[float]:
     shifts = (e for e in service.entries(pushed) if (e.step, e.stage) == ("ShiftTraffic", "production"))
     return [entry.evidence["weight"] for entry in shifts]
 
@@ -72,8 +72,24 @@ def test_a_good_change_is_promoted_in_steps(service: Service) -> None:
     service.check_settled()
 
 
+def test_an_adaptive_rollout_grows_with_what_was_seen_to_the_promotion(service: Service) -> None:
+    service.config["stages"]["production"] |= {"strategy": "adaptive", "margin": 20, "least_time": "1m"}
+    service.live = service.change()
+    with Traffic(service):
+        pushed = service.release()
+    assert service.outcome(pushed) is Outcome.PROMOTED, service.tell(pushed)
+    given = weights(service, pushed)
+    assert given == sorted(given)
+    assert given[0] <= 10
+    assert given[-2:] == [50, 100]
+    assert any("are excluded" in what for what in messages(service, pushed)), service.tell(pushed)
+    service.check_settled()
+
+
 @pytest.mark.parametrize("body", [RETURNS_500, RAISES])
 def test_the_judge_rolls_back_what_fails_more_than_the_stable_version(service: Service, body: str) -> None:
+    """The alarm is quick as well, so it is set not to ring."""
+    service.config["stages"]["production"]["alarms"] = {"error_rate": 100}
     service.change(body)
     with Traffic(service):
         pushed = service.release()

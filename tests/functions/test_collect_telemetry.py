@@ -35,13 +35,6 @@ def test_names_are_the_stages() -> None:
 def test_it_writes_to_its_stages_table(scene: Scene) -> None:
     tables = scene.cloud.client("dynamodb")
     name = table(scene.staging)
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    tables.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
     watch: dict[str, Any] = {
         "pk": {"S": "watch#/g"},
         "sk": {"S": "orders#1#F"},
