@@ -10,6 +10,8 @@ import random
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +29,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scenario", choices=[*RECORDED, "crowd"], action="append", help="these only")
     parser.add_argument("--kind", choices=[*KINDS, *EVENT_KINDS, "crowd"], action="append", help="these only")
     parser.add_argument("--k", type=int, help="this call only, counted from 1")
+    parser.add_argument("--at", help="this call only: function/invocation/call, each counted from 1")
     parser.add_argument("--sample", type=int, help="so many points that reach every function")
     parser.add_argument("--every", action="store_true", help="every kind at every call, not one of them")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -38,8 +41,9 @@ def choose(options: argparse.Namespace, crew: Crew) -> list[Point]:
     """The points that the options ask for."""
     scenarios = options.scenario or [*RECORDED, "crowd"]
     kinds = options.kind or list(KINDS)
-    if options.k is not None:
-        return [Point(one, kind, options.k, options.seed) for one in scenarios for kind in kinds]
+    if options.k is not None or options.at:
+        k, at = options.k or 0, options.at or ""
+        return [Point(one, kind, k, options.seed, at) for one in scenarios for kind in kinds]
     recorded = crew.record(one for one in RECORDED if one in scenarios)
     for name, calls in recorded.items():
         click.echo(f"{name}: {len(calls)} calls")
@@ -59,35 +63,48 @@ def show(result: dict[str, Any]) -> None:
     click.echo("    " + result["told"].replace("\n", "\n    "))
 
 
-def report(points: list[Point], results: Iterable[dict[str, Any]]) -> tuple[Counter[str], int, int]:
+@dataclass
+class Tally:
     """Outcomes by scenario, how many points were violated, and how many faults had no call to strike."""
-    outcomes: Counter[str] = Counter()
-    failed = missed = 0
-    for number, result in enumerate(results, 1):
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+    failed: int = 0
+    missed: int = 0
+
+
+def report(points: list[Point], results: Iterable[dict[str, Any]], tally: Tally) -> None:
+    """Take each result into the tally, and show what was violated."""
+    for result in results:
+        tally.tried += 1
         if result["violation"]:
-            failed += 1
+            tally.failed += 1
             show(result)
         else:
-            outcomes[f"{result['point']['scenario']} {result['outcome']}"] += 1
-            missed += not result["struck"] and result["point"]["kind"] in KINDS
-        if number % 100 == 0:
-            click.echo(f"{number} of {len(points)} points, {failed} violations")
-    return outcomes, failed, missed
+            tally.outcomes[f"{result['point']['scenario']} {result['outcome']}"] += 1
+            tally.missed += not result["struck"] and result["point"]["kind"] in KINDS
+        if tally.tried % 50 == 0:
+            click.echo(f"{tally.tried} of {len(points)} points, {tally.failed} violations")
 
 
 def main() -> int:
-    options, begun = parse(), time.monotonic()
+    options, begun, tally = parse(), time.monotonic(), Tally()
     click.echo(f"seed {options.seed}")
     with Crew(options.jobs, options.side_by_side) as crew:
         points = choose(options, crew)
         click.echo(f"{len(points)} points")
-        outcomes, failed, missed = report(points, crew.try_points(points))
+        with suppress(KeyboardInterrupt):  # what was tried until then is told
+            report(points, crew.try_points(points), tally)
     seconds = time.monotonic() - begun
-    click.echo(f"\n{len(points)} points tried in {seconds:.0f} s, seed {options.seed}: {failed} violations")
-    click.echo(f"{missed} of them struck nothing, since their run had fewer calls than the recorded one")
-    for outcome, count in sorted(outcomes.items()):
+    click.echo(
+        f"\n{tally.tried} points tried in {seconds:.0f} s, seed {options.seed}: {tally.failed} violations"
+    )
+    click.echo(
+        f"{tally.missed} of them struck nothing, since their run had fewer calls than the recorded one"
+    )
+    for outcome, count in sorted(tally.outcomes.items()):
         click.echo(f"    {outcome}: {count}")
-    return 1 if failed else 0
+    return 1 if tally.failed or tally.tried < len(points) else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from tests.faults.plans import BRIEF, KINDS, LASTING, Point
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
+# By scenario: each call's label and its address.
+Recording: TypeAlias = dict[str, list[tuple[str, str]]]
 RECORDED = ("good", "bad", "alarm", "operator")
 CROWDS = 60
 EVENTS = 10
@@ -81,42 +83,42 @@ class Crew:
             waiting += self._give(number, left) - 1
             yield result
 
-    def record(self, scenarios: Iterable[str]) -> dict[str, list[str]]:
+    def record(self, scenarios: Iterable[str]) -> Recording:
         """The calls of a run of each scenario that nothing befalls, in the order given."""
         names = list(scenarios)
-        found: dict[str, list[str]] = {}
+        found: Recording = {}
         for result in self.try_points(Point(name) for name in names):
             name = result["point"]["scenario"]
             if result["violation"]:
                 raise RuntimeError(f"{name} fails with no fault: {result['violation']}\n{result['told']}")
-            found[name] = result["names"]
+            found[name] = result["recorded"]
         return {name: found[name] for name in names}
 
 
-def list_points(recorded: dict[str, list[str]], kinds: Sequence[str], seed: int) -> list[Point]:
+def list_points(recorded: Recording, kinds: Sequence[str], seed: int) -> list[Point]:
     """Every kind at every call, and the runs that no call stands for."""
     every = itertools.product(recorded, kinds)
     points = [
-        Point(scenario, kind, k, seed)
+        Point(scenario, kind, k, seed, at)
         for scenario, kind in every
-        for k in range(1, len(recorded[scenario]) + 1)
+        for k, (_, at) in enumerate(recorded[scenario], 1)
     ]
     return _shuffle([*points, *_list_others(recorded, seed)], seed)
 
 
-def spread_points(recorded: dict[str, list[str]], seed: int) -> list[Point]:
+def spread_points(recorded: Recording, seed: int) -> list[Point]:
     """Every call once, by kinds in turn, and every lasting disturbance at the first call of every function."""
     chance = random.Random(seed)  # noqa: S311
     points = []
     for scenario, names in recorded.items():
         turns: dict[str, Iterator[str]] = {}
         seen: set[str] = set()
-        for k, name in enumerate(names, 1):
+        for k, (name, at) in enumerate(names, 1):
             kinds = turns.setdefault(name, itertools.cycle(chance.sample(BRIEF, len(BRIEF))))
-            points.append(Point(scenario, next(kinds), k, seed))
+            points.append(Point(scenario, next(kinds), k, seed, at))
             function = name.split(" ", 1)[0]
             if function not in seen:
-                points += [Point(scenario, kind, k, seed) for kind in LASTING]
+                points += [Point(scenario, kind, k, seed, at) for kind in LASTING]
             seen.add(function)
     return _shuffle([*points, *_list_others(recorded, seed)], seed)
 
@@ -131,20 +133,21 @@ def _shuffle(points: list[Point], seed: int) -> list[Point]:
     return points
 
 
-def sample_points(recorded: dict[str, list[str]], seed: int, size: int) -> list[Point]:
+def sample_points(recorded: Recording, seed: int, size: int) -> list[Point]:
     """So many points that every function of every scenario is struck, and every kind at least once."""
     chance = random.Random(seed)  # noqa: S311
-    strata: dict[tuple[str, str], list[int]] = defaultdict(list)
+    strata: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for scenario, names in recorded.items():
-        for k, name in enumerate(names, 1):
-            strata[scenario, name.split(" ", 1)[0]].append(k)
+        for k, (name, at) in enumerate(names, 1):
+            strata[scenario, name.split(" ", 1)[0]].append((k, at))
     groups = sorted(strata.items())
     chance.shuffle(groups)
     kinds = chance.sample(KINDS, len(KINDS))
     pairs = zip(itertools.cycle(groups), itertools.cycle(kinds), strict=False)
     chosen = [
-        Point(scenario, kind, chance.choice(ks), seed)
-        for ((scenario, _), ks), kind in itertools.islice(pairs, max(0, size - 4))
+        Point(scenario, kind, k, seed, at)
+        for ((scenario, _), calls), kind in itertools.islice(pairs, max(0, size - 4))
+        for k, at in (chance.choice(calls),)
     ]
     orders = chance.sample(range(CROWDS), 3)
     return [*chosen, *(Point("crowd", "crowd", k, seed) for k in orders), Point("good", "events", 0, seed)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,15 +49,21 @@ BRIEF = tuple(kind for kind in KINDS if kind not in LASTING)
 
 @dataclass(frozen=True)
 class Point:
-    """What one run tries."""
+    """What one run tries: call `k` of the recording, which is call `at` in every run.
+
+    A run waits as long as it must, so that its number of calls differs from the recording's; which call of
+    which invocation of a function it is does not.
+    """
 
     scenario: str
     kind: str = ""
     k: int = 0
     seed: int = 0
+    at: str = ""
 
     def __str__(self) -> str:
-        return f"--scenario {self.scenario} --kind {self.kind} --k {self.k} --seed {self.seed}"
+        where = f"--at {self.at}" if self.at else f"--k {self.k}"
+        return f"--scenario {self.scenario} --kind {self.kind} {where} --seed {self.seed}"
 
 
 @dataclass
@@ -67,6 +74,7 @@ class Call:
     function: str
     operation: str
     machine: str
+    address: str
 
     def __str__(self) -> str:
         return f"{self.machine}:{self.function.removeprefix('tidegate-')} {self.operation}"
@@ -74,16 +82,18 @@ class Call:
 
 @dataclass
 class Plan:
-    """`kind` at call `k`; `struck` is the call that it was, `pending` counts what comes later than it should."""
+    """`kind` at call `at`, or else `k`; `struck` is the call that it was, `pending` counts what comes later than it should."""
 
     kind: str = ""
     k: int = 0
     seed: int = 0
+    at: str = ""
     calls: list[Call] = field(default_factory=list)
     struck: Call | None = None
     pending: int = 0
     until: float = 0
     stop: Callable[[str], None] | None = None
+    _invocations: Counter[str] = field(default_factory=Counter)
     _numbers: dict[str, Call] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,6 +101,10 @@ class Plan:
     def disturbs(self) -> bool:
         """Whether more goes wrong than one call."""
         return self.kind in LASTING
+
+    def hits(self, call: Call) -> bool:
+        """Whether this is the call."""
+        return call.address == self.at if self.at else call.number == self.k
 
     @cached_property
     def chance(self) -> random.Random:
@@ -108,7 +122,12 @@ class Plan:
             found = self._numbers.get(identity)
             if found is not None:
                 return found, False
-            call = Call(len(self.calls) + 1, run.function, operation, run.machine)
+            if not run.ordinal:
+                self._invocations[run.function] += 1
+                run.ordinal = self._invocations[run.function]
+            run.calls += 1
+            address = f"{run.function.removeprefix('tidegate-')}/{run.ordinal}/{run.calls}"
+            call = Call(len(self.calls) + 1, run.function, operation, run.machine, address)
             self._numbers[identity] = call
             self.calls.append(call)
             return call, True

@@ -61,6 +61,8 @@ class Run:
         self.answer: tuple[str, Any] = ("failure", None)
         self.killed_as = ""
         self.spoiled = False
+        self.ordinal = 0
+        self.calls = 0
 
     def kill(self, how: str) -> None:
         """End the process, as `Runtime.ExitError` or `Sandbox.Timedout`."""

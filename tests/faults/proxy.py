@@ -81,7 +81,7 @@ class Proxy:
     def _strike(self, plan: Plan, call: Call, first: bool, run: Run, request: Any) -> Any:
         if plan.kind in OUTAGES:
             return self._black_out(plan, call, run, request)
-        if call.number != plan.k:
+        if not plan.hits(call):
             return None
         plan.struck = call
         run.spoiled = True  # its clients have learnt to wait
@@ -151,13 +151,11 @@ class Proxy:
 
     def _black_out(self, plan: Plan, call: Call, run: Run, request: Any) -> Any:
         service, seconds = OUTAGES[plan.kind]
-        if not call.operation.startswith(service) or call.number < plan.k:
-            return None
         now = time.monotonic()
-        if not plan.until:
+        if not plan.until and plan.hits(call):
             plan.until = now + seconds
             plan.struck = call
-        if now >= plan.until:
+        if not call.operation.startswith(service) or now >= plan.until:
             return None
         run.spoiled = True
         return answers.fail(request)

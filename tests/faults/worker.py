@@ -77,7 +77,7 @@ class Worker:
 
     def attempt(self, point: Point, subject: Subject) -> bool:
         """Try one point; a service that a violation was found on is not used again."""
-        plan, begun = Plan(point.kind, point.k, point.seed), time.monotonic()
+        plan, begun = Plan(point.kind, point.k, point.seed, point.at), time.monotonic()
         violation = told = outcome = ""
         try:
             outcome = run(SCENARIOS[point.scenario], subject, self.proxy, plan).value
@@ -87,7 +87,7 @@ class Worker:
         self.tell(
             point=asdict(point),
             calls=len(plan.calls),
-            names=[str(call) for call in plan.calls] if not point.kind else [],
+            recorded=[(str(call), call.address) for call in plan.calls] if not point.kind else [],
             struck=str(plan.struck) if plan.struck else "",
             outcome=outcome,
             violation=violation,
