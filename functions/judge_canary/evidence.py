@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.judging import State, Verdict
     from tidegate.domain.observing import Cursor
-    from tidegate.domain.plans import Plan
+    from tidegate.domain.plans import Plan, StagePlan
     from tidegate.domain.rollouts import Rollout
     from tidegate.domain.trials import Trial
     from tidegate.task import Tools
@@ -38,7 +38,7 @@ def look(
     """
     now, factor = tools.now(), tools.settings.pace
     policy = make_policy(pace(plan.stage(rollout.stage).config, factor), plan.shifting)
-    found, cursor = _read(ref, rollout, trial, now, tools)
+    found, cursor = _read(ref, plan.stage(rollout.stage), rollout, trial, now, tools)
     state = forget(trial.state, now.timestamp() - MEMORY)
     state = observe(state, _select(found, trial, state), policy)
     verdict = decide(state, policy, Moment(now=now.timestamp(), delay=found.delay, holds=found.holds))
@@ -54,13 +54,14 @@ def look(
 
 
 def _read(
-    ref: ReleaseRef, rollout: Rollout, trial: Trial, now: datetime, tools: Tools
+    ref: ReleaseRef, plan: StagePlan, rollout: Rollout, trial: Trial, now: datetime, tools: Tools
 ) -> tuple[Observation, Cursor]:
     terms = Terms(
         thresholds=trial.thresholds,
         mark=read_snapshot(tools.documents, ref).config.failure_mark,
         period=tools.settings.metric_period,
         pace=tools.settings.pace,
+        allowance=plan.config.slower / 100,
     )
     stage = tools.stage(rollout.stage)
     return read(stage, ref, rollout.functions, trial.weights, trial.cursor, now, terms)

@@ -122,8 +122,8 @@ def promoted() -> ReleaseReport:
     story.tell(21, "LeaveStage", "left staging: 1 new versions are stable", "staging")
     story.enter(22, "production").shift(28, "production", 10)
     story.judge(35, "hold", 10, "not enough evidence: 12 canary requests, 20 needed")
-    story.judge(39, "advance", 10, "canary failed 0 of 41 requests").shift(39.5, "production", 50)
-    story.judge(48, "advance", 50, "canary failed 1 of 160 requests").shift(48.5, "production", 100)
+    story.judge(39, "ramp", 10, "canary failed 0 of 41 requests").shift(39.5, "production", 50)
+    story.judge(48, "promote", 50, "canary failed 1 of 160 requests").shift(48.5, "production", 100)
     story.tell(64, "LeaveStage", "left production: 1 new versions are stable", "production")
     story.tell(65, "CompleteRelease", "completed after 65 s: every stage runs the new versions")
     story.traffic(
@@ -161,8 +161,8 @@ def alarmed() -> ReleaseReport:
     story.tell(21, "LeaveStage", "left staging", "staging").enter(22, "production")
     story.tell(23, "AwaitApproval", "waiting for approval of production", "production")
     story.tell(26, "AwaitApproval", "approved by arn:aws:iam::1:user/a", "production", answer="approved")
-    story.shift(28, "production", 10).judge(38, "advance", 10, "canary failed 0 of 41 requests")
-    story.shift(38.5, "production", 50).judge(48, "advance", 50, "canary failed 1 of 160 requests")
+    story.shift(28, "production", 10).judge(38, "ramp", 10, "canary failed 0 of 41 requests")
+    story.shift(38.5, "production", 50).judge(48, "promote", 50, "canary failed 1 of 160 requests")
     story.shift(48.5, "production", 100)
     story.tell(66, "DiagnoseRollback", "taking release back: alarm errors of CreateOrder in production")
     story.tell(
@@ -194,8 +194,8 @@ def long() -> ReleaseReport:
     story = Story("Name the amount in the customer's notice", "f", START + timedelta(seconds=400)).build()
     story.enter(240, "staging").shift(300, "staging", 100)
     story.tell(420, "LeaveStage", "left staging", "staging").enter(425, "production")
-    story.shift(500, "production", 10).judge(900, "advance", 10, "fine").shift(905, "production", 50)
-    story.judge(1500, "advance", 50, "fine").shift(1505, "production", 100)
+    story.shift(500, "production", 10).judge(900, "ramp", 10, "fine").shift(905, "production", 50)
+    story.judge(1500, "promote", 50, "fine").shift(1505, "production", 100)
     story.tell(3300, "LeaveStage", "left production", "production")
     story.traffic(
         3300, lambda at: 0 if at < 500 else 10 if at < 905 else 50 if at < 1505 else 100, lambda _, __: 0.0

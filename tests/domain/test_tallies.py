@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tidegate.domain.attempts import LARGEST, Share, digest, share_out, sort_key, split_key, thin_out
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.log_lines import Mark, Report, Start
-from tidegate.domain.observing import Cursor, Read, Thresholds, find_weight
+from tidegate.domain.observing import LEAST, Cursor, Read, Thresholds, find_weight
 from tidegate.domain.tallies import Rules, collect, give, measure_quiet
 
 BASE = 1_800_000_000_000  # a multiple of the batch's length
@@ -275,3 +275,13 @@ def test_an_item_that_grows_too_large_is_sampled_by_the_events_ids_alone() -> No
     assert {one[:8] for one in well.attempts} == {one[:8] for one in badly.attempts}
     assert 0 < well.size < LARGEST
     assert thin_out(Share(attempts={digest("x", 8) + bytes(21)}), LARGEST // 2).attempts
+
+
+@given(st.lists(st.floats(0, 1000), max_size=4).map(sorted), st.floats(0, 2))
+def test_the_new_version_may_be_slower_by_its_allowance(limits: list[float], allowance: float) -> None:
+    known = Thresholds(slow=tuple(limits), costly=tuple(limits))
+    widened = known.widen(allowance)
+    assert all(wide >= limit + LEAST for wide, limit in zip(widened.slow, limits, strict=True))
+    assert all(wide >= limit for wide, limit in zip(widened.costly, limits, strict=True))
+    assert list(widened.slow) == sorted(widened.slow)
+    assert known.widen(0).costly == known.costly

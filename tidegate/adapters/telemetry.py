@@ -271,6 +271,7 @@ def read(
             pace=terms.pace,
             thresholds=terms.thresholds.get(function.logical_id, Thresholds()),
             weigh=weigh,
+            allowance=terms.allowance,
         )
         cursor = cursors.get(function.logical_id, Read())
         since = _since(shifts[0][1], cursor, rules, now)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.cli.report_series import (
-    VERDICTS,
+    VERDICT_KINDS,
     find_bands,
     find_marks,
     find_rates,
@@ -67,14 +67,14 @@ def draw_timeline(report: ReleaseReport) -> str:
     marks, weights, rates = find_marks(report), find_weights(report), find_rates(report)
     plotted = bool(weights or rates)
     scale = Scale(report.start, report.end, AXIS if plotted else BAND_TOP + BAND_HEIGHT + 4)
-    moments = [mark for mark in marks if mark.kind not in VERDICTS]
+    moments = [mark for mark in marks if mark.kind not in VERDICT_KINDS]
     parts = [
         *_draw_bands(find_bands(report), scale),
         *(_draw_grid(rates) if plotted else ()),
         *_draw_ticks(scale),
         *_draw_moments(moments, scale),
         *(part for line in weights for part in _draw_weight(line, scale)),
-        *(_draw_verdict(mark, scale) for mark in marks if mark.kind in VERDICTS),
+        *(_draw_verdict(mark, scale) for mark in marks if mark.kind in VERDICT_KINDS),
         *(_draw_rates(rates, scale) if plotted else ()),
     ]
     top = 0 if moments else BAND_TOP - 4

@@ -32,6 +32,7 @@ VERDICTS: Final = {
     "hold_shared": "hold",
     "insufficient_evidence": "hold",
 }
+VERDICT_KINDS: Final = frozenset(VERDICTS.values())
 
 
 class TrafficSample(Frozen):

@@ -133,6 +133,13 @@ class StageConfig(Frozen):
         description="percent of requests that the new version may fail more than the stable one; "
         "`adaptive` promotes when the evidence excludes more",
     )
+    slower: float = Field(
+        25,
+        ge=0,
+        le=1000,
+        description="percent by which warm requests may take longer, and cost more, with the new version; "
+        "10 ms in any case",
+    )
     least_time: Duration = Field(180, description="how long `adaptive` observes the new version at least")
     signals: SignalsConfig = Field(
         default_factory=SignalsConfig, description="what each signal of the judge may do"

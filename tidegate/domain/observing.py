@@ -25,11 +25,25 @@ SPREAD: Final = 5.0  # seconds that a written weight may take to hold everywhere
 METRICS_DELAY: Final = 180.0  # seconds from the end of a period to when its metrics are complete
 
 
+LEAST: Final = 10.0  # milliseconds of duration that tell nothing of a version
+
+
 class Thresholds(Frozen):
     """Above which a warm request counts as slow (ms of duration) and as costly (GB-ms); ascending."""
 
     slow: tuple[float, ...] = ()
     costly: tuple[float, ...] = ()
+
+    def widen(self, allowance: float) -> Thresholds:
+        """The new version's: it may be slower and cost more by this share, and slower by LEAST in any case.
+
+        Marked so, a version that is slower by no more than that has no more marks than the stable one, and
+        what the judge shows of it is evidence for more than that.
+        """
+        return Thresholds(
+            slow=tuple(max(limit * (1 + allowance), limit + LEAST) for limit in self.slow),
+            costly=tuple(limit * (1 + allowance) for limit in self.costly),
+        )
 
 
 class History(Frozen):
@@ -88,6 +102,7 @@ class Terms(Frozen):
     mark: str = Field(description="the failure mark")
     period: int = 60
     pace: float = 1.0
+    allowance: float = Field(0, description="the share by which the new version may be slower or cost more")
     thresholds: dict[str, Thresholds] = Field(default_factory=dict)
 
 

@@ -64,6 +64,7 @@ class Rules:
     pace: float
     thresholds: Thresholds
     weigh: Callable[[datetime, datetime], float | None]
+    allowance: float = 0
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def find_running(collected: Collected) -> tuple[list[int], bool]:
 def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Numbers]]:
     """Both versions' numbers by batch."""
     width = FIXED + len(rules.thresholds.slow) + len(rules.thresholds.costly)
+    limits = {rules.stable: rules.thresholds, rules.canary: rules.thresholds.widen(rules.allowance)}
     sums: dict[str, defaultdict[int, list[float]]] = {
         version: defaultdict(lambda: [0.0] * width) for version in (rules.stable, rules.canary)
     }
@@ -168,7 +170,7 @@ def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Number
         for attempt in stream.attempts:
             batch = sums[stream.version][attempt.at // rules.length * rules.length]
             marks = attempt.flags | flags.get(attempt.event, 0)
-            for index, value in enumerate(_numbers(attempt, marks, rules.thresholds)):
+            for index, value in enumerate(_numbers(attempt, marks, limits[stream.version])):
                 batch[index] += value
     stable, canary = sums[rules.stable], sums[rules.canary]
     return {batch: (tuple(stable[batch]), tuple(canary[batch])) for batch in {*stable, *canary}}

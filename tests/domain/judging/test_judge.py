@@ -88,7 +88,7 @@ def test_other_thresholds_are_compared_and_no_evidence_for_a_promotion() -> None
 
     verdict = look(seen(found(50)))
     assert verdict.status is Status.ROLLBACK
-    assert "canary was slower than the historic threshold 2 in 50 of 100" in verdict.reason
+    assert "canary was slower than the historic threshold 2 and its allowance in 50 of 100" in verdict.reason
     assert look(seen(found(1))).functions[0].promotion[Signal.LATENCY] == 1
 
 
@@ -105,7 +105,8 @@ def test_what_was_slow_is_said_by_its_quantile() -> None:
     verdict = look(seen(found))
     assert verdict.status is Status.ROLLBACK
     assert (
-        "canary was slower than the historic q99 in 40 of 90 warm requests, stable 9 of 900" in verdict.reason
+        "canary was slower than the historic q99 and its allowance in 40 of 90 warm requests, stable 9 of 900"
+        in verdict.reason
     )
     assert verdict.functions[0].cold_share == (0.0, 0.1)
     assert verdict.functions[0].mean_init == (None, 500.0)

@@ -22,7 +22,7 @@ ENDLESS = 1_000_000  # evidence beyond it is told as this
 DONE = {
     Signal.ERRORS: "failed {} requests",
     Signal.TIMEOUTS: "timed out in {} requests",
-    Signal.LATENCY: "was slower than the historic {quantile} in {} warm requests",
+    Signal.LATENCY: "was slower than the historic {quantile} and its allowance in {} warm requests",
     Signal.COST: "was billed more than the historic {quantile} in {} warm requests",
 }
 
