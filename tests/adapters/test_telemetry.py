@@ -67,13 +67,7 @@ class Watched:
         self.stage: StageTools = scene.tools.stage(scene.staging)
         self.tables, self.logs = scene.cloud.client("dynamodb"), scene.cloud.client("logs")
         self.table = table(scene.staging)
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        self.tables.create_table(
-            TableName=self.table,
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        scene.lambdas.delete_function(FunctionName=collector(scene.staging))
         if collects:
             self.make_collector()
         self.function = scene.function(code=CODE)
