@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.judge_canary.probes import probe
 from tidegate.adapters.observing import observe as read
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.trials import write_trial
@@ -41,7 +42,13 @@ def look(
     found, cursor = _read(ref, plan.stage(rollout.stage), rollout, trial, now, tools)
     state = forget(trial.state, now.timestamp() - MEMORY)
     state = observe(state, _select(found, trial, state), policy)
-    verdict = decide(state, policy, Moment(now=now.timestamp(), delay=found.delay, holds=found.holds))
+    moment = Moment(now=now.timestamp(), delay=found.delay, holds=found.holds)
+    verdict = decide(state, policy, moment)
+    if verdict.status is Status.HOLD:
+        probed = probe(ref, plan.stage(rollout.stage), rollout, verdict, policy, now, tools)
+        state = observe(state, probed.batches, policy)
+        verdict = decide(state, policy, moment)
+        trial = trial.remember(probed.requests, now)
     verdict = verdict.model_copy(update={"reason": verdict.reason + note})
     told = _is_news(trial, verdict, now, QUIET * factor)
     said = {"said": verdict.status, "said_at": now} if told else {}
@@ -62,6 +69,7 @@ def _read(
         period=tools.settings.metric_period,
         pace=tools.settings.pace,
         allowance=plan.config.slower / 100,
+        left_out=tuple(trial.probed),
     )
     stage = tools.stage(rollout.stage)
     return read(stage, ref, rollout.functions, trial.weights, trial.cursor, now, terms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.adapters.plans import find_rollouts
 from tidegate.adapters.restoring import restore
+from tidegate.domain.errors import ForeignChange
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
 from tidegate.domain.recovery import describe_restore
@@ -23,15 +24,25 @@ class Response(Frozen):
     restored: int
 
 
+# A person, or another tool, has moved an alias in the middle of the rollout: that is not fought.
+FOREIGN = ForeignChange.__name__
+
+
 def handle(request: Request, tools: Tools) -> Response:
     """Restore production first: that is where users are. A stage without a rollout has nothing to restore."""
     release = request.release
     stages = [target.name for target in reversed(tools.settings.stages)]
     rollouts = find_rollouts(tools.documents, release, stages)
-    restored = restore(release, rollouts, tools.ledger, lambda stage: tools.stage(stage).functions)
-    what, evidence = describe_restore(rollouts, request.failure)
+    spared = restore(
+        release,
+        rollouts,
+        tools.ledger,
+        lambda stage: tools.stage(stage).functions,
+        spare=request.failure.error == FOREIGN,
+    )
+    what, evidence = describe_restore(rollouts, request.failure, spared)
     tools.record(release, "RestoreTraffic", what, key=f"{release.epoch}", evidence=evidence)
-    return Response(restored=restored)
+    return Response(restored=evidence["restored"])
 
 
 handler = task(Request, handle)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.aliases import AliasWriter
+from tidegate.adapters.pacing import find_pacer, pace
 from tidegate.domain.rollouts import point
 
 if TYPE_CHECKING:
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def give_weight(ref: ReleaseRef, rollout: Rollout, weight: float, tools: Tools) -> None:
-    """Point every alias; ClaimLost and ForeignChange pass once the writes that had begun have ended."""
-    writer = AliasWriter(tools.stage(rollout.stage).functions, tools.ledger, ref)
+    """Point every alias, at Lambda's rate of calls: a read and a write for each.
+
+    ClaimLost and ForeignChange pass once the writes that had begun have ended.
+    """
+    stage = tools.stage(rollout.stage)
+    pace(stage.functions, find_pacer(stage.target.account, stage.target.region))
+    writer = AliasWriter(stage.functions, tools.ledger, ref)
 
     def give(function: RollingFunction) -> bool:
         return writer.point(function, point(function, weight))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functions.smoke_test.probes import choose_probes, invoke
+from functions.smoke_test.probes import choose_probes
 from tidegate.adapters.plans import find_rollout, read_plan, read_snapshot
+from tidegate.adapters.probing import invoke
 from tidegate.domain.errors import SmokeFailed
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import Rollout
@@ -31,9 +32,9 @@ def handle(request: Request, tools: Tools) -> Response:
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
     probes = choose_probes(plan, rollout, read_snapshot(tools.documents, release), release, tools)
     for probe in probes:
-        failure = invoke(tools.stage(stage).functions, probe)
-        if failure:
-            message = f"{probe.function} version {probe.qualifier} with {probe.name}: {failure}"
+        answer = invoke(tools.stage(stage).functions, probe)
+        if answer.failure:
+            message = f"{probe.function} version {probe.qualifier} with {probe.name}: {answer.failure}"
             raise SmokeFailed(message)
     what = (
         f"{len(probes)} smoke invocations passed"

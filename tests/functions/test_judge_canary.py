@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from functions.judge_canary.handler import Request, Response, handle
+from tests.scene import CODE
+from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_rollout
 from tidegate.adapters.trials import read_trial, write_trial
-from tidegate.domain.config import StageConfig
+from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
 from tidegate.domain.observing import History
 from tidegate.domain.rollouts import Move, Rollout, pace
@@ -26,12 +31,17 @@ SCHEDULE = "Linear50PercentEvery1Minute"
 
 
 def prepare(
-    scene: Scene, weight: float = 50, seconds_ago: float = 30, limits: tuple[str, ...] = (), **config: Any
+    scene: Scene,
+    weight: float = 50,
+    seconds_ago: float = 30,
+    limits: tuple[str, ...] = (),
+    code: str = CODE,
+    **config: Any,
 ) -> RollingFunction:
     """A rollout whose aliases have had this weight for so many seconds; a minute takes 1.2 s."""
     scene.open()
     scene.snapshot()
-    function = scene.function()
+    function = scene.function(code=code)
     settings = {"strategy": SCHEDULE, "bake": 600, "minimum_invocations": 4, **config}
     stage = scene.stage_plan(
         scene.production, scene.function_plan(function), config=StageConfig.model_validate(settings)
@@ -66,9 +76,14 @@ def serve(scene: Scene, function: RollingFunction, requests: int, stable: int, c
         clients.put_metric_data(Namespace="AWS/Lambda", MetricData=data)
 
 
-def look(scene: Scene) -> Response:
-    with scene.at(NOW):
+def look(scene: Scene, now: datetime = NOW) -> Response:
+    with scene.at(now):
         return handle(Request(release=scene.ref, stage=scene.production), scene.tools)
+
+
+def look_until(scene: Scene, seconds: int) -> None:
+    for second in range(seconds):
+        look(scene, NOW + second * SECOND)
 
 
 def test_a_good_canary_gets_the_next_weight(scene: Scene) -> None:
@@ -141,6 +156,37 @@ def test_at_all_traffic_the_bake_is_waited_for_and_left_to_the_alarms(scene: Sce
 def test_after_the_bake_the_stage_is_left(scene: Scene) -> None:
     prepare(scene, weight=100, seconds_ago=12.1)
     assert look(scene).next is Move.LEAVE
+
+
+class TestProbes:
+    """Where users send too little, both versions are asked alike."""
+
+    @staticmethod
+    def prepare(scene: Scene, code: str) -> RollingFunction:
+        function = prepare(scene, code=code, strategy="adaptive", probes=5)
+        config = ServiceConfig.model_validate({"smoke": {scene.production: {"Place": ["events/safe.json"]}}})
+        scene.snapshot(config=config)
+        body = io.BytesIO()
+        with zipfile.ZipFile(body, "w") as archive:
+            archive.writestr("events/safe.json", json.dumps({"safe": True}))
+        key = f"{release_prefix(scene.ref)}source.zip"
+        scene.tools.documents.write_bytes(key, body.getvalue())
+        return function
+
+    def test_they_top_up_the_evidence_for_a_promotion(self, scene: Scene) -> None:
+        serve(scene, self.prepare(scene, CODE), 5, 0, 0)
+        assert look(scene).next is Move.HOLD
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        found = trial.state.functions["Place"]
+        assert (found.probed_stable.requests, found.probed_canary.requests) == (5, 5)
+        assert found.canary.requests == 50
+        assert len(trial.probed) == 10
+
+    def test_they_turn_back_a_version_that_fails_on_them(self, scene: Scene) -> None:
+        broken = "def handler(event, context):\n    return {'statusCode': 498 + {number}}\n"
+        self.prepare(scene, broken)
+        with pytest.raises(CanaryFailed, match=r"\(probes: \d+ of \d+, stable 0 of \d+\)"):
+            look_until(scene, 9)
 
 
 class TestLimits:

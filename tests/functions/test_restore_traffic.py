@@ -39,6 +39,31 @@ def test_every_alias_of_every_stage_is_put_back(scene: Scene, functions: list[Ro
     assert told == f"restored 3 aliases; {FAILURE.reason}"
 
 
+def test_what_somebody_else_moved_in_the_middle_of_a_rollout_is_not_fought(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    """Only where the rollout stopped because of it, and where none of its traffic is on the new version."""
+    scene.move(functions[0], "$LATEST")
+    foreign = Failure(state="ShiftTraffic", error="ForeignChange", cause="somebody else moved it")
+    response = handle(Request(release=scene.ref, failure=foreign), scene.tools)
+    assert response.restored == 2
+    assert scene.pointing(functions[0]).version == "$LATEST"
+    assert [scene.pointing(function) for function in functions[1:]] == [point(f, 0) for f in functions[1:]]
+    where = f"{functions[0].name}:live"
+    assert f"restored 2 aliases, left {where} where somebody else moved them" in scene.told()[0]
+
+
+def test_a_foreign_version_that_shares_with_the_new_one_is_overruled(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    scene.change(functions[0].name, "def handler(event, context):\n    return 'third'\n")
+    third = scene.lambdas.publish_version(FunctionName=functions[0].name)["Version"]
+    scene.move(functions[0], third, v2=0.5)
+    foreign = Failure(state="ShiftTraffic", error="ForeignChange", cause="somebody else moved it")
+    assert handle(Request(release=scene.ref, failure=foreign), scene.tools).restored == 3
+    assert scene.pointing(functions[0]) == point(functions[0], 0)
+
+
 def test_an_alias_that_was_never_shifted_is_fenced_too(
     scene: Scene, functions: list[RollingFunction]
 ) -> None:

@@ -210,6 +210,19 @@ class AliasWriter:
             message = f"the alias or version {function.stable} is gone; somebody else deleted it"
             raise ForeignChange(message) from error
 
+    def restore_own(self, function: RollingFunction) -> bool:
+        """The same, but an alias that somebody else has moved off the new version is left as it is: False.
+
+        Raises ClaimLost and ForeignChange as `restore` does.
+        """
+        state = find_alias(self._client, function.name, function.alias)
+        if state is not None:
+            named = {state.pointing.version, *state.pointing.weights}
+            if is_foreign(function, state.pointing) and function.canary not in named:
+                return False
+        self.restore(function)
+        return True
+
     def _write(self, function: str, alias: str, target: Pointing, revision: str) -> bool:
         try:
             self._update(function, alias, target, RevisionId=revision)

@@ -24,20 +24,30 @@ TOLD: Final = 5  # problems that one message names
 
 
 def restore(
-    ref: ReleaseRef, rollouts: Iterable[Rollout], ledger: Ledger, client: Callable[[str], LambdaClient]
-) -> int:
-    """Point every alias at its stable version, in the order of the rollouts; gives how many there are.
+    ref: ReleaseRef,
+    rollouts: Iterable[Rollout],
+    ledger: Ledger,
+    client: Callable[[str], LambdaClient],
+    *,
+    spare: bool = False,
+) -> tuple[str, ...]:
+    """Point every alias at its stable version, in the order of the rollouts.
 
-    `client` gives Lambda of a stage. ClaimLost passes: a later rollback is at work. Everything else is
-    collected and leaves as RestoreFailed once every alias has been tried.
+    `client` gives Lambda of a stage. With `spare` an alias that somebody else has moved off the new version
+    is left where it is, and is in the answer as function:alias. ClaimLost passes: a later rollback is at
+    work. Everything else is collected and leaves as RestoreFailed once every alias has been tried.
     """
     moves = [(AliasWriter(client(r.stage), ledger, ref), f) for r in rollouts for f in r.functions]
     problems: list[str] = []
+    spared: list[str] = []
 
     def put_back(move: tuple[AliasWriter, RollingFunction]) -> None:
         writer, function = move
         try:
-            writer.restore(function)
+            if not spare:
+                writer.restore(function)
+            elif not writer.restore_own(function):
+                spared.append(f"{function.name}:{function.alias}")
         except (BotoCoreError, ClientError, ForeignChange) as error:
             problems.append(f"{function.name}:{function.alias}: {error}")
 
@@ -45,4 +55,4 @@ def restore(
         list(pool.map(put_back, moves))
     if problems:
         raise RestoreFailed("; ".join(problems[:TOLD]))
-    return len(moves)
+    return tuple(sorted(spared))

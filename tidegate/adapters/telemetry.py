@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.adapters.collection import watch_key
 from tidegate.domain import log_patterns
-from tidegate.domain.attempts import batch_length, split_key
+from tidegate.domain.attempts import batch_length, identify, split_key
 from tidegate.domain.observing import SPREAD, Arming, Read, Terms, Thresholds, find_weight
 from tidegate.domain.tallies import PATIENCE, Given, Rules, collect, give
 from tidegate.domain.telemetry_names import collector, table
@@ -272,6 +272,7 @@ def read(
             thresholds=terms.thresholds.get(function.logical_id, Thresholds()),
             weigh=weigh,
             allowance=terms.allowance,
+            left_out=frozenset(map(identify, terms.left_out)),
         )
         cursor = cursors.get(function.logical_id, Read())
         since = _since(shifts[0][1], cursor, rules, now)

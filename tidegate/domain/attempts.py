@@ -80,6 +80,11 @@ def digest(text: str, size: int) -> bytes:
     return blake2b(text.encode(), digest_size=size).digest()
 
 
+def identify(request: str | None) -> bytes:
+    """A request by what is kept of its id; NOBODY where there is none."""
+    return digest(request, 6) if request else NOBODY
+
+
 def sort_key(batch: int, version: str, stream: str) -> str:
     """Where a stream's share of a batch is kept: shares sort by the batch's beginning (ms since 1970)."""
     return f"{batch:013d}#{version}#{digest(stream, 6).hex()}"
@@ -98,7 +103,7 @@ def share_out(found: Iterable[Start | Report | Mark], length: int, arrived: int)
     for item in found:
         at = round(item.at - item.duration) if isinstance(item, Report) else item.at
         batch = at // length * length
-        event, request = digest(item.event, 8), digest(item.request, 6) if item.request else NOBODY
+        event, request = digest(item.event, 8), identify(item.request)
         share = shares[batch]
         if isinstance(item, Start):
             share.starts.add(START.pack(event, request))

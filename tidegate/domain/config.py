@@ -141,6 +141,13 @@ class StageConfig(Frozen):
         "10 ms in any case",
     )
     least_time: Duration = Field(180, description="how long `adaptive` observes the new version at least")
+    probes: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="pairs of invocations, one of each version, made at each look for a function that lacks "
+        "evidence, with the events that `smoke` declares safe; 0 for none",
+    )
     signals: SignalsConfig = Field(
         default_factory=SignalsConfig, description="what each signal of the judge may do"
     )

@@ -103,6 +103,7 @@ class Terms(Frozen):
     period: int = 60
     pace: float = 1.0
     allowance: float = Field(0, description="the share by which the new version may be slower or cost more")
+    left_out: tuple[str, ...] = Field((), description="ids of requests that Tidegate made itself")
     thresholds: dict[str, Thresholds] = Field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.domain.ledger import Outcome
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,16 @@ def decide(trouble: str, looks: int, *, shifted: bool, ordered: bool = False) ->
     return Outcome.NEEDS_OPERATOR if looks >= LOOKS else None
 
 
-def describe_restore(rollouts: Sequence[Rollout], failure: Failure) -> tuple[str, dict[str, Any]]:
-    """The sentence and the evidence of restored traffic: the stable versions by stage and function."""
+def describe_restore(
+    rollouts: Sequence[Rollout], failure: Failure, spared: Sequence[str] = ()
+) -> tuple[str, dict[str, Any]]:
+    """The sentence and the evidence of restored traffic: the stable versions by stage and function.
+
+    `spared` are aliases that somebody else has moved, and that were left where they are.
+    """
     names = {rollout.stage: {f.logical_id: f.stable for f in rollout.functions} for rollout in rollouts}
-    restored = sum(len(found) for found in names.values())
-    what = f"restored {restored} aliases; {failure.reason}" if rollouts else failure.reason
-    return what, {"restored": restored, "stable": names, "failure": failure.model_dump()}
+    restored = sum(len(found) for found in names.values()) - len(spared)
+    left = f", left {list_names(list(spared))} where somebody else moved them" if spared else ""
+    what = f"restored {restored} aliases{left}; {failure.reason}" if rollouts else failure.reason
+    evidence = {"restored": restored, "stable": names, "failure": failure.model_dump()}
+    return what, evidence | ({"spared": list(spared)} if spared else {})

@@ -53,7 +53,8 @@ class Collected:
 class Rules:
     """How a function's telemetry is read: lengths in milliseconds, the time limit in seconds.
 
-    `weigh` gives the one weight between two moments, or None.
+    `weigh` gives the one weight between two moments, or None. Requests `left_out` (digests of their ids) are
+    nobody's: Tidegate made them itself.
     """
 
     function: str
@@ -65,6 +66,7 @@ class Rules:
     thresholds: Thresholds
     weigh: Callable[[datetime, datetime], float | None]
     allowance: float = 0
+    left_out: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Number
             continue
         flags = attribute(stream.attempts, stream.flags)
         for attempt in stream.attempts:
+            if attempt.request in rules.left_out:
+                continue
             batch = sums[stream.version][attempt.at // rules.length * rules.length]
             marks = attempt.flags | flags.get(attempt.event, 0)
             for index, value in enumerate(_numbers(attempt, marks, limits[stream.version])):

@@ -19,7 +19,7 @@ from tidegate.domain.rollouts import Shift
 from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tidegate.domain.config import StageConfig
     from tidegate.domain.judging import Verdict
@@ -46,8 +46,17 @@ class Trial(Frozen):
     thresholds: dict[str, Thresholds] = Field(default_factory=dict)
     unwatched: dict[str, str] = Field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
+    probed: dict[str, float] = Field(
+        default_factory=dict, description="ids of requests that Tidegate made itself, and when"
+    )
     said: Status | None = None
     said_at: datetime | None = None
+
+    def remember(self, requests: Iterable[str], now: datetime) -> Trial:
+        """The trial with requests that Tidegate has just made itself; those long past are forgotten."""
+        at = now.timestamp()
+        kept = {request: when for request, when in self.probed.items() if at - when < MEMORY}
+        return self.model_copy(update={"probed": kept | dict.fromkeys(requests, at)})
 
     @property
     def weights(self) -> tuple[tuple[float, datetime], ...]:

@@ -21,6 +21,7 @@ from tidegate.local.compute import event_configs
 from tidegate.local.compute.aliases import resolve
 from tidegate.local.compute.errors import TooManyRequestsException
 from tidegate.local.compute.invoker import ASYNCHRONOUS_LIMIT
+from tidegate.local.compute.pool import Stopping
 from tidegate.local.compute.telemetry import Subject
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Deliveries:
     def _deliver(self, delivery: Delivery) -> None:
         try:
             self._try(delivery)
+        except Stopping:
+            return  # what waits is given up, as `close` says
         except Exception:
             LOG.exception("the event %s for %s is lost", delivery.call.request_id, delivery.call.function)
 

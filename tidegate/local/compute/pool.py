@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tidegate.local.compute.sandbox import Host
 
 
+class Stopping(RuntimeError):
+    """The local cloud takes no further invocation."""
+
+
 class Pool:
     """Lends sandboxes; safe to use from many threads."""
 
@@ -47,7 +51,7 @@ class Pool:
                 self._busy.add(sandbox)
                 return sandbox
         sandbox.kill()
-        raise RuntimeError("the local cloud is stopping")
+        raise Stopping("the local cloud is stopping")
 
     def _take(self, key: str, tenant_id: str | None) -> Sandbox | None:
         for index in range(len(self._idle) - 1, -1, -1):
