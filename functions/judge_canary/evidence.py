@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tidegate.domain.trials import Trial
     from tidegate.task import Tools
 
+OPEN: Final = frozenset({Status.HOLD, Status.HOLD_SUSPICIOUS})  # what more evidence may decide
 QUIET: Final = 60  # seconds after which a verdict that says the same again is told again
 
 
@@ -44,7 +45,7 @@ def look(
     state = observe(state, _select(found, trial, state), policy)
     moment = Moment(now=now.timestamp(), delay=found.delay, holds=found.holds)
     verdict = decide(state, policy, moment)
-    if verdict.status is Status.HOLD:
+    if verdict.status in OPEN:
         probed = probe(ref, plan.stage(rollout.stage), rollout, verdict, policy, now, tools)
         state = observe(state, probed.batches, policy)
         verdict = decide(state, policy, moment)

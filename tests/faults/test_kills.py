@@ -66,10 +66,11 @@ def test_every_task_of_a_release_that_is_rolled_back(service: Service, moment: d
 
 @pytest.mark.parametrize("moment", [BETWEEN], ids=name)
 def test_every_task_of_the_rollback_machine(service: Service, moment: dict[str, Any]) -> None:
+    """DiagnoseRollback restores traffic itself, so RestoreTraffic has nothing to do there."""
     service.config["stages"]["production"]["strategy"] = "AllAtOnce"
     before = service.live
     pushed = service.release_good()
-    faults = kills(("diagnose-rollback", *REPAIR), moment)
+    faults = kills(("diagnose-rollback", *REPAIR[1:]), moment)
     service.order(*faults)
     execution = start_rollback(service.pipeline, service.name, "a test")
     service.until(lambda: service.describe(execution)["status"] != "RUNNING", lambda: service.tell(pushed))

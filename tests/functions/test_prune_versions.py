@@ -34,7 +34,7 @@ def name(scene: Scene) -> str:
             FunctionName=rolling.name, Description=f"Tidegate: release {scene.ref.id}"
         )
         at = scene.tools.now() - (OLD if number == 2 else timedelta(0))
-        scene.tools.ledger.close_release(scene.ref, Outcome.PROMOTED, "", at)
+        scene.tools.ledger.close_release(scene.ref, Outcome.PROMOTED, "", at, under=None)
         if number != 7:
             here = HealthyFunction(name=rolling.name, alias="live", version=str(number), log_group="/g")
             healthy = Healthy(

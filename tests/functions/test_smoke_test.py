@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.smoke_test.handler import Request, handle
-from functions.smoke_test.probes import Probe, invoke
 from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.probing import Probe, invoke
 from tidegate.domain.errors import ClaimLost, InvalidConfiguration, SmokeFailed
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Answer:
         self.body, self.error = body, error
 
     def invoke(self, **_: Any) -> Any:
-        return {"Payload": io.BytesIO(self.body)} | ({"FunctionError": self.error} if self.error else {})
+        answer = {"Payload": io.BytesIO(self.body), "ResponseMetadata": {"RequestId": "r"}}
+        return answer | ({"FunctionError": self.error} if self.error else {})
 
 
 @pytest.mark.parametrize(
@@ -129,4 +130,4 @@ class Answer:
 def test_what_of_an_answer_is_a_failure(body: bytes, error: str, strict: bool, said: str) -> None:
     probe = Probe(function="F", physical="f", qualifier="2", name="e", payload=b"{}", strict=strict)
     client: Any = Answer(body, error)
-    assert invoke(client, probe) == said
+    assert invoke(client, probe).failure == said
