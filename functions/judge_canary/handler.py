@@ -52,6 +52,10 @@ def handle(request: Request, tools: Tools) -> Response:
             f"{verdict.reason if verdict else ''}; the longest hold of {config.longest_hold:g} s has passed"
         )
         raise InsufficientEvidence(message)
+    if move.by_policy:
+        key = f"policy#{trial.shifts[-1].step}"
+        evidence = {"policy": config.on_insufficient_evidence, "weight": trial.shifts[-1].weight}
+        tools.record(release, "JudgeCanary", move.reason, stage=stage, key=key, evidence=evidence)
     if move.next is Move.SHIFT:
         tools.bus.publish("Verdict Reached", release, f"{release.service}: {move.reason}", stage=stage)
     wait = tools.settings.wait(move.wait)

@@ -137,6 +137,8 @@ def test_silence_promotes_where_the_service_says_so(scene: Scene) -> None:
     prepare(scene, seconds_ago=74, on_insufficient_evidence="promote")
     move = look(scene)
     assert (move.next, move.weight) == (Move.SHIFT, 100)
+    assert scene.told()[-1] == move.reason
+    assert move.reason.startswith("advanced without enough evidence, as configured: ")
 
 
 def test_an_adaptive_rollout_grows_with_what_was_seen(scene: Scene) -> None:

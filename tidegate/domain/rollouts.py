@@ -80,12 +80,16 @@ class Move(StrEnum):
 
 
 class NextMove(Frozen):
-    """The move; `weight` where it is a shift, `wait` in seconds until the next look where it is a hold."""
+    """The move; `weight` where it is a shift, `wait` in seconds until the next look where it is a hold.
+
+    `by_policy` says that not the evidence but the service's configuration has it go on.
+    """
 
     next: Move
     weight: float = 0
     wait: float = 0
     reason: str
+    by_policy: bool = False
 
 
 def point(function: RollingFunction, weight: float) -> Pointing:
@@ -132,14 +136,14 @@ def move_on(
             return NextMove(next=Move.LEAVE, reason="the bake is over")
         return NextMove(next=Move.HOLD, wait=min(left, max(wait, 4 * delay)), reason="baking")
     if strategy.kind is Kind.ADAPTIVE:
-        return _ramp(config, shift, verdict, age, wait)
+        return _ramp(config, shift, verdict, wait)
     return _keep_time(config, strategy, shift, verdict, held, wait)
 
 
-def _ramp(config: StageConfig, shift: Shift, verdict: Verdict, age: float, wait: float) -> NextMove | None:
+def _ramp(config: StageConfig, shift: Shift, verdict: Verdict, wait: float) -> NextMove | None:
     if verdict.status is Status.PROMOTE:
         return NextMove(next=Move.SHIFT, weight=ALL, reason=verdict.reason)
-    if verdict.status is Status.INSUFFICIENT_EVIDENCE or age >= config.longest_hold:
+    if verdict.status is Status.INSUFFICIENT_EVIDENCE:
         return _settle(config, verdict, ALL)
     weight = shift.weight if verdict.weight is None else round(verdict.weight * ALL, 4)
     if weight != shift.weight:
@@ -169,7 +173,7 @@ def _settle(config: StageConfig, verdict: Verdict, weight: float) -> NextMove | 
     if policy is OnInsufficientEvidence.FLOOR and find_short(config, verdict):
         return None
     reason = f"advanced without enough evidence, as configured: {verdict.reason}"
-    return NextMove(next=Move.SHIFT, weight=weight, reason=reason)
+    return NextMove(next=Move.SHIFT, weight=weight, reason=reason, by_policy=True)
 
 
 def find_short(config: StageConfig, verdict: Verdict) -> str:
