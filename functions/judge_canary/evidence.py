@@ -39,7 +39,8 @@ def look(
     same again.
     """
     now, factor = tools.now(), tools.settings.pace
-    policy = make_policy(pace(plan.stage(rollout.stage).config, factor), plan.shifting)
+    config = pace(plan.stage(rollout.stage).config, factor)
+    policy = make_policy(config, plan.shifting, config.rollout.pace(factor).seconds)
     found, cursor = _read(ref, plan.stage(rollout.stage), rollout, trial, now, tools)
     state = forget(trial.state, now.timestamp() - MEMORY)
     state = observe(state, _select(found, trial, state), policy)

@@ -33,7 +33,11 @@ def check_limits(ref: ReleaseRef, rollout: Rollout, trial: Trial, tools: Tools) 
         )
         tools.bus.publish("Verdict Reached", ref, f"{ref.service}: {reason}", stage=rollout.stage)
         raise CanaryFailed(reason)
+    note = ""
     if limits.standing:
-        names = list_names(limits.standing)
-        return f"; alarm {names} was in ALARM before the first shift and does not count"
-    return ""
+        note += (
+            f"; alarm {list_names(limits.standing)} was in ALARM before the first shift and does not count"
+        )
+    if limits.missing:
+        note += f"; alarm {list_names(limits.missing)} is a limit but does not exist"
+    return note

@@ -172,6 +172,10 @@ class TestSchedule:
         seen = verdict(status, requests=99)
         assert move_on(config, LINEAR, (shift(10, 3660),), seen, NOW, DELAY) is None
 
+    def test_an_obstacle_holds_a_schedule_however_long_it_has_taken(self) -> None:
+        seen = verdict(Status.INSUFFICIENT_EVIDENCE, requests=99, obstacle=Status.HOLD_SUSPICIOUS)
+        assert follow(50, 600, seen).next is Move.HOLD
+
     def test_after_the_longest_hold_the_policy_decides(self) -> None:
         config = CONFIG.model_copy(update={"on_insufficient_evidence": OnInsufficientEvidence.PROMOTE})
         silent = verdict(Status.HOLD, requests=0)

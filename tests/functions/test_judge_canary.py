@@ -231,8 +231,14 @@ class TestLimits:
         assert f"alarm {alarm} was in ALARM before the first shift and does not count" in scene.told()[0]
 
     def test_a_quiet_one_says_nothing(self, scene: Scene, alarm: str) -> None:
+        prepare(scene, limits=(alarm,))
+        look(scene)
+        assert "alarm" not in scene.told()[0]
+
+    def test_one_that_is_not_there_is_told(self, scene: Scene, alarm: str) -> None:
         prepare(scene, limits=(alarm, "gone"))
-        assert "alarm" not in look(scene).reason
+        look(scene)
+        assert scene.told()[0].endswith("; alarm gone is a limit but does not exist")
 
 
 def test_without_the_claim_nobody_judges(scene: Scene) -> None:

@@ -158,7 +158,7 @@ def _keep_time(
     left, follow = strategy.interval - held, strategy.follow(shift.weight)
     if held >= strategy.interval + config.longest_hold:
         return _settle(config, verdict, follow)
-    if left > 0 or verdict.status not in SETTLED:
+    if left > 0 or not is_clear(verdict):
         return NextMove(next=Move.HOLD, wait=min(left, wait) if left > 0 else wait, reason=verdict.reason)
     if short := find_short(config, verdict):
         return NextMove(next=Move.HOLD, wait=wait, reason=short)
@@ -168,12 +168,17 @@ def _keep_time(
 def _settle(config: StageConfig, verdict: Verdict, weight: float) -> NextMove | None:
     """After the longest hold: what the service's policy says, but never in the face of suspicion."""
     policy = config.on_insufficient_evidence
-    if verdict.status not in SETTLED or verdict.obstacle or policy is OnInsufficientEvidence.ROLLBACK:
+    if not is_clear(verdict) or policy is OnInsufficientEvidence.ROLLBACK:
         return None
     if policy is OnInsufficientEvidence.FLOOR and find_short(config, verdict):
         return None
     reason = f"advanced without enough evidence, as configured: {verdict.reason}"
     return NextMove(next=Move.SHIFT, weight=weight, reason=reason, by_policy=True)
+
+
+def is_clear(verdict: Verdict) -> bool:
+    """Whether nothing speaks against going on; too little evidence alone does not."""
+    return verdict.status in SETTLED and verdict.obstacle is None
 
 
 def find_short(config: StageConfig, verdict: Verdict) -> str:

@@ -102,14 +102,17 @@ def end_shift(trial: Trial, now: datetime) -> Trial:
     return trial.model_copy(update={"shifts": (*before, made), "state": state})
 
 
-def make_policy(config: StageConfig, stages: int = 1) -> Policy:
-    """The judge's policy; `config` has its durations as they run here, `stages` is how many shift traffic."""
+def make_policy(config: StageConfig, stages: int = 1, schedule: float = 0) -> Policy:
+    """The judge's policy; `config` has its durations as they run here, `stages` is how many shift traffic.
+
+    `schedule` is how many seconds the stage's strategy takes by itself.
+    """
     return Policy(
         alpha=FALSE_ROLLBACK / max(1, stages),
         margin=config.margin / 100,
         slow_margin=max(Policy().slow_margin, config.margin / 100),
         least_seconds=config.least_time,
-        longest_hold=max(config.longest_hold, 1e-3),
+        longest_hold=max(config.longest_hold + schedule, 1e-3),
         minimum=config.minimum_invocations,
         late=(config.bake or 0) > 0,
         modes={Signal(name): Mode(mode) for name, mode in config.signals.model_dump().items()},
