@@ -140,7 +140,7 @@ def _compare(case: Case, plan: StagePlan) -> tuple[bool, str]:
         suspicion, reason = weigh_tail(measure_tail(case, function), limit)
     else:
         now = case.tools.now()
-        suspicion, reason = weigh(count(case, function, case.shift.at, now), case.shift.weight)
+        suspicion, reason = weigh(count(case, function, case.shift.at, now))
     changes = _list_changes(plan)
     if suspicion is Suspicion.BOTH and changes and _was_well(case, function, plan):
         return True, f"{reason}; the stable version was well before, and the release changed{changes}"

@@ -10,13 +10,14 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.counts import read_counts
 from tidegate.adapters.metrics import Stat, read_series
 from tidegate.adapters.plans import read_snapshot
-from tidegate.adapters.samples import count_marks
-from tidegate.domain.blame import Pair, Tail, Tally
+from tidegate.domain.blame import Tail
 
 if TYPE_CHECKING:
     from functions.diagnose_rollback.blame import Case
+    from tidegate.domain.blame import Pair
     from tidegate.domain.rollouts import RollingFunction
 
 
@@ -24,21 +25,8 @@ def count(case: Case, function: RollingFunction, start: datetime, end: datetime)
     """Both versions' requests and failures in the span's periods; one that it breaks into is left out."""
     stage, period = case.tools.stage(case.trigger.stage), case.tools.settings.metric_period
     first, last = _align(start, end, period)
-    stats = {
-        f"{version}/{metric}": Stat(function, metric, version)
-        for version in (function.stable, function.canary)
-        for metric in ("Invocations", "Errors")
-    }
-    series = read_series(stage.cloudwatch, stats, period, first, last)
     mark = read_snapshot(case.tools.documents, case.ref).config.failure_mark
-    marks = count_marks(stage.logs, function, first, last, mark)
-
-    def tally(version: str) -> Tally:
-        requests = round(sum(series[f"{version}/Invocations"].values()))
-        errors = round(sum(series[f"{version}/Errors"].values()))
-        return Tally(requests=requests, failed=min(requests, max(errors, marks[version])))
-
-    return Pair(stable=tally(function.stable), canary=tally(function.canary))
+    return read_counts(stage, [function], (first, last), period, mark)[function.logical_id]
 
 
 def measure_tail(case: Case, function: RollingFunction) -> Tail:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.counts import read_counts
 from tidegate.adapters.plans import find_plan, find_rollouts, read_snapshot
-from tidegate.adapters.samples import read_samples
 from tidegate.domain.rollouts import window
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def find_trouble(ref: ReleaseRef, going: GoingBack | None, tools: Tools) -> str:
     mark = read_snapshot(tools.documents, basis).config.failure_mark
     limits = {stage.stage: stage.config.alarms.error_rate for stage in plan.stages}
     for rollout in find_rollouts(tools.documents, ref, list(limits)):
-        clients = tools.stage(rollout.stage)
-        samples = read_samples(clients.cloudwatch, clients.logs, rollout.functions, span, period, mark)
-        for sample in samples:
-            if sample.stable.failed * 100 > limits[rollout.stage] * sample.stable.requests:
-                return f"{sample.function} in {rollout.stage}: stable {sample.stable.text} since the restore"
+        counts = read_counts(tools.stage(rollout.stage), rollout.functions, span, period, mark)
+        for function, pair in counts.items():
+            if pair.stable.failed * 100 > limits[rollout.stage] * pair.stable.requests:
+                return f"{function} in {rollout.stage}: stable {pair.stable.text} since the restore"
     return ""
 
 

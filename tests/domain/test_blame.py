@@ -17,7 +17,6 @@ from tidegate.domain.blame import (
     weigh_history,
     weigh_tail,
 )
-from tidegate.domain.judge import Counts, Sample, measure_evidence
 
 
 def pair(stable: tuple[int, int], canary: tuple[int, int]) -> Pair:
@@ -40,7 +39,7 @@ def pair(stable: tuple[int, int], canary: tuple[int, int]) -> Pair:
     ],
 )
 def test_below_the_promotion_both_are_compared(found: Pair, suspicion: Suspicion, said: str) -> None:
-    verdict, reason = weigh(found, 10)
+    verdict, reason = weigh(found)
     assert verdict is suspicion
     assert reason.startswith(said)
 
@@ -50,29 +49,22 @@ tallies = st.integers(0, 5000).flatmap(
 )
 
 
-@given(tallies, tallies, st.integers(1, 99))
-def test_whoever_fails_alone_is_to_blame_and_doubt_turns_back(
-    stable: Tally, canary: Tally, weight: int
-) -> None:
-    verdict, _ = weigh(Pair(stable=stable, canary=canary), weight)
+@given(tallies, tallies)
+def test_whoever_fails_alone_is_to_blame_and_doubt_turns_back(stable: Tally, canary: Tally) -> None:
+    verdict, _ = weigh(Pair(stable=stable, canary=canary))
     if not stable.failed:
         assert verdict is Suspicion.NEW
     if stable.failed and not canary.failed:
         assert verdict is Suspicion.STABLE
     if verdict is Suspicion.BOTH:
-        assert measure(Pair(stable=stable, canary=canary), weight / 100) < ENOUGH
+        assert measure(Pair(stable=stable, canary=canary)) < ENOUGH
 
 
-@given(tallies, tallies, st.integers(1, 99))
-def test_evidence_is_an_e_value_of_the_exact_law(stable: Tally, canary: Tally, weight: int) -> None:
-    """The same as decision 41 has it."""
-    sample = Sample(
-        function="f",
-        stable=Counts(requests=stable.requests, failed=stable.failed),
-        canary=Counts(requests=canary.requests, failed=canary.failed),
-    )
-    found = measure(Pair(stable=stable, canary=canary), weight / 100)
-    assert found == pytest.approx(measure_evidence(sample, weight))
+def test_evidence_by_value() -> None:
+    assert measure(pair((0, 0), (9, 9))) == measure(pair((3, 30), (0, 0))) == 1
+    each = [r**2 / (1 + 0.25 * (r - 1)) ** 3 for r in (1.5, 3, 8, 30, 200)]
+    assert measure(pair((1, 30), (2, 10))) == pytest.approx(sum(each) / 5)
+    assert measure(pair((0, 10**6), (10**6, 10**6))) > 1e300
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from functions.diagnose_rollback.handler import Request, Response, handle
 from functions.diagnose_rollback.takeover import take_over
 from tests.scene import eventually
-from tidegate.adapters.samples import read_samples
+from tidegate.adapters.counts import read_counts
 from tidegate.domain.errors import ClaimLost
 from tidegate.domain.ledger import ClaimState, Outcome
 
@@ -185,12 +185,12 @@ def test_a_bad_version_is_told_from_a_downstream_that_hurts_both(
         for _ in range(6):
             body = json.dumps({"both": both})
             scene.lambdas.invoke(FunctionName=function.name, Qualifier="live", Payload=body)
-    clients = scene.cloud.client("cloudwatch"), scene.cloud.client("logs")
+    stage = scene.tools.stage(scene.production)
 
     def arrived() -> bool:
         span = datetime.now(UTC) - timedelta(seconds=30), datetime.now(UTC) - timedelta(seconds=3)
-        (sample,) = read_samples(*clients, [function], span, 1, '{ $.level = "ERROR" }')
-        return sample.stable.requests == sample.canary.requests == 6
+        found = read_counts(stage, [function], span, 1, '{ $.level = "ERROR" }')["Place"]
+        return found.stable.requests == found.canary.requests == 6
 
     eventually(arrived)
     found = diagnose(scene, alarm(scene))

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
+from tidegate.adapters.marks import find_marks
 from tidegate.domain.batches import Arm, Batch
-from tidegate.domain.log_lines import find_version, identify_request
 from tidegate.domain.observing import METRICS_DELAY, SPREAD, Cursor, Terms, Totals, find_weight
 
 if TYPE_CHECKING:
@@ -235,27 +233,10 @@ def _arm(counts: tuple[int, int, int], before: Totals, *, given: bool) -> tuple[
 def count_marks(
     client: CloudWatchLogsClient, function: RollingFunction, look: Look, span: tuple[int, int]
 ) -> Counter[tuple[str, int]]:
-    """Marked requests by version and period. A request counts once where its lines name it."""
-    seen: dict[tuple[str, str], int] = {}
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=function.log_group,
-        filterPattern=look.terms.mark,
-        startTime=span[0] * 1000,
-        endTime=span[1] * 1000 - 1,
-    )
-    try:
-        for page in pages:
-            for event in page["events"]:
-                version = find_version(event["logStreamName"], function.name)
-                if version:
-                    begin = event["timestamp"] // 1000 // look.period * look.period
-                    request = identify_request(event["message"]) or event["eventId"]
-                    seen.setdefault((version, request), begin)
-    except ClientError as error:
-        # The group comes into being with the first invocation.
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-    return Counter((version, begin) for (version, _), begin in seen.items())
+    """Marked requests by version and period."""
+    start, end = map(_moment, span)
+    marks = find_marks(client, function, start, end, look.terms.mark)
+    return Counter((version, at // 1000 // look.period * look.period) for (version, _), at in marks.items())
 
 
 def tell_holds(cursor: Cursor, period: int) -> tuple[str, ...]:

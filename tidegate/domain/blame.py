@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.odds import compare
 
 ENOUGH: Final = 3.0  # evidence from which on the new version is taken for the worse one
-RISK_RATIOS: Final = (1.5, 3.0, 8.0, 30.0, 200.0)
-SHARE_FROM: Final = 50  # requests from which on the realised share is better than the nominal one
 
 
 class Suspicion(StrEnum):
@@ -54,10 +52,10 @@ class Tail(Frozen):
     canary: float | None
 
 
-def weigh(pair: Pair, weight: float) -> tuple[Suspicion, str]:
-    """Two versions that served in the same minutes, the new one with so many percent of the requests."""
+def weigh(pair: Pair) -> tuple[Suspicion, str]:
+    """Two versions that served in the same minutes."""
     stable, canary = pair.stable, pair.canary
-    strength = measure(pair, weight / 100)
+    strength = measure(pair)
     counts = f"canary {canary.text}, stable {stable.text}, evidence {strength:,.3g} : 1"
     if strength >= ENOUGH:
         return Suspicion.NEW, f"the new version: {counts}"
@@ -94,14 +92,7 @@ def weigh_history(pair: Pair, limit: float) -> tuple[Suspicion, str]:
     return Suspicion.NEW, f"after the promotion: {said}"
 
 
-def measure(pair: Pair, share: float) -> float:
-    """The evidence that the new version fails more than the stable one, e : 1 (decision 41)."""
-    requests = pair.stable.requests + pair.canary.requests
-    failed = pair.stable.failed + pair.canary.failed
-    if not pair.stable.requests or not pair.canary.requests:
-        return 1.0
-    if requests >= SHARE_FROM:
-        share = pair.canary.requests / requests
-    logs = [pair.canary.failed * math.log(r) - failed * math.log1p(share * (r - 1)) for r in RISK_RATIOS]
-    top = max(logs)
-    return math.exp(min(top, 700.0)) * sum(math.exp(log - top) for log in logs) / len(logs)
+def measure(pair: Pair) -> float:
+    """The evidence that the new version fails more than the stable one, e : 1."""
+    stable, canary = pair.stable, pair.canary
+    return compare((stable.requests, stable.failed), (canary.requests, canary.failed))

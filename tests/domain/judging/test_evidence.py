@@ -17,16 +17,15 @@ from tests.domain.judging.rollouts import draw
 from tidegate.domain.batches import Arm
 from tidegate.domain.judging import Mode, Policy, Signal
 from tidegate.domain.judging.evidence import (
-    RISKS,
     SLOWDOWNS,
     Evidence,
     combine,
-    factor,
     fold,
     pool,
     signal_shares,
     weigh,
 )
+from tidegate.domain.odds import RISKS, factor
 
 RATIOS = sorted({*RISKS, *SLOWDOWNS})
 arms = st.integers(0, 400).flatmap(

@@ -17,6 +17,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.odds import RISKS
 
 from .arms import Pair, count
 from .policy import Mode, Policy, Signal
@@ -24,7 +25,6 @@ from .policy import Mode, Policy, Signal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RISKS: Final = (1.5, 3.0, 8.0, 30.0, 200.0)
 SLOWDOWNS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 RATIOS: Final = {
     Signal.ERRORS: RISKS,
@@ -46,11 +46,6 @@ class Evidence(Frozen):
     steady: Scores = ()
     fresh: Scores = ()
     spare: float = 1.0
-
-
-def factor(canary: int, marked: int, share: float, ratio: float) -> float:
-    """The logarithm of a batch's factor: `canary` of `marked` marks fell on the version with that share."""
-    return canary * math.log(ratio) - marked * math.log1p(share * (ratio - 1))
 
 
 def fold(evidence: Evidence, arms: Pair, signal: Signal, *, late: bool) -> Evidence:
