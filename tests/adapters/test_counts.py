@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.scene import Scene
 
 MARK = '{ $.level = "ERROR" }'
-NOW = datetime.now(UTC)
-SPAN = (NOW - timedelta(minutes=5), NOW + timedelta(minutes=5))
 CODE = """
 import json
 
@@ -31,6 +29,12 @@ def handler(event, context):
         raise ValueError("no luck")
     return {number}
 """
+
+
+def around_now() -> tuple[datetime, datetime]:
+    """Ten minutes around now: read in each test, since a module may be imported long before its tests run."""
+    now = datetime.now(UTC)
+    return now - timedelta(minutes=5), now + timedelta(minutes=5)
 
 
 def rolling(name: str = "F", group: str = "/aws/lambda/f") -> RollingFunction:
@@ -54,8 +58,10 @@ def test_requests_are_told_apart_by_version(scene: Scene) -> None:
         for event in events:
             invoke(qualifier, **event)
 
+    span = around_now()
+
     def read() -> Any:
-        found = read_counts(scene.tools.stage(scene.staging), [function], SPAN, 60, MARK)["Place"]
+        found = read_counts(scene.tools.stage(scene.staging), [function], span, 60, MARK)["Place"]
         return found if found.canary.failed == 2 else None
 
     found = eventually(read)
@@ -65,8 +71,8 @@ def test_requests_are_told_apart_by_version(scene: Scene) -> None:
 
 def test_marks_are_counted_once_by_request_and_version(scene: Scene) -> None:
     logs, group = scene.cloud.client("logs"), f"/aws/lambda/{scene.unique}"
-    function = rolling(group=group)
-    assert not find_marks(logs, function, *SPAN, MARK)
+    function, span = rolling(group=group), around_now()
+    assert not find_marks(logs, function, *span, MARK)
     logs.create_log_group(logGroupName=group)
     lines = {
         "2026/03/04/[7]aa": ["r1", "r1", "r2"],
@@ -83,6 +89,6 @@ def test_marks_are_counted_once_by_request_and_version(scene: Scene) -> None:
         ]
         events.append({"timestamp": at, "message": json.dumps({"level": "INFO", "requestId": "r9"})})
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-    assert Counter(v for v, _ in find_marks(logs, function, *SPAN, MARK)) == {"7": 2, "8": 2, "$LATEST": 1}
+    assert Counter(v for v, _ in find_marks(logs, function, *span, MARK)) == {"7": 2, "8": 2, "$LATEST": 1}
     later = datetime.now(UTC) + timedelta(minutes=1)
     assert not find_marks(logs, function, later, later + timedelta(minutes=1), MARK)
