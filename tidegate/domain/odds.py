@@ -9,7 +9,10 @@ traffic starts without that.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RISKS: Final = (1.5, 3.0, 8.0, 30.0, 200.0)
 LARGEST: Final = 700.0  # the logarithm of what a float holds
@@ -28,6 +31,10 @@ def compare(stable: tuple[int, int], canary: tuple[int, int]) -> float:
     if not stable[0] or not canary[0]:
         return 1.0
     share, failed = canary[0] / (stable[0] + canary[0]), stable[1] + canary[1]
-    logs = [factor(canary[1], failed, share, ratio) for ratio in RISKS]
+    return average([factor(canary[1], failed, share, ratio) for ratio in RISKS])
+
+
+def average(logs: Sequence[float]) -> float:
+    """The mean of scores whose logarithms these are."""
     top = max(logs)
     return math.exp(min(top, LARGEST)) * sum(math.exp(log - top) for log in logs) / len(logs)

@@ -11,7 +11,7 @@ from tidegate.domain.judging.downstream import Downstream, follow, start
 
 def after(found: Downstream, *blocks: tuple[int, int]) -> Downstream:
     for requests, failed in blocks:
-        found = follow(found, requests, failed)
+        found = follow(found, (requests, failed))
     return found
 
 
@@ -39,7 +39,7 @@ def test_a_calm_version_is_hardly_ever_accused() -> None:
     for _ in range(40):
         found = start(History(error_rate=0.01, requests=10_000))
         for _ in range(100):
-            found = follow(found, 250, draw(rng, 250, 0.01))
+            found = follow(found, (250, draw(rng, 250, 0.01)))
             accused += found.is_alarmed(among=1)
     assert accused <= 4
 
@@ -52,4 +52,16 @@ def test_among_many_functions_it_must_be_surer() -> None:
 
 def test_the_canary_alone_says_nothing() -> None:
     calm = start(History(error_rate=0.01, requests=10_000))
-    assert follow(calm, 0, 0) is calm
+    assert follow(calm, (0, 0), (5, 5)) is calm
+
+
+def test_an_incident_that_passes_the_canary_by_is_the_stable_versions_own() -> None:
+    calm = start(History(error_rate=0.01, requests=10_000))
+    both = follow(calm, (500, 150), (50, 15))
+    assert both.is_alarmed(among=1)
+    assert not follow(calm, (500, 150), (50, 0)).is_alarmed(among=1)
+
+
+def test_a_version_that_always_fails_cannot_fail_more() -> None:
+    hopeless = start(History(error_rate=1.0, requests=10_000))
+    assert not after(hopeless, *[(500, 500)] * 20).is_alarmed(among=1)

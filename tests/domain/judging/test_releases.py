@@ -38,6 +38,14 @@ def test_a_burst_that_hits_both_versions_is_named_and_survived(seed: int) -> Non
     assert verdict.status is Status.PROMOTE
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("broken", [0.1, 1.0])
+def test_the_fix_of_a_stable_version_that_has_just_broken_is_promoted(seed: int, broken: float) -> None:
+    verdict, seconds, _ = release(seed, lambda _: (broken, 0.001))
+    assert verdict.status is Status.PROMOTE
+    assert seconds < 600
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_version_that_is_worse_within_the_burst_is_rolled_back(seed: int) -> None:
     assert release(seed, lambda _: (0.2, 0.7))[0].status is Status.ROLLBACK

@@ -163,7 +163,7 @@ def _fold(
             if folded.steady:
                 scores[signal] = folded
     for arms in blocks:
-        shown = downstream.follow(shown, arms[0].requests, arms[0].failed)
+        shown = downstream.follow(shown, *((arm.requests, arm.failed) for arm in arms))
     return {
         "evidence": scores,
         "downstream": shown,
