@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
+from tidegate.adapters.answers import UNANSWERED, check_answers, close
 from tidegate.domain.ledger import Entry
 from tidegate.settings import Settings, StageTarget, load
 
@@ -54,9 +55,8 @@ class StageTools:
 
     @cached_property
     def _credentials(self) -> dict[str, str]:
-        answer = boto3.client("sts", config=CLIENT_CONFIG).assume_role(
-            RoleArn=self.target.deploy_role, RoleSessionName=self._session_name[:64]
-        )
+        client = check_answers(boto3.client("sts", config=CLIENT_CONFIG))
+        answer = client.assume_role(RoleArn=self.target.deploy_role, RoleSessionName=self._session_name[:64])
         credentials = answer["Credentials"]
         return {
             "aws_access_key_id": credentials["AccessKeyId"],
@@ -66,9 +66,10 @@ class StageTools:
 
     def _client(self, service: str, config: Config = CLIENT_CONFIG) -> Any:  # noqa: ANN401
         """A client under the deploy role; of the process's own session, since a new one reads all models."""
-        return boto3.client(  # type: ignore[call-overload]
+        client = boto3.client(  # type: ignore[call-overload]
             service, region_name=self.target.region, config=config, **self._credentials
         )
+        return check_answers(client)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -135,38 +136,42 @@ class Tools:
         """The ledger."""
         from tidegate.adapters.ledger import Ledger
 
-        return Ledger(boto3.client("dynamodb", config=CLIENT_CONFIG), self.settings.ledger_table)
+        return Ledger(
+            check_answers(boto3.client("dynamodb", config=CLIENT_CONFIG)), self.settings.ledger_table
+        )
 
     @cached_property
     def documents(self) -> Documents:
         """The pipeline's artifact bucket."""
         from tidegate.adapters.documents import Documents
 
-        return Documents(boto3.client("s3", config=CLIENT_CONFIG), self.settings.artifact_bucket)
+        return Documents(
+            check_answers(boto3.client("s3", config=CLIENT_CONFIG)), self.settings.artifact_bucket
+        )
 
     @cached_property
     def sources(self) -> Documents:
         """The source bucket."""
         from tidegate.adapters.documents import Documents
 
-        return Documents(boto3.client("s3", config=CLIENT_CONFIG), self.settings.source_bucket)
+        return Documents(check_answers(boto3.client("s3", config=CLIENT_CONFIG)), self.settings.source_bucket)
 
     @cached_property
     def bus(self) -> Bus:
         """The event bus."""
         from tidegate.adapters.bus import Bus
 
-        return Bus(boto3.client("events", config=CLIENT_CONFIG), self.settings.event_bus)
+        return Bus(check_answers(boto3.client("events", config=CLIENT_CONFIG)), self.settings.event_bus)
 
     @cached_property
     def machines(self) -> SFNClient:
         """Step Functions of the pipeline."""
-        return boto3.client("stepfunctions", config=CLIENT_CONFIG)
+        return check_answers(boto3.client("stepfunctions", config=CLIENT_CONFIG))
 
     @cached_property
     def functions(self) -> LambdaClient:
         """Lambda of the pipeline's own account: the test sandbox. A test runs up to 15 minutes."""
-        return boto3.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905)))
+        return check_answers(boto3.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905))))
 
     def stage(self, name: str) -> StageTools:
         """The tools of a stage, under its deploy role; made anew before its credentials expire."""
@@ -248,5 +253,7 @@ def task(
             # Lambda tells the state machine the class's name, and botocore has a class for each code: for
             # throttles alone four. What is tried again must have one name.
             raise ClientError(error.response, error.operation_name) from error
+        except UNANSWERED as error:
+            raise close(error) from error
 
     return handler

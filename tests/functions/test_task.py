@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+    SSLError,
+)
 from pydantic import ValidationError
 
 from tidegate.domain.identity import Frozen
@@ -42,6 +49,25 @@ def test_whatever_class_a_failed_call_has_the_machine_is_told_one(code: str) -> 
         task(Request, fail)({"code": code}, None)
     assert type(caught.value) is ClientError
     assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        ResponseStreamingError(error="cut"),
+        SSLError(endpoint_url="https://s3", error="EOF"),
+        HTTPClientError(error="reset"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_answer_that_never_came_whole_has_one_name(error: Exception) -> None:
+    def break_off(_request: Request, _tools: Tools) -> Request:
+        raise error
+
+    with pytest.raises(ConnectionClosedError, match=f"{type(error).__name__}: ") as caught:
+        task(Request, break_off)({"code": ""}, None)
+    assert type(caught.value) is ConnectionClosedError
 
 
 def test_an_event_of_another_shape_is_refused() -> None:

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
 from functions.check_out_source.handler import Request as CheckOut
@@ -191,6 +192,12 @@ def test_a_fault_of_the_platform_is_no_verdict(served: Pipeline, repository: Rep
     commit = prepare(served, repository, {"tidegate.yaml": OWN, "check.py": ""})
     with pytest.raises(RegistryUnreachable):
         run(served, commit, SandboxClient({"errorType": "RegistryUnreachable", "errorMessage": "dns error"}))
-    with pytest.raises(RuntimeError, match="the sandbox failed: URLError"):
-        run(served, commit, SandboxClient({"errorType": "URLError", "errorMessage": "refused"}))
+    with pytest.raises(ConnectionClosedError, match="GET: URLError: refused"):
+        run(
+            served,
+            commit,
+            SandboxClient({"errorType": "ConnectionError", "errorMessage": "GET: URLError: refused"}),
+        )
+    with pytest.raises(RuntimeError, match="the sandbox failed: KeyError"):
+        run(served, commit, SandboxClient({"errorType": "KeyError", "errorMessage": "source"}))
     assert run(served, commit).status == "passed"

@@ -11,9 +11,12 @@ import shutil
 import time
 import urllib.request
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
+from urllib.error import URLError
 
 from tidegate.adapters.archives import unpack
 from tidegate.adapters.installs import install_into, make_environment
@@ -23,7 +26,8 @@ from tidegate.domain.sources import MAX_UNPACKED
 from tidegate.domain.testing import Counts, Failed, SandboxRequest, SandboxResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from http.client import HTTPResponse
 
 MAX_OUTPUT: Final = 1_000_000
 MAX_REPORT: Final = 10_000_000
@@ -151,21 +155,34 @@ def _last_line(text: str) -> str:
 
 
 def download(url: str, file: Path) -> None:
-    """Copy what a URL holds into a file."""
-    with urllib.request.urlopen(_request(url, "GET"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+    """Copy what a URL holds into a file; ConnectionError where it does not come, or not whole."""
+    with _open(_request(url, "GET")) as answer:
         length = int(answer.headers.get("Content-Length") or 0)
         if length > MAX_UNPACKED:
             message = f"the source has {length:,} bytes"
             raise ValueError(message)
         with file.open("wb") as body:
             shutil.copyfileobj(answer, body)
+            if body.tell() < length:
+                message = f"{body.tell()} of {length} bytes have come"
+                raise ConnectionError(message)
 
 
 def upload(url: str, body: bytes) -> None:
-    """Write bytes to a URL that was presigned for it."""
-    request = _request(url, "PUT", body)
-    with urllib.request.urlopen(request, timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+    """Write bytes to a URL that was presigned for it; ConnectionError where it is not taken."""
+    with _open(_request(url, "PUT", body)) as answer:
         answer.read()
+
+
+@contextmanager
+def _open(request: urllib.request.Request) -> Iterator[HTTPResponse]:
+    """The answer to a request. Whatever is wrong with it has one name: it may be asked again."""
+    try:
+        with urllib.request.urlopen(request, timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+            yield answer
+    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        message = f"{request.get_method()}: {type(error).__name__}: {error}"
+        raise ConnectionError(message) from error
 
 
 def _request(url: str, method: str, body: bytes | None = None) -> urllib.request.Request:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ConnectionClosedError
+
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.installs import RegistryUnreachable
 from tidegate.domain.testing import SandboxRequest, SandboxResult, tenant_of
@@ -20,6 +22,8 @@ URL_SECONDS: Final = 1200  # longer than a function may run
 # How Lambda tells that the environment itself ended: by its timeout, by its memory, or because it was killed.
 TIMED_OUT: Final = "Task timed out"
 ENDED: Final = frozenset({"Runtime.ExitError", "Runtime.OutOfMemory"})
+# The source did not come, or a result was not taken.
+UNREACHED: Final = "ConnectionError"
 
 
 def test_release(
@@ -61,7 +65,7 @@ def _invoke(functions: LambdaClient, sandbox: str, ref: ReleaseRef, request: San
 
 
 def _explain(error: dict[str, Any]) -> SandboxResult:
-    """What the tests did to their environment is their failure; anything else is a fault to try again."""
+    """What the tests did to their environment is their failure; what it could not fetch is tried again."""
     kind, message = str(error.get("errorType", "")), str(error.get("errorMessage", ""))
     if TIMED_OUT in message or kind == "Sandbox.Timedout":
         return SandboxResult(exit_code=1, timed_out=True)
@@ -69,5 +73,7 @@ def _explain(error: dict[str, Any]) -> SandboxResult:
         return SandboxResult(exit_code=1, output_tail=f"the tests ended the sandbox: {message}")
     if kind == RegistryUnreachable.__name__:
         raise RegistryUnreachable(message)
+    if kind == UNREACHED:
+        raise ConnectionClosedError(endpoint_url=message)
     text = f"the sandbox failed: {kind}: {message}"
     raise RuntimeError(text)
