@@ -92,7 +92,16 @@ def test_requests_fall_into_the_batch_that_they_began_in() -> None:
     assert (batch.key, batch.function, batch.at, batch.seconds) == (f"F#{BASE}", "F", BASE / 1000, 5)
     assert batch.weight == 0.1
     assert batch.stable == Arm(requests=1, warm=1, slow=(1, 0), costly=(1,), billed=150)
-    assert batch.canary == Arm(requests=1, failed=1, cold=1, init=120, billed=25, slow=(0, 0), costly=(0,))
+    assert batch.canary == Arm(
+        requests=1,
+        failed=1,
+        cold=1,
+        init=120,
+        billed=25,
+        slow=(0, 0),
+        costly=(0,),
+        slow_inits=(1, 0, 0, 0, 0, 0, 0, 0),
+    )
 
 
 def test_a_delivery_that_comes_again_counts_once_and_a_retry_counts() -> None:

@@ -6,9 +6,16 @@ their own. Whoever makes batches sees to it that none mixes two weights.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from tidegate.domain.identity import Frozen
+
+# Milliseconds of init that cold starts are compared at. No metric of Lambda's tells how long inits used to
+# take, so these stand for every function; each is twice the one before, so that a version which takes twice
+# as long to start crosses one.
+INITS: Final = (100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0, 12_800.0)
 
 
 class Arm(Frozen):
@@ -16,7 +23,7 @@ class Arm(Frozen):
 
     `slow` and `costly` count the warm requests above each of the release's thresholds (ascending: the
     historic q75, q90, q95 and q99 of duration and of billed GB-ms); empty where the source cannot tell.
-    A request with an Init Duration is cold and in neither.
+    A request with an Init Duration is cold and in neither; its init is judged apart, among cold ones.
     """
 
     requests: int = Field(0, ge=0)
@@ -29,6 +36,7 @@ class Arm(Frozen):
     costly: tuple[int, ...] = ()
     cold: int = Field(0, ge=0, description="requests with an Init Duration")
     init: float = Field(0, ge=0, description="sum of the Init Durations, in milliseconds")
+    slow_inits: tuple[int, ...] = Field((), description="the cold ones above each of INITS, if any")
     billed: float = Field(0, ge=0, description="sum over all requests, in GB-milliseconds")
 
 

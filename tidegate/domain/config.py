@@ -111,6 +111,9 @@ class SignalsConfig(Frozen):
     cost: SignalMode = Field(
         SignalMode.OBSERVE, description="warm requests billed more GB-seconds than the usual quantiles"
     )
+    init: SignalMode = Field(
+        SignalMode.OBSERVE, description="cold starts that take longer than those of the stable version"
+    )
 
 
 class StageConfig(Frozen):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.attempts import COLD, FAILED, NOBODY, TIMED_OUT, Attempt, Flag
-from tidegate.domain.batches import Arm, Batch
+from tidegate.domain.batches import INITS, Arm, Batch
 from tidegate.domain.observing import Counted, Read, Thresholds
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ PATIENCE: Final = 60.0  # seconds that a batch is kept open at most for a reques
 UNKNOWN_LAG: Final = 10.0  # seconds on AWS from a line to its counting, before any was measured
 LONGEST_LAG: Final = 60.0
 TOLERANCE: Final = 50  # milliseconds by which a line's time may miss its request's
-# A version's numbers: requests, failed, timed out, warm, cold, init, billed, and the counts above thresholds.
+# A version's numbers: requests, failed, timed out, warm, cold, init, billed, the cold ones above each of
+# INITS, and the warm ones above thresholds.
 Numbers = tuple[float, ...]
-FIXED: Final = 7
+PLAIN: Final = 7
+FIXED: Final = PLAIN + len(INITS)
 REQUESTS, FAILURES, TIMEOUTS = 0, 1, 2
 
 
@@ -174,13 +176,14 @@ def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Number
                 continue
             batch = sums[stream.version][attempt.at // rules.length * rules.length]
             marks = attempt.flags | flags.get(attempt.event, 0)
-            for index, value in enumerate(_numbers(attempt, marks, limits[stream.version])):
+            allowance = rules.allowance if stream.version == rules.canary else 0.0
+            for index, value in enumerate(_numbers(attempt, marks, limits[stream.version], allowance)):
                 batch[index] += value
     stable, canary = sums[rules.stable], sums[rules.canary]
     return {batch: (tuple(stable[batch]), tuple(canary[batch])) for batch in {*stable, *canary}}
 
 
-def _numbers(attempt: Attempt, flags: int, thresholds: Thresholds) -> list[float]:
+def _numbers(attempt: Attempt, flags: int, thresholds: Thresholds, allowance: float) -> list[float]:
     cold = bool(flags & COLD)
     return [
         1,
@@ -190,6 +193,7 @@ def _numbers(attempt: Attempt, flags: int, thresholds: Thresholds) -> list[float
         cold,
         attempt.init,
         attempt.billed,
+        *(cold and attempt.init > limit * (1 + allowance) for limit in INITS),
         *(not cold and attempt.duration > limit for limit in thresholds.slow),
         *(not cold and attempt.billed > limit for limit in thresholds.costly),
     ]
@@ -259,6 +263,7 @@ def _arm(before: Numbers, now: Numbers, thresholds: Thresholds) -> Arm:
         cold=round(new[4]),
         init=new[5],
         billed=new[6],
+        slow_inits=tuple(map(round, new[PLAIN:FIXED])) if round(new[4]) else (),
         slow=tuple(map(round, new[FIXED:slow])),
         costly=tuple(map(round, new[slow:])),
     )

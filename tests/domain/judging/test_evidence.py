@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
 from tests.domain.judging.rollouts import draw
-from tidegate.domain.batches import Arm
+from tidegate.domain.batches import INITS, Arm
 from tidegate.domain.judging import Mode, Policy, Signal
 from tidegate.domain.judging.evidence import (
     SLOWDOWNS,
@@ -174,10 +175,36 @@ def bound(hits: int, runs: int) -> float:
     )
 
 
+def cold(inits: tuple[float, ...]) -> Arm:
+    above = tuple(sum(init > limit for init in inits) for limit in INITS)
+    return Arm(requests=len(inits) + 50, cold=len(inits), init=sum(inits), slow_inits=above if inits else ())
+
+
+@given(st.lists(st.sampled_from([60.0, 150, 300, 900, 7000]), min_size=2, max_size=9), st.integers(1, 8))
+def test_the_evidence_of_inits_has_a_mean_of_at_most_one(inits: list[float], canary: int) -> None:
+    """Over every way in which a block's cold starts may fall on the versions, each as likely as the others."""
+    ways = list(combinations(range(len(inits)), min(canary, len(inits) - 1)))
+    total = 0.0
+    for way in ways:
+        new = cold(tuple(inits[index] for index in way))
+        old = cold(tuple(init for index, init in enumerate(inits) if index not in way))
+        total += weigh(fold(Evidence(), (old, new), Signal.INIT, late=False), late=False)
+    assert total / len(ways) <= 1 + 1e-9
+
+
+@given(st.integers(1, 400), st.integers(0, 3), st.floats(1, 20_000))
+def test_how_many_cold_starts_a_version_has_is_no_evidence(canary: int, stable: int, init: float) -> None:
+    arms = (cold((init,) * stable), cold((init,) * canary))
+    assert weigh(fold(Evidence(), arms, Signal.INIT, late=False), late=False) <= 1 + 1e-9
+
+
 def test_signals_share_the_stake_by_policy() -> None:
     assert signal_shares(Policy()) == {Signal.ERRORS: 0.5, Signal.LATENCY: 0.3, Signal.TIMEOUTS: 0.2}
     everything = Policy(modes={Signal.COST: Mode.ENFORCE})
     assert signal_shares(everything)[Signal.COST] == pytest.approx(0.1)
+    rest = signal_shares(Policy(modes=dict.fromkeys(Signal, Mode.ENFORCE)))
+    assert rest[Signal.INIT] == pytest.approx(0.2 / 3)
+    assert sum(rest.values()) == pytest.approx(1)
     alone = Policy(modes={Signal.LATENCY: Mode.HOLD, Signal.TIMEOUTS: Mode.OBSERVE})
     assert signal_shares(alone) == {Signal.ERRORS: 1.0}
     assert combine({Signal.ERRORS: 50.0, Signal.LATENCY: 1e9}, alone) == 50

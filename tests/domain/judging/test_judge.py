@@ -112,6 +112,31 @@ def test_what_was_slow_is_said_by_its_quantile() -> None:
     assert verdict.functions[0].mean_init == (None, 500.0)
 
 
+@pytest.mark.parametrize("mode", Mode)
+def test_a_slow_start_is_compared_among_cold_starts_and_acts_only_if_asked_to(mode: Mode) -> None:
+    found = Batch(
+        key="k",
+        function="F",
+        at=1000,
+        seconds=5,
+        weight=0.1,
+        stable=Arm(requests=900, warm=860, cold=40, init=12_000, slow_inits=(40, 40, 1, 0, 0, 0, 0, 0)),
+        canary=Arm(requests=100, warm=60, cold=40, init=48_000, slow_inits=(40, 40, 40, 39, 2, 0, 0, 0)),
+    )
+    policy = Policy(modes={Signal.INIT: mode})
+    state = shift(begin({"F": History(rate=100)}), 0.1, 1000)
+    verdict = decide(observe(state, [found], policy), policy, Moment(now=1010, delay=10))
+    assert verdict.functions[0].signals[Signal.INIT] > 1e6
+    if mode is Mode.OBSERVE:
+        assert verdict.status is Status.RAMP
+        return
+    assert verdict.status is (Status.ROLLBACK if mode is Mode.ENFORCE else Status.HOLD_SUSPICIOUS)
+    assert (
+        "canary took more than 800 ms and its allowance to start in 39 of 40 cold starts, stable 0 of 40"
+        in verdict.reason
+    )
+
+
 @pytest.mark.parametrize(
     ("mode", "status"), [(Mode.ENFORCE, Status.ROLLBACK), (Mode.HOLD, Status.HOLD_SUSPICIOUS)]
 )

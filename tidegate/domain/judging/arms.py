@@ -27,6 +27,7 @@ def add(one: Arm, other: Arm) -> Arm:
         costly=_add_counts(one.costly, other.costly, one.warm, other.warm),
         cold=one.cold + other.cold,
         init=one.init + other.init,
+        slow_inits=_add_counts(one.slow_inits, other.slow_inits, one.cold, other.cold),
         billed=one.billed + other.billed,
     )
 
@@ -60,7 +61,9 @@ def is_comparable(arms: Pair) -> bool:
 
 
 def count(arm: Arm, signal: Signal) -> tuple[int, tuple[int, ...]]:
-    """(requests, marked ones by threshold): one threshold for errors and timeouts, four or none for others.
+    """(requests, marked ones by threshold): one threshold for errors and timeouts, some or none for others.
+
+    Latency and cost are of warm requests, the init of cold ones: those are all that it is compared among.
 
     A log may hold more failure marks than its span has requests; no more than all of them have failed.
     """
@@ -68,5 +71,7 @@ def count(arm: Arm, signal: Signal) -> tuple[int, tuple[int, ...]]:
         return arm.requests, (min(arm.failed, arm.requests),)
     if signal is Signal.TIMEOUTS:
         return arm.requests, (min(arm.timed_out, arm.requests),)
+    if signal is Signal.INIT:
+        return arm.cold, tuple(min(marks, arm.cold) for marks in arm.slow_inits)
     marked = arm.slow if signal is Signal.LATENCY else arm.costly
     return arm.warm, tuple(min(marks, arm.warm) for marks in marked)

@@ -31,8 +31,13 @@ RATIOS: Final = {
     Signal.TIMEOUTS: RISKS,
     Signal.LATENCY: SLOWDOWNS,
     Signal.COST: SLOWDOWNS,
+    Signal.INIT: SLOWDOWNS,
 }
-SHARES: Final = (((Signal.ERRORS,), 0.5), ((Signal.LATENCY,), 0.3), ((Signal.TIMEOUTS, Signal.COST), 0.2))
+SHARES: Final = (
+    ((Signal.ERRORS,), 0.5),
+    ((Signal.LATENCY,), 0.3),
+    ((Signal.TIMEOUTS, Signal.COST, Signal.INIT), 0.2),
+)
 RESTART: Final = 0.02  # of what is left for late faults, put in at each batch with marks
 NOTHING: Final = -700.0  # the logarithm of no stake
 MOST: Final = 690.0  # above it a logarithm is cut, so that sums over functions stay finite

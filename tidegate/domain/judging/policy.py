@@ -14,12 +14,17 @@ from tidegate.domain.identity import Frozen
 
 
 class Signal(StrEnum):
-    """What a request can be marked with. Cold starts are shown, never judged: a fresh canary has them all."""
+    """What a request can be marked with.
+
+    How many cold starts there are is shown, never judged: a fresh canary has them all. How long each takes is
+    compared among cold starts alone.
+    """
 
     ERRORS = "errors"
     LATENCY = "latency"
     TIMEOUTS = "timeouts"
     COST = "cost"
+    INIT = "init"
 
 
 class Mode(StrEnum):
@@ -31,11 +36,13 @@ class Mode(StrEnum):
 
 
 # An intended change of memory size marks every request as costly; whoever wants to be stopped by it says so.
+# The first environments of any new version fetch code that those of the stable one have near them already.
 MODES: Final = {
     Signal.ERRORS: Mode.ENFORCE,
     Signal.LATENCY: Mode.ENFORCE,
     Signal.TIMEOUTS: Mode.ENFORCE,
     Signal.COST: Mode.OBSERVE,
+    Signal.INIT: Mode.OBSERVE,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.domain.batches import INITS
 from tidegate.domain.wording import list_names
 
 from . import evidence
@@ -24,6 +25,7 @@ DONE = {
     Signal.TIMEOUTS: "timed out in {} requests",
     Signal.LATENCY: "was slower than the historic {quantile} and its allowance in {} warm requests",
     Signal.COST: "was billed more than the historic {quantile} in {} warm requests",
+    Signal.INIT: "took more than {quantile} and its allowance to start in {} cold starts",
 }
 
 
@@ -54,6 +56,8 @@ def find_loudest(found: FunctionEvidence, policy: Policy) -> Signal:
 
 
 def _name_threshold(progress: Progress, signal: Signal, at: int) -> str:
+    if signal is Signal.INIT:
+        return f"{INITS[at]:g} ms"
     found = progress.evidence.get(signal)
     known = found is not None and len(found.steady) == len(QUANTILES)
     return QUANTILES[at] if known else f"threshold {at + 1}"
