@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.scene import Scene
-from tidegate.local.cloud import LocalCloud
+from tidegate.adapters.pacing import Pacer, TokenBucket, set_pacer
+from tidegate.local.cloud import ACCOUNT_ID, REGION, LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,6 +64,12 @@ def repository(tmp_path: Path) -> Repository:
 @pytest.fixture
 def sha256_repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "sha256", "sha256")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pacer() -> None:
+    """Lambda's quotas are an account's, and tests share one; what keeps to them has tests of its own."""
+    set_pacer(ACCOUNT_ID, REGION, Pacer(lambda _: TokenBucket(10_000)))
 
 
 @pytest.fixture(scope="session")

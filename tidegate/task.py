@@ -79,8 +79,19 @@ class StageTools:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        """Lambda of the stage; a smoke test may run as long as a function may."""
+        """Lambda of the stage, within its quotas; a smoke test may run as long as a function may."""
+        return self._lambda(urgent=False)
+
+    @cached_property
+    def urgent_functions(self) -> LambdaClient:
+        """The same for what users wait for: a second's calls are made at once."""
+        return self._lambda(urgent=True)
+
+    def _lambda(self, *, urgent: bool) -> LambdaClient:
+        from tidegate.adapters.pacing import find_pacer, pace
+
         client: LambdaClient = self._client("lambda", CLIENT_CONFIG.merge(Config(read_timeout=905)))
+        pace(client, find_pacer(self.target.account, self.target.region, urgent=urgent))
         return client
 
     @cached_property

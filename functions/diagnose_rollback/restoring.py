@@ -20,7 +20,7 @@ def restore_traffic(ref: ReleaseRef, tools: Tools) -> tuple[Rollout, ...] | None
     stages = [target.name for target in reversed(tools.settings.stages)]
     rollouts = find_rollouts(tools.documents, ref, stages)
     try:
-        restore(ref, rollouts, tools.ledger, lambda stage: tools.stage(stage).functions)
+        restore(ref, rollouts, tools.ledger, lambda stage: tools.stage(stage).urgent_functions)
     except RestoreFailed as error:
         logger().warning("not all traffic is restored yet", extra={"reason": str(error)})
         return None

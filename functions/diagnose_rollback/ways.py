@@ -7,11 +7,12 @@ that Lambda refuses without running any code.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from tidegate.adapters.aliases import find_version, wake
 from tidegate.adapters.healthy import list_ways
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import VersionsPending
 from tidegate.domain.healthy import Healthy
 from tidegate.domain.wording import list_names
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 Way = dict[str, tuple[str, Healthy]]
-AT_ONCE: Final = 10  # as many as botocore keeps connections
 
 
 def find_way(trigger: OperatorAsked, tools: Tools) -> Way | str:
@@ -53,8 +53,7 @@ def find_obstacle(way: Way, tools: Tools) -> str:
     for stage, (_, healthy) in way.items():
         client = tools.stage(stage).functions
         functions = list(healthy.functions.values())
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            states = list(pool.map(lambda function, client=client: _look(client, function), functions))
+        states = side_by_side(partial(_look, client), functions)
         for function, state in zip(functions, states, strict=True):
             if state == "Pending":
                 pending.append(f"{function.name} version {function.version}")

@@ -7,12 +7,12 @@ waits for its probes, so a function that is probed should answer in seconds.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.probing import TENANT, Probe, invoke, read_events
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.judging import Signal
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 MOST: Final = 100  # pairs at one look, over all functions
-AT_ONCE: Final = 10  # as many as botocore keeps connections
 
 
 class Probed(NamedTuple):
@@ -93,8 +92,7 @@ def _ask(
             ),
         )
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(ask, events))
+    return side_by_side(ask, events)
 
 
 def _batch(

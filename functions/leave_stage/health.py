@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from functions.leave_stage.provisioning import note_provided
@@ -11,6 +10,7 @@ from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.plans import find_rollout, read_snapshot
 from tidegate.adapters.stacks import find_stack, list_aliases, read_template
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.healthy import Healthy, HealthyFunction
 from tidegate.domain.undo import PreviousStack
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.plans import StagePlan
     from tidegate.task import Tools
-
-AT_ONCE = 10  # as many as botocore keeps connections
 
 
 def describe_health(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Healthy:
@@ -65,8 +63,7 @@ def _list_functions(
         state = read_version(client, name, alias)
         return HealthyFunction(name=name, alias=alias, version=state.version, log_group=state.log_group)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(aliases, pool.map(describe, aliases), strict=True))
+    return dict(zip(aliases, side_by_side(describe, aliases), strict=True))
 
 
 def _keep_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:

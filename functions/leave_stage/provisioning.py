@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.pacing import find_pacer, pace
 from tidegate.adapters.provisioning import Provisioner, locate
 from tidegate.domain.concurrency import Provided
 from tidegate.domain.provisioning import retire
@@ -23,7 +22,6 @@ def retire_versions(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: T
     if not plan.provisioned:
         return
     stage = tools.stage(plan.stage)
-    pace(stage.functions, find_pacer(stage.target.account, stage.target.region))
     items = locate(stage.cloudformation, stage.functions, plan, rollout)
     Provisioner(stage.functions, stage.scaling, tools.ledger, ref).run(items, retire)
 

@@ -8,7 +8,6 @@ from functions.plan_release.provisioning import provided_by_stack
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.facts import Subject, gather_facts
-from tidegate.adapters.pacing import find_pacer, pace
 from tidegate.domain.errors import PreflightPending, PreflightRefused
 from tidegate.domain.identity import Frozen
 from tidegate.domain.preflight import (
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from tidegate.domain.templates.aliases import RolledFunction
     from tidegate.task import Tools
 
-PART: Final = 400  # functions in one invocation: under two minutes by Lambda's quotas
+PART: Final = 200  # functions in one invocation: under a minute for each stage by Lambda's quotas
 SHOWN: Final = 20  # findings in a ledger entry; the plan has all
 
 
@@ -52,7 +51,6 @@ def read_facts(
     subjects = [found for function in functions if (found := _find_subject(change, function))]
     known = (tools.documents.find(key, Facts) if len(subjects) > part else None) or Facts()
     left = [subject for subject in subjects if subject.logical_id not in known.seen]
-    pace(change.stage.functions, find_pacer(change.target.account, change.target.region))
     read = gather_facts(change.stage.functions, change.stage.scaling, left[:part])
     together = (*known.functions, *read.values())
     if len(left) > part:

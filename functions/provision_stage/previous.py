@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.stacks import find_stack, read_template
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.undo import PreviousStack
 
 if TYPE_CHECKING:
@@ -47,5 +47,4 @@ def copy_artifacts(ref: ReleaseRef, stage: str, tools: Tools) -> None:
     keys = {f"artifacts/{function.artifact}.zip" for function in snapshot.functions}
     keys |= {package.key for package in snapshot.packages}
     target = tools.stage(stage).documents
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda key: target.copy_from(tools.documents, key), sorted(keys)))
+    side_by_side(lambda key: target.copy_from(tools.documents, key), sorted(keys))

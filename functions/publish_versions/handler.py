@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functions.publish_versions.limits import resolve_limits
 from functions.publish_versions.provisioning import provide
 from functions.publish_versions.trials import open_trial
-from functions.publish_versions.versions import is_divisible, publish_version, settle_aliases
+from functions.publish_versions.versions import publish_versions
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
 from tidegate.domain.identity import Frozen, ReleaseRef
-from tidegate.domain.rollouts import Rollout, first_weight
+from tidegate.domain.rollouts import first_weight
 from tidegate.domain.strategies import ALL
 from tidegate.domain.wording import list_names
 from tidegate.task import Tools, task
@@ -37,14 +36,7 @@ def handle(request: Request, tools: Tools) -> Response:
     plan = read_plan(tools.documents, release).stage(stage)
     rollout = find_rollout(tools.documents, release, stage)
     if rollout is None:
-        tools.ledger.check_epoch(release)
-        settle_aliases(release, plan, tools)
-        client = tools.stage(stage).functions
-        found = (publish_version(client, function, release) for function in plan.canaried)
-        functions = tuple(function for function in found if function is not None)
-        undivided = tuple(f.logical_id for f in functions if not is_divisible(client, f))
-        limits = resolve_limits(plan, tools)
-        rollout = Rollout(stage=stage, functions=functions, undivided=undivided, limits=limits)
+        rollout = publish_versions(release, plan, tools)
         write_rollout(tools.documents, release, rollout)
     ready = provide(release, plan, rollout, tools)
     trial = open_trial(release, plan, rollout, tools)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.pacing import find_pacer, pace
 from tidegate.adapters.provisioning import Provisioner, locate
 from tidegate.domain.errors import ProvisioningFailed, ProvisioningPending
 from tidegate.domain.provisioning import Act, await_ready, give
@@ -25,7 +24,6 @@ def provide(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: Tools) ->
     if not plan.provisioned:
         return []
     stage = tools.stage(plan.stage)
-    pace(stage.functions, find_pacer(stage.target.account, stage.target.region))
     items = locate(stage.cloudformation, stage.functions, plan, rollout)
     runs = Provisioner(stage.functions, stage.scaling, tools.ledger, ref).run(items, give)
     pending = [place for run in runs for place in _find_pending(run)]

@@ -1,33 +1,58 @@
-"""One function's new version: published from $LATEST if that is still what the stack update left there."""
+"""The functions' new versions: published from $LATEST if that is still what the stack update left there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from functions.publish_versions.limits import resolve_limits
 from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version, wake
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
-from tidegate.domain.rollouts import RollingFunction
+from tidegate.domain.rollouts import RollingFunction, Rollout
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+    from tidegate.adapters.aliases import VersionState
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.plans import FunctionPlan, StagePlan
     from tidegate.task import Tools
 
 
-def is_divisible(client: LambdaClient, function: RollingFunction) -> bool:
-    """Whether the alias can hold both versions: they must have one role and one dead letter queue.
+class Published(NamedTuple):
+    """What came of one function: its move, None where nothing that a version holds has changed.
 
-    A stable version that was idle for weeks is woken on the way, so that a rollback finds it Active.
+    `revision` is the alias's before, `pending` says what Lambda still works on, and `divisible` whether the
+    alias can hold both versions: they must have one role and one dead letter queue.
     """
-    stable, canary = (
-        read_version(client, function.name, version) for version in (function.stable, function.canary)
+
+    moves: RollingFunction | None = None
+    revision: str = ""
+    pending: str = ""
+    divisible: bool = True
+
+
+def publish_versions(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Rollout:
+    """The moves of all functions that the plan canaries.
+
+    All are published before VersionsPending leaves: what Lambda works on, it works on side by side.
+    """
+    tools.ledger.check_epoch(ref)
+    settle_aliases(ref, plan, tools)
+    client = tools.stage(plan.stage).functions
+    found = side_by_side(partial(publish_version, client, ref=ref), plan.canaried)
+    if pending := [one.pending for one in found if one.pending]:
+        raise VersionsPending(list_names(pending))
+    moving = [(one, one.moves) for one in found if one.moves is not None]
+    return Rollout(
+        stage=plan.stage,
+        functions=tuple(moves for _, moves in moving),
+        undivided=tuple(moves.logical_id for one, moves in moving if not one.divisible),
+        revisions={moves.logical_id: one.revision for one, moves in moving},
+        limits=resolve_limits(plan, tools),
     )
-    if stable.state == "Inactive":
-        wake(client, function.name, function.stable)
-    return (stable.role, stable.dead_letters) == (canary.role, canary.dead_letters)
 
 
 def settle_aliases(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
@@ -44,11 +69,11 @@ def settle_aliases(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
         writer.settle(function)
 
 
-def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> RollingFunction | None:
-    """The function's move from stable to canary; None where nothing that a version holds has changed.
+def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> Published:
+    """The function's move from stable to canary, by two calls that Lambda's quota counts.
 
-    Raises VersionsPending until the version is active, SmokeFailed where it never will be, and ForeignChange
-    where the alias has two versions already: somebody else's rollout.
+    Raises SmokeFailed where the version never will be active, and ForeignChange where the alias has two
+    versions already: somebody else's rollout.
     """
     name = plan.function_name
     alias = find_alias(client, name, plan.alias)
@@ -58,23 +83,31 @@ def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -
         raise ForeignChange(message)
     latest = read_version(client, name, "$LATEST")
     if latest.update == "InProgress":
-        message = f"{name} is still being updated"
-        raise VersionsPending(message)
-    version = publish(client, name, latest.sha256, f"Tidegate: release {ref.id}")
-    if version == alias.pointing.version:
-        return None
-    state = read_version(client, name, version)
-    if state.state == "Pending":
-        message = f"version {version} of {name} is not active yet"
-        raise VersionsPending(message)
-    if state.state != "Active":
-        message = f"version {version} of {name} is {state.state}: {state.reason}"
+        return Published(pending=f"{name} is still being updated")
+    canary = publish(client, name, latest.sha256, f"Tidegate: release {ref.id}")
+    if canary.version == alias.pointing.version:
+        return Published()
+    if canary.state != "Active":
+        canary = read_version(client, name, canary.version)
+    if canary.state == "Pending":
+        return Published(pending=f"version {canary.version} of {name} is not active yet")
+    if canary.state != "Active":
+        message = f"version {canary.version} of {name} is {canary.state}: {canary.reason}"
         raise SmokeFailed(message)
-    return RollingFunction(
+    moves = RollingFunction(
         logical_id=plan.logical_id,
         name=name,
         alias=plan.alias,
         stable=alias.pointing.version,
-        canary=version,
-        log_group=state.log_group,
+        canary=canary.version,
+        log_group=canary.log_group,
     )
+    return Published(moves, alias.revision, divisible=_is_divisible(client, moves, canary))
+
+
+def _is_divisible(client: LambdaClient, function: RollingFunction, canary: VersionState) -> bool:
+    """A stable version that was idle for weeks is woken on the way, so that a rollback finds it Active."""
+    stable = read_version(client, function.name, function.stable)
+    if stable.state == "Inactive":
+        wake(client, function.name, function.stable)
+    return (stable.role, stable.dead_letters) == (canary.role, canary.dead_letters)

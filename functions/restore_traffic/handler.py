@@ -37,7 +37,7 @@ def handle(request: Request, tools: Tools) -> Response:
         release,
         rollouts,
         tools.ledger,
-        lambda stage: tools.stage(stage).functions,
+        lambda stage: tools.stage(stage).urgent_functions,
         spare=request.failure.error == FOREIGN,
     )
     what, evidence = describe_restore(rollouts, request.failure, spared)

@@ -44,8 +44,10 @@ def handle(request: Request, tools: Tools) -> Response:
     )
     trial = begin_shift(read_trial(tools.documents, release, stage), request.step, weight, tools.now())
     write_trial(tools.documents, release, stage, trial)
-    give_weight(release, rollout, weight, tools)
-    trial = end_shift(trial, tools.now())
+    # What has been written already is read, and not written again.
+    known = {} if trial.shifts[-1].made else {**rollout.revisions, **trial.revisions}
+    revisions = give_weight(release, rollout, weight, known, tools)
+    trial = end_shift(trial, tools.now(), revisions)
     write_trial(tools.documents, release, stage, trial)
     message = f"{release.service}: release {release.id} in {stage}: {what}"
     tools.bus.publish("Traffic Shifted", release, message, stage=stage, weight=weight)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.aliases import AliasWriter
-from tidegate.adapters.pacing import find_pacer, pace
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.rollouts import point
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.rollouts import RollingFunction, Rollout
     from tidegate.task import Tools
 
 
-def give_weight(ref: ReleaseRef, rollout: Rollout, weight: float, tools: Tools) -> None:
-    """Point every alias, at Lambda's rate of calls: a read and a write for each.
+def give_weight(
+    ref: ReleaseRef, rollout: Rollout, weight: float, revisions: Mapping[str, str], tools: Tools
+) -> dict[str, str]:
+    """Point every alias, by one call for each whose revision is known; gives the revisions they have now.
 
     ClaimLost and ForeignChange pass once the writes that had begun have ended.
     """
-    stage = tools.stage(rollout.stage)
-    pace(stage.functions, find_pacer(stage.target.account, stage.target.region))
-    writer = AliasWriter(stage.functions, tools.ledger, ref)
+    writer = AliasWriter(tools.stage(rollout.stage).functions, tools.ledger, ref)
 
-    def give(function: RollingFunction) -> bool:
-        return writer.point(function, point(function, weight))
+    def give(function: RollingFunction) -> str:
+        return writer.shift(function, point(function, weight), revisions.get(function.logical_id, ""))
 
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(give, rollout.functions))
+    names = [function.logical_id for function in rollout.functions]
+    return dict(zip(names, side_by_side(give, rollout.functions), strict=True))

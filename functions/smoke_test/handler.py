@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from functions.smoke_test.probes import choose_probes
 from tidegate.adapters.plans import find_rollout, read_plan, read_snapshot
 from tidegate.adapters.probing import invoke
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import SmokeFailed
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.rollouts import Rollout
 from tidegate.task import Tools, task
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from tidegate.adapters.probing import Probe
 
 
 class Request(Frozen):
@@ -31,11 +40,7 @@ def handle(request: Request, tools: Tools) -> Response:
     plan = read_plan(tools.documents, release).stage(stage)
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
     probes = choose_probes(plan, rollout, read_snapshot(tools.documents, release), release, tools)
-    for probe in probes:
-        answer = invoke(tools.stage(stage).functions, probe)
-        if answer.failure:
-            message = f"{probe.function} version {probe.qualifier} with {probe.name}: {answer.failure}"
-            raise SmokeFailed(message)
+    side_by_side(partial(_check, tools.stage(stage).functions), probes)
     what = (
         f"{len(probes)} smoke invocations passed"
         if probes
@@ -44,6 +49,13 @@ def handle(request: Request, tools: Tools) -> Response:
     events = [f"{probe.function}: {probe.name}" for probe in probes]
     tools.record(release, "SmokeTest", what, stage=stage, evidence={"events": events})
     return Response(invocations=len(probes))
+
+
+def _check(client: LambdaClient, probe: Probe) -> None:
+    answer = invoke(client, probe)
+    if answer.failure:
+        message = f"{probe.function} version {probe.qualifier} with {probe.name}: {answer.failure}"
+        raise SmokeFailed(message)
 
 
 handler = task(Request, handle)

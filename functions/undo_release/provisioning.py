@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.healthy import find_healthy
-from tidegate.adapters.pacing import find_pacer, pace
 from tidegate.adapters.plans import find_rollout
 from tidegate.adapters.provisioning import Provisioner, locate
 from tidegate.domain.healthy import Healthy
@@ -68,5 +67,4 @@ def _list_returns(
 
 def _provisioner(ref: ReleaseRef, stage: str, tools: Tools) -> Provisioner:
     of_stage = tools.stage(stage)
-    pace(of_stage.functions, find_pacer(of_stage.target.account, of_stage.target.region))
     return Provisioner(of_stage.functions, of_stage.scaling, tools.ledger, ref)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tidegate.adapters.aliases import AliasWriter, find_alias, find_version, wake
 from tidegate.adapters.plans import find_rollouts
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.rollouts import point
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.rollouts import RollingFunction
     from tidegate.task import Tools
-
-AT_ONCE: Final = 10  # as many as botocore keeps connections
 
 
 def has_shifted(ref: ReleaseRef, tools: Tools) -> bool:
@@ -65,8 +63,7 @@ def _find_first(look: Callable[[LambdaClient, RollingFunction], str], ref: Relea
     stages = [target.name for target in tools.settings.stages]
     for rollout in find_rollouts(tools.documents, ref, stages):
         client = tools.stage(rollout.stage).functions
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            looks = list(pool.map(partial(look, client), rollout.functions))
+        looks = side_by_side(partial(look, client), rollout.functions)
         trouble = next(filter(None, looks), "")
         if trouble:
             return f"{trouble} in {rollout.stage}"

@@ -1,8 +1,9 @@
-"""Calls are spread as Lambda's quotas ask, over all threads, and a rollback's go first."""
+"""Calls are spread as Lambda's quotas ask, over all threads, and a rollback's first ones wait for nothing."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.adapters.pacing import RATES, Pacer, TokenBucket, find_pacer, pace
+from tidegate.adapters.pacing import BURST, QUOTAS, Pacer, TokenBucket, Window, find_pacer, pace, set_pacer
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -42,23 +43,39 @@ def test_a_burst_is_free_and_what_follows_is_spread() -> None:
     assert time.now == pytest.approx(151 / 15)
 
 
-def test_an_urgent_call_never_waits_and_the_others_pay() -> None:
+@pytest.mark.parametrize("quota", [15, 100])
+@given(st.lists(st.floats(0, 0.5), max_size=250), st.booleans())
+def test_in_no_second_are_more_calls_than_the_quota(quota: int, pauses: list[float], urgent: bool) -> None:
     time = Time()
-    bucket = time.bucket(10, burst=1)
-    assert bucket.take() == 0
-    assert [bucket.take(urgent=True) for _ in range(20)] == [0.0] * 20
-    assert bucket.take() == pytest.approx(2.1)
+    spread = time.bucket(quota * (1 - BURST), quota * BURST)
+    bucket = Window(quota, clock=time.clock, sleep=time.sleep) if urgent else spread
+    made: list[float] = []
+    for pause in pauses:
+        time.now += pause if pause > 0.1 else 0
+        bucket.take()
+        made.append(time.now)
+    for first, last in pairwise(range(0, len(made), quota)):
+        assert made[last] - made[first] > 1 - 1e-6
 
 
-@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=80), st.floats(1, 50), st.integers(1, 20))
+def test_a_rollback_of_a_small_service_waits_for_nothing() -> None:
+    time = Time()
+    window = Window(15, clock=time.clock, sleep=time.sleep)
+    assert [window.take() for _ in range(15)] == [0.0] * 15
+    assert window.take() > 1
+    assert [window.take() for _ in range(14)] == [0.0] * 14
+    assert window.take() > 1
+
+
+@given(st.lists(st.floats(0, 3), max_size=80), st.floats(1, 50), st.integers(1, 20))
 def test_in_no_time_are_more_calls_than_the_rate_and_one_burst(
-    asked: list[tuple[float, bool]], rate: float, burst: int
+    asked: list[float], rate: float, burst: int
 ) -> None:
-    """For every stretch of time between two calls that are not urgent: at most burst + rate * its length."""
+    """For every stretch of time between two calls: at most burst + rate * its length."""
     time = Time()
     bucket = time.bucket(rate, burst)
     made: list[float] = []
-    for pause, _ in asked:
+    for pause in asked:
         time.now += pause
         bucket.take()
         made.append(time.now)
@@ -70,13 +87,12 @@ def test_in_no_time_are_more_calls_than_the_rate_and_one_burst(
 def test_each_quota_has_a_bucket_of_its_own() -> None:
     time = Time()
     pacer = Pacer(time.bucket)
-    for _ in range(int(RATES["GetFunction"])):
+    for _ in range(QUOTAS["GetFunction"]):
         assert pacer.take("GetFunction") == 0
     for operation in ("GetPolicy", "UpdateAlias", "GetAlias"):
         assert pacer.take(operation) == 0
     assert [pacer.take("Invoke") for _ in range(1000)] == [0.0] * 1000
     assert [pacer.take("UpdateAlias") for _ in range(14)][-1] > 0
-    assert pacer.take("UpdateAlias", urgent=True) == 0
 
 
 def test_threads_share_a_bucket() -> None:
@@ -90,6 +106,11 @@ def test_threads_share_a_bucket() -> None:
 def test_an_account_and_region_has_one_pacer() -> None:
     assert find_pacer("1", "eu-west-1") is find_pacer("1", "eu-west-1")
     assert find_pacer("1", "eu-west-1") is not find_pacer("1", "eu-west-2")
+    assert find_pacer("1", "eu-west-1", urgent=True) is not find_pacer("1", "eu-west-1")
+    own = Pacer(TokenBucket)
+    set_pacer("1", "eu-west-2", own)
+    assert find_pacer("1", "eu-west-2") is own
+    assert find_pacer("1", "eu-west-2", urgent=True) is own
 
 
 def test_every_call_of_a_client_waits_for_its_turn(scene: Scene) -> None:
@@ -97,13 +118,13 @@ def test_every_call_of_a_client_waits_for_its_turn(scene: Scene) -> None:
     taken: list[str] = []
 
     class Seen(Pacer):
-        def take(self, operation: str, *, urgent: bool = False) -> float:
+        def take(self, operation: str) -> float:
             taken.append(operation)
-            return super().take(operation, urgent=urgent)
+            return super().take(operation)
 
     client = scene.cloud.client("lambda")
-    for _ in range(2):
-        pace(client, Seen(time.bucket))
+    pace(client, Pacer(time.bucket))
+    pace(client, Seen(time.bucket))
     client.list_functions(MaxItems=1)
     client.list_event_source_mappings()
     assert taken == ["ListFunctions", "ListEventSourceMappings"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +37,8 @@ def test_what_the_stack_left_is_published_once(scene: Scene, function: RollingFu
     rollout = find_rollout(scene.tools.documents, scene.ref, scene.production)
     assert rollout is not None
     assert rollout.functions == (function,)
+    alias = scene.lambdas.get_alias(FunctionName=function.name, Name="live")
+    assert rollout.revisions == {"Place": alias["RevisionId"]}
     assert len(scene.told()) == 1
     versions = scene.lambdas.list_versions_by_function(FunctionName=function.name)["Versions"]
     assert [item["Version"] for item in versions] == ["$LATEST", "1", "2"]
@@ -94,35 +97,64 @@ class Slow:
 
     def __init__(self, client: Any, qualifier: str, **changes: str) -> None:
         self.client, self.qualifier, self.changes = client, qualifier, changes
-        self.get_alias, self.publish_version = client.get_alias, client.publish_version
+        self.get_alias = client.get_alias
 
-    def get_function_configuration(self, **arguments: Any) -> Any:
-        answer = self.client.get_function_configuration(**arguments)
-        return answer | (self.changes if arguments["Qualifier"] == self.qualifier else {})
+    def get_function(self, **arguments: Any) -> Any:
+        answer = self.client.get_function(**arguments)["Configuration"]
+        return {"Configuration": answer | self.change(arguments["Qualifier"])}
+
+    def publish_version(self, **arguments: Any) -> Any:
+        answer = self.client.publish_version(**arguments)
+        return answer | self.change(answer["Version"])
+
+    def change(self, qualifier: str) -> dict[str, str]:
+        return self.changes if qualifier == self.qualifier else {}
 
 
 @pytest.mark.parametrize(
-    ("qualifier", "changes", "error", "said"),
+    ("qualifier", "changes", "said"),
     [
-        ("$LATEST", {"LastUpdateStatus": "InProgress"}, VersionsPending, "is still being updated"),
-        ("2", {"State": "Pending"}, VersionsPending, "version 2 of .* is not active yet"),
-        (
-            "2",
-            {"State": "Failed", "StateReason": "no subnet"},
-            SmokeFailed,
-            "version 2 of .* is Failed: no subnet",
-        ),
+        ("$LATEST", {"LastUpdateStatus": "InProgress"}, "is still being updated"),
+        ("2", {"State": "Pending"}, "version 2 of .* is not active yet"),
     ],
 )
 def test_a_version_is_awaited(
-    scene: Scene,
-    function: RollingFunction,
-    qualifier: str,
-    changes: dict[str, str],
-    error: type[Exception],
-    said: str,
+    scene: Scene, function: RollingFunction, qualifier: str, changes: dict[str, str], said: str
 ) -> None:
     scene.change(function.name, NEW)
     client: Any = Slow(scene.lambdas, qualifier, **changes)
-    with pytest.raises(error, match=said):
+    published = publish_version(client, scene.function_plan(function), scene.ref)
+    assert published.moves is None
+    assert re.search(said, published.pending)
+
+
+def test_a_version_that_never_comes_up_is_told(scene: Scene, function: RollingFunction) -> None:
+    scene.change(function.name, NEW)
+    client: Any = Slow(scene.lambdas, "2", State="Failed", StateReason="no subnet")
+    with pytest.raises(SmokeFailed, match=r"version 2 of .* is Failed: no subnet"):
         publish_version(client, scene.function_plan(function), scene.ref)
+
+
+def test_all_versions_are_asked_for_before_any_is_awaited(
+    scene: Scene, function: RollingFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each would cost the release an attempt of its own."""
+    others = [scene.function(f"Ship{number}", versions=1) for number in range(3)]
+    functions = [function, *others]
+    plans = [scene.function_plan(one) for one in functions]
+    scene.plan(scene.stage_plan(scene.production, *plans))
+    names = [one.name for one in functions]
+    for name in names:
+        scene.change(name, NEW)
+
+    class AllSlow(Slow):
+        def change(self, qualifier: str) -> dict[str, str]:
+            return {} if qualifier == "$LATEST" else self.changes
+
+    client: Any = AllSlow(scene.lambdas, "", State="Pending")
+    monkeypatch.setitem(vars(scene.tools.stage(scene.production)), "functions", client)
+    with pytest.raises(VersionsPending, match=r"version 2 of .* is not active yet, version 2 of"):
+        publish(scene)
+    for name in names:
+        versions = scene.lambdas.list_versions_by_function(FunctionName=name)["Versions"]
+        assert len(versions) == 3

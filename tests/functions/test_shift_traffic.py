@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.shift_traffic.handler import Request, Response, handle
+from tidegate.adapters.plans import write_rollout
 from tidegate.adapters.trials import read_trial, write_trial
 from tidegate.domain.config import StageConfig
 from tidegate.domain.errors import ClaimLost, ForeignChange
 from tidegate.domain.observing import History
-from tidegate.domain.rollouts import RollingFunction, point
+from tidegate.domain.rollouts import RollingFunction, Rollout, point
 from tidegate.domain.trials import begin_trial
 
 if TYPE_CHECKING:
@@ -47,6 +48,25 @@ def test_all_functions_get_their_weight_together(scene: Scene, functions: list[R
         "shifting 50 % to the new version of Place, Ship",
         "promoting Place, Ship",
     ]
+
+
+def test_each_shift_is_one_call_for_a_function(scene: Scene, functions: list[RollingFunction]) -> None:
+    """The first one goes by the revisions that PublishVersions read, the next by those that it made itself."""
+    revisions = {f.logical_id: read_revision(scene, f) for f in functions}
+    rollout = Rollout(stage=scene.production, functions=tuple(functions), revisions=revisions)
+    write_rollout(scene.tools.documents, scene.ref, rollout)
+    calls: list[str] = []
+    client = scene.tools.stage(scene.production).functions
+    client.meta.events.register("before-send.lambda", lambda event_name, **_: calls.append(event_name))
+    for step, weight in enumerate((1, 50, 100)):
+        shift(scene, weight, step)
+        assert calls == ["before-send.lambda.UpdateAlias"] * 2
+        assert [scene.pointing(function) for function in functions] == [point(f, weight) for f in functions]
+        calls.clear()
+
+
+def read_revision(scene: Scene, function: RollingFunction) -> str:
+    return str(scene.lambdas.get_alias(FunctionName=function.name, Name="live")["RevisionId"])
 
 
 def test_a_shift_is_told_in_words(scene: Scene, functions: list[RollingFunction]) -> None:

@@ -1,9 +1,10 @@
 """Lambda aliases and versions of one stage: read, publish, and the one way to write where an alias points.
 
-A write is fenced: the alias is read, the claim's epoch is checked by a consistent read, and UpdateAlias
-carries the revision that was read. The description names the epoch, so that even a write which changes
-nothing else changes the revision and fences off a writer that read before. A rollback reads nothing: it has
-raised the epoch, and its write ends every revision that was read before.
+A write is fenced: a revision of the alias is known, the claim's epoch is checked by a consistent read, and
+UpdateAlias carries that revision. Whether it was read just now or was the answer to the release's last write
+does not matter, only that it was known before the look at the claim. The description names the epoch, so that
+even a write which changes nothing else changes the revision and fences off a writer that knew the one before.
+A rollback reads nothing: it has raised the epoch, and its write ends every revision that was known before.
 Source: AWS Lambda API Reference, UpdateAlias.
 """
 
@@ -19,6 +20,10 @@ from tidegate.domain.rollouts import Pointing, RollingFunction, is_foreign, poin
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import (
+        FunctionConfigurationResponseTypeDef,
+        FunctionConfigurationTypeDef,
+    )
 
     from tidegate.adapters.ledger import Ledger
     from tidegate.domain.identity import ReleaseRef
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 5
 MOVED: Final = "PreconditionFailedException"
+GONE: Final = "ResourceNotFoundException"
 # What Lambda answers while a version is not active (AWS Lambda API Reference, "Invoke").
 ASLEEP: Final = frozenset(
     {
@@ -71,7 +77,7 @@ def find_alias(client: LambdaClient, function: str, alias: str) -> AliasState | 
     try:
         answer = client.get_alias(FunctionName=function, Name=alias)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if error.response["Error"]["Code"] == GONE:
             return None
         raise
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
@@ -84,7 +90,11 @@ def find_alias(client: LambdaClient, function: str, alias: str) -> AliasState | 
 
 def read_version(client: LambdaClient, function: str, qualifier: str) -> VersionState:
     """A version's state; `qualifier` may be an alias or $LATEST."""
-    answer = client.get_function_configuration(FunctionName=function, Qualifier=qualifier)
+    # GetFunction has a quota of its own, several times that of GetFunctionConfiguration.
+    return _describe(client.get_function(FunctionName=function, Qualifier=qualifier)["Configuration"])
+
+
+def _describe(answer: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> VersionState:
     return VersionState(
         version=answer["Version"],
         state=answer.get("State", "Active"),
@@ -102,7 +112,7 @@ def find_version(client: LambdaClient, function: str, version: str) -> VersionSt
     try:
         return read_version(client, function, version)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+        if error.response["Error"]["Code"] == GONE:
             return None
         raise
 
@@ -120,10 +130,10 @@ def wake(client: LambdaClient, function: str, version: str) -> None:
             raise
 
 
-def publish(client: LambdaClient, function: str, sha256: str, description: str) -> str:
+def publish(client: LambdaClient, function: str, sha256: str, description: str) -> VersionState:
     """Publish $LATEST if it still holds that code; gives the version, an old one where nothing changed."""
     answer = client.publish_version(FunctionName=function, CodeSha256=sha256, Description=description)
-    return answer["Version"]
+    return _describe(answer)
 
 
 def is_published(client: LambdaClient, function: str) -> bool:
@@ -146,8 +156,27 @@ class AliasWriter:
     def _mark(self) -> str:
         return f"Tidegate: release {self._ref.id}, epoch {self._ref.epoch}"
 
-    def point(self, function: RollingFunction, target: Pointing, *, force: bool = False) -> bool:
-        """Point the alias at `target`; False where it did so already under this epoch.
+    def shift(self, function: RollingFunction, target: Pointing, revision: str) -> str:
+        """The same as `point`, by one call where the alias still has the revision that is remembered.
+
+        Where it has another, it is read: this call may have been made before and its answer lost, a rollback
+        may have written, or somebody else.
+        """
+        self._ledger.check_epoch(self._ref)
+        written = self._try(function, target, revision) if revision else ""
+        return written or self.point(function, target)
+
+    def _try(self, function: RollingFunction, target: Pointing, revision: str) -> str:
+        """The write; empty where a look at the alias must say why it cannot be made."""
+        try:
+            return self._write(function.name, function.alias, target, revision)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != GONE:
+                raise
+            return ""
+
+    def point(self, function: RollingFunction, target: Pointing, *, force: bool = False) -> str:
+        """Point the alias at `target`, unless it does so already under this epoch; gives its revision.
 
         Raises ClaimLost where the claim is another's, and ForeignChange where the alias names a version that
         is not of this rollout, or keeps moving. `force` (a rollback) overrules a foreign version.
@@ -162,9 +191,9 @@ class AliasWriter:
                 raise ForeignChange(message)
             self._ledger.check_epoch(self._ref)
             if state.pointing == target and state.description == self._mark:
-                return False
-            if self._write(function.name, function.alias, target, state.revision):
-                return True
+                return state.revision
+            if written := self._write(function.name, function.alias, target, state.revision):
+                return written
         message = f"{function.name}:{function.alias} was moved by somebody else {ATTEMPTS} times in a row"
         raise ForeignChange(message)
 
@@ -205,7 +234,7 @@ class AliasWriter:
         try:
             self._update(function.name, function.alias, point(function, 0))
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            if error.response["Error"]["Code"] != GONE:
                 raise
             message = f"the alias or version {function.stable} is gone; somebody else deleted it"
             raise ForeignChange(message) from error
@@ -223,17 +252,17 @@ class AliasWriter:
         self.restore(function)
         return True
 
-    def _write(self, function: str, alias: str, target: Pointing, revision: str) -> bool:
+    def _write(self, function: str, alias: str, target: Pointing, revision: str) -> str:
+        """The revision that the write has made; empty where the alias had another one than this."""
         try:
-            self._update(function, alias, target, RevisionId=revision)
+            return self._update(function, alias, target, RevisionId=revision)
         except ClientError as error:
             if error.response["Error"]["Code"] == MOVED:
-                return False
+                return ""
             raise
-        return True
 
-    def _update(self, function: str, alias: str, target: Pointing, **condition: str) -> None:
-        self._client.update_alias(
+    def _update(self, function: str, alias: str, target: Pointing, **condition: str) -> str:
+        answer = self._client.update_alias(
             FunctionName=function,
             Name=alias,
             FunctionVersion=target.version,
@@ -241,3 +270,4 @@ class AliasWriter:
             Description=self._mark,
             **condition,
         )
+        return answer["RevisionId"]

@@ -7,7 +7,6 @@ the whole account are listed once, in pages of 100. Nothing is written.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.adapters.aliases import find_alias
 from tidegate.adapters.provisioning import find_scaled, list_provisioned
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.identity import Frozen
 from tidegate.domain.preflight import FunctionFacts, Statement, VersionFacts
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_lambda import LambdaClient
 
-THREADS: Final = 10
 MISSING: Final = "ResourceNotFoundException"
 
 
@@ -48,8 +47,7 @@ def gather_facts(
     if not wanted:
         return {}
     mappings = _list_mappings(client, {subject.name for subject in wanted})
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(partial(_gather, client, mappings), wanted))
+    found = side_by_side(partial(_gather, client, mappings), wanted)
     known = [facts for facts in found if facts is not None]
     places = {f"function:{f.name}:{f.alias}": f for f in known if f.alias in f.provisioned}
     scaled = find_scaled(scaling, sorted(places))

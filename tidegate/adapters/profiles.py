@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.log_lines import TELLING
 from tidegate.domain.observing import Profile
 
@@ -11,19 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef as Configuration
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef as Configuration
 
     from tidegate.domain.rollouts import RollingFunction
 
 
 def read_profiles(client: LambdaClient, functions: Sequence[RollingFunction]) -> dict[str, Profile]:
-    """Each function's profile by its logical id; two calls for a function."""
-    return {function.logical_id: _read_profile(client, function) for function in functions}
+    """Each function's profile by its logical id; two GetFunction calls for a function, side by side."""
+    found = side_by_side(partial(_read_profile, client), functions)
+    return {function.logical_id: profile for function, profile in zip(functions, found, strict=True)}
 
 
 def _read_profile(client: LambdaClient, function: RollingFunction) -> Profile:
     stable, canary = (
-        client.get_function_configuration(FunctionName=function.name, Qualifier=version)
+        client.get_function(FunctionName=function.name, Qualifier=version)["Configuration"]
         for version in (function.stable, function.canary)
     )
     if _log_group(stable) != _log_group(canary):

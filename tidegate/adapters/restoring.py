@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.adapters.aliases import AliasWriter
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import ForeignChange, RestoreFailed
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.rollouts import RollingFunction, Rollout
 
-AT_ONCE: Final = 10  # as many as botocore keeps connections
 TOLD: Final = 5  # problems that one message names
 
 
@@ -51,8 +50,7 @@ def restore(
         except (BotoCoreError, ClientError, ForeignChange) as error:
             problems.append(f"{function.name}:{function.alias}: {error}")
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(put_back, moves))
+    side_by_side(put_back, moves)
     if problems:
         raise RestoreFailed("; ".join(problems[:TOLD]))
     return tuple(sorted(spared))

@@ -7,11 +7,11 @@ so that a second run of the task writes what the first one wrote.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Project, open_project
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import (
     Method,
     content_key,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from tidegate.adapters.documents import Documents
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
-
-LOOKUPS_AT_ONCE: Final = 10  # as many as botocore keeps connections
 
 
 def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, override: Override) -> Snapshot:
@@ -71,8 +69,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
 def find_missing(documents: Documents, keys: set[str]) -> tuple[str, ...]:
     """Those artifacts that have no record yet, sorted."""
     ordered = sorted(keys)
-    with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as pool:
-        exist = list(pool.map(lambda key: documents.exists(record_key(key)), ordered))
+    exist = side_by_side(lambda key: documents.exists(record_key(key)), ordered)
     return tuple(key for key, exists in zip(ordered, exist, strict=True) if not exists)
 
 

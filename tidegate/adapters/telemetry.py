@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from tidegate.adapters import pacing
 from tidegate.adapters.collection import watch_key
 from tidegate.domain import log_patterns
 from tidegate.domain.attempts import batch_length, identify, split_key
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 MOST: Final = 500  # functions that one call arms: a hundred seconds at five a second
 WATCH_DAYS: Final = 30
 SETTLED: Final = 240.0  # seconds on AWS after which no delivery is repeated any more
-WRITING: Final = 1 / 15  # seconds that an alias takes to write, by Lambda's rate of calls
 READERS: Final = 8
 SLOTS: Final = 2  # subscription filters that fit on a log group
 TAKEN: Final = "both subscriptions of the log group {group} are taken"
@@ -257,7 +257,7 @@ def read(
     """What is new of each function since its cursor; one query for a function, side by side."""
     if not shifts:
         return {}
-    writing, spread = len(functions) * WRITING, SPREAD * terms.pace
+    writing, spread = len(functions) * pacing.EACH, SPREAD * terms.pace
     weigh = partial(find_weight, shifts, writing=writing, spread=spread)
 
     def look(pair: tuple[RollingFunction, Arming]) -> Given:

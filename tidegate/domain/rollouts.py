@@ -45,13 +45,15 @@ class Rollout(Frozen):
 
     `undivided` names those whose alias cannot hold both versions, since their role or dead letter queue
     differs (AWS Lambda Developer Guide, "Implement Lambda canary deployments using a weighted alias").
-    `limits` are the names of alarms that an operator has set as limits.
+    `limits` are the names of alarms that an operator has set as limits. `revisions` are those that the
+    aliases had before the versions were published, by logical id: the first shift needs to read none.
     """
 
     stage: str
     functions: tuple[RollingFunction, ...]
     undivided: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    revisions: dict[str, str] = Field(default_factory=dict)
 
 
 class Pointing(Frozen):

@@ -36,7 +36,8 @@ class Trial(Frozen):
     """`said` is the last verdict that the ledger has, and `said_at` when it was given.
 
     `first` is the weight that the judge proposes to begin with (0 to 1), `delay` how many seconds pass until
-    a request is judged, and `unwatched` says why the metrics serve a function.
+    a request is judged, and `unwatched` says why the metrics serve a function. `revisions` are those that the
+    aliases have had since they were last written, by logical id.
     """
 
     state: State
@@ -46,6 +47,7 @@ class Trial(Frozen):
     thresholds: dict[str, Thresholds] = Field(default_factory=dict)
     unwatched: dict[str, str] = Field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
+    revisions: dict[str, str] = Field(default_factory=dict)
     probed: dict[str, float] = Field(
         default_factory=dict, description="ids of requests that Tidegate made itself, and when"
     )
@@ -94,12 +96,13 @@ def begin_shift(trial: Trial, step: int, weight: float, now: datetime) -> Trial:
     return trial.model_copy(update={"shifts": (*trial.shifts, shift)})
 
 
-def end_shift(trial: Trial, now: datetime) -> Trial:
+def end_shift(trial: Trial, now: datetime, revisions: Mapping[str, str] | None = None) -> Trial:
     """The trial whose newest shift has been made; again where it was made before, since writes were."""
     *before, last = trial.shifts
     made = last.model_copy(update={"at": now, "made": True})
     state = judging.shift(trial.state, last.weight / ALL, now.timestamp())
-    return trial.model_copy(update={"shifts": (*before, made), "state": state})
+    known = {**trial.revisions, **(revisions or {})}
+    return trial.model_copy(update={"shifts": (*before, made), "state": state, "revisions": known})
 
 
 def make_policy(config: StageConfig, stages: int = 1, schedule: float = 0) -> Policy:
