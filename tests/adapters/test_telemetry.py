@@ -25,6 +25,7 @@ from tidegate.domain.attempts import batch_length
 from tidegate.domain.batches import Arm
 from tidegate.domain.observing import METRICS, TELEMETRY, Cursor, Profile, Terms, Thresholds
 from tidegate.domain.telemetry_names import collector, table
+from tidegate.domain.warming import YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -157,13 +158,16 @@ def test_a_real_functions_logs_become_batches(scene: Scene, form: str) -> None:
     assert (arming.armed, arming.reason, arming.timeout) == (True, "", 1)
     watched.shift()
     stable, canary = watched.function.stable, watched.function.canary
-    watched.invoke(stable, [{}, {"sleep": 0.15}, {"mark": True, "raise": True}])
-    watched.invoke(canary, [{}, {"mark": True}, {"raise": True}, {"sleep": 5}])
-    found = watched.gather(7)
-    assert (found[0].requests, found[0].failed, found[0].timed_out, found[0].cold) == (3, 1, 0, 1)
-    assert found[0].slow == (1,)
-    assert (found[1].requests, found[1].failed, found[1].timed_out, found[1].cold) == (4, 3, 1, 1)
-    assert found[1].warm == 3
+    first: list[dict[str, Any]] = [{"sleep": 0.15}, {"raise": True}, *[{}] * (YOUNG - 2)]
+    watched.invoke(stable, [*first, {}, {"sleep": 0.15}, {"mark": True, "raise": True}])
+    watched.invoke(canary, [*first, {}, {"mark": True}, {"raise": True}, {"sleep": 5}])
+    found = watched.gather(7 + 2 * YOUNG)
+    arm = found[0]
+    assert (arm.requests, arm.failed, arm.timed_out, arm.cold) == (3 + YOUNG, 2, 0, 1)
+    assert (arm.warm, arm.slow) == (3, (1,))
+    arm = found[1]
+    assert (arm.requests, arm.failed, arm.timed_out, arm.cold) == (4 + YOUNG, 4, 1, 1)
+    assert arm.warm == 4
     assert found[1].init > 0
     assert found[1].billed >= 1000 * 128 / 1024
     observation = watched.look()

@@ -5,73 +5,17 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.domain.attempts import LARGEST, Share, digest, share_out, sort_key, split_key, thin_out
+from tests.domain.deliveries import BASE, LENGTH, SHIFTED, Table, report
+from tidegate.domain.attempts import LARGEST, Share, digest, share_out, thin_out
 from tidegate.domain.batches import Arm, Batch
-from tidegate.domain.log_lines import Mark, Report, Start
+from tidegate.domain.log_lines import Mark, Start
 from tidegate.domain.observing import LEAST, Cursor, Read, Thresholds, find_weight
-from tidegate.domain.tallies import Rules, collect, give, measure_quiet
-
-BASE = 1_800_000_000_000  # a multiple of the batch's length
-LENGTH = 5000
-SHIFTED = datetime.fromtimestamp(BASE / 1000, UTC) - timedelta(minutes=1)
-
-
-def rules(**changes: Any) -> Rules:
-    values: dict[str, Any] = {
-        "function": "F",
-        "stable": "7",
-        "canary": "8",
-        "length": LENGTH,
-        "timeout": 3.0,
-        "pace": 1.0,
-        "thresholds": Thresholds(slow=(100.0, 400.0), costly=(50.0,)),
-        "weigh": partial(find_weight, [(0.1, SHIFTED)], writing=0.0, spread=5.0),
-    }
-    return Rules(**values | changes)
-
-
-def report(number: int, end: int, duration: float = 50.0, **changes: Any) -> Report:
-    values: dict[str, Any] = {
-        "event": f"e{number}",
-        "at": BASE + end,
-        "request": f"r{number}",
-        "duration": duration,
-        "init": None,
-        "billed": duration / 2,
-        "failed": False,
-        "timed_out": False,
-    }
-    return Report(**values | changes)
-
-
-class Table:
-    """What a table of sets would hold."""
-
-    def __init__(self) -> None:
-        self.items: dict[str, Share] = {}
-
-    def deliver(
-        self, version: str, *found: Start | Report | Mark, stream: str = "s", lag: int = 1000
-    ) -> None:
-        arrived = max(item.at for item in found) + lag
-        for batch, share in share_out(found, LENGTH, arrived).items():
-            kept = self.items.setdefault(sort_key(batch, version, stream), Share())
-            kept.attempts |= share.attempts
-            kept.starts |= share.starts
-            kept.marks |= share.marks
-            kept.lags |= share.lags
-
-    def look(self, now: int, read: Read | None = None, since: int = BASE, **changes: Any) -> Any:
-        items = [
-            (*split_key(key), vars(share)) for key, share in self.items.items() if split_key(key)[0] >= since
-        ]
-        return give(collect(items), rules(**changes), read or Read(), since, BASE + now)
+from tidegate.domain.tallies import measure_quiet
 
 
 def one(batches: tuple[Batch, ...]) -> Batch:

@@ -23,7 +23,8 @@ class Arm(Frozen):
 
     `slow` and `costly` count the warm requests above each of the release's thresholds (ascending: the
     historic q75, q90, q95 and q99 of duration and of billed GB-ms); empty where the source cannot tell.
-    A request with an Init Duration is cold and in neither; its init is judged apart, among cold ones.
+    A request with an Init Duration is cold and in neither; its init is judged apart, among cold ones. Nor is
+    one of the first of its environment.
     """
 
     requests: int = Field(0, ge=0)
@@ -31,7 +32,9 @@ class Arm(Frozen):
         0, ge=0, description="the invocation erred, timed out, or its log holds a failure mark"
     )
     timed_out: int = Field(0, ge=0)
-    warm: int = Field(0, ge=0, description="requests whose duration is known, without an Init Duration")
+    warm: int = Field(
+        0, ge=0, description="requests whose duration is known and is not that of a fresh environment"
+    )
     slow: tuple[int, ...] = ()
     costly: tuple[int, ...] = ()
     cold: int = Field(0, ge=0, description="requests with an Init Duration")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.warming import Age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,7 @@ class Read(Frozen):
     closed: int = 0
     heard: bool = Field(default=False, description="whether any request was read of at all")
     counted: dict[int, Counted] = Field(default_factory=dict)
+    ages: dict[str, Age] = Field(default_factory=dict, description="by log stream: see `warming`")
 
 
 class Totals(Frozen):

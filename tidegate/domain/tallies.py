@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from tidegate.domain.attempts import COLD, FAILED, NOBODY, TIMED_OUT, Attempt, Flag
 from tidegate.domain.batches import INITS, Arm, Batch
 from tidegate.domain.observing import Counted, Read, Thresholds
+from tidegate.domain.warming import Age, grow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,9 +36,10 @@ REQUESTS, FAILURES, TIMEOUTS = 0, 1, 2
 
 @dataclass
 class Stream:
-    """What was collected of one log stream."""
+    """What was collected of one log stream, which is one environment's; `name` is unique in a function."""
 
     version: str
+    name: str
     attempts: list[Attempt] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     starts: list[tuple[int, bytes]] = field(default_factory=list)
@@ -85,8 +87,10 @@ def give(collected: Collected, rules: Rules, read: Read, since: int, now: int) -
     quiet = measure_quiet(collected.lags, rules.pace)
     closed = max(read.closed, close_to(collected, rules, quiet, now))
     counted = {batch: one for batch, one in read.counted.items() if batch >= since}
+    served = ((stream.name, [one.at for one in stream.attempts]) for stream in collected.streams)
+    ages = grow(read.ages, served, since, closed)
     batches = []
-    for batch, (stable, canary) in sorted(tally(collected, rules).items()):
+    for batch, (stable, canary) in sorted(tally(collected, rules, ages).items()):
         weight = rules.weigh(_moment(batch), _moment(batch + rules.length))
         if batch >= closed or batch < since or not weight:
             continue
@@ -103,7 +107,7 @@ def give(collected: Collected, rules: Rules, read: Read, since: int, now: int) -
     usual = min(_quantile95([(one.duration / 1000, 1) for one in _all(collected)]), PATIENCE)
     delay = rules.length / 1000 + quiet + usual
     heard = read.heard or bool(_all(collected))
-    return Given(tuple(batches), Read(closed=closed, heard=heard, counted=counted), delay)
+    return Given(tuple(batches), Read(closed=closed, heard=heard, counted=counted, ages=ages), delay)
 
 
 def _all(collected: Collected) -> list[Attempt]:
@@ -160,8 +164,8 @@ def find_running(collected: Collected) -> tuple[list[int], bool]:
     return running, 2 * starts >= len(_all(collected))
 
 
-def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Numbers]]:
-    """Both versions' numbers by batch."""
+def tally(collected: Collected, rules: Rules, ages: Mapping[str, Age]) -> dict[int, tuple[Numbers, Numbers]]:
+    """Both versions' numbers by batch; `ages` are those of the streams."""
     width = FIXED + len(rules.thresholds.slow) + len(rules.thresholds.costly)
     limits = {rules.stable: rules.thresholds, rules.canary: rules.thresholds.widen(rules.allowance)}
     sums: dict[str, defaultdict[int, list[float]]] = {
@@ -176,26 +180,31 @@ def tally(collected: Collected, rules: Rules) -> dict[int, tuple[Numbers, Number
                 continue
             batch = sums[stream.version][attempt.at // rules.length * rules.length]
             marks = attempt.flags | flags.get(attempt.event, 0)
+            young = attempt.at <= ages[stream.name].until
             allowance = rules.allowance if stream.version == rules.canary else 0.0
-            for index, value in enumerate(_numbers(attempt, marks, limits[stream.version], allowance)):
+            found = _numbers(attempt, marks, limits[stream.version], allowance, young=young)
+            for index, value in enumerate(found):
                 batch[index] += value
     stable, canary = sums[rules.stable], sums[rules.canary]
     return {batch: (tuple(stable[batch]), tuple(canary[batch])) for batch in {*stable, *canary}}
 
 
-def _numbers(attempt: Attempt, flags: int, thresholds: Thresholds, allowance: float) -> list[float]:
+def _numbers(
+    attempt: Attempt, flags: int, thresholds: Thresholds, allowance: float, *, young: bool
+) -> list[float]:
     cold = bool(flags & COLD)
+    warm = not cold and not young
     return [
         1,
         bool(flags & (FAILED | TIMED_OUT)),
         bool(flags & TIMED_OUT),
-        not cold,
+        warm,
         cold,
         attempt.init,
         attempt.billed,
         *(cold and attempt.init > limit * (1 + allowance) for limit in INITS),
-        *(not cold and attempt.duration > limit for limit in thresholds.slow),
-        *(not cold and attempt.billed > limit for limit in thresholds.costly),
+        *(warm and attempt.duration > limit for limit in thresholds.slow),
+        *(warm and attempt.billed > limit for limit in thresholds.costly),
     ]
 
 
@@ -280,7 +289,7 @@ def collect(items: Iterable[tuple[int, str, str, Mapping[str, Iterable[bytes]]]]
     streams: dict[tuple[str, str], Stream] = {}
     lags: list[tuple[float, int]] = []
     for batch, version, name, parts in items:
-        stream = streams.setdefault((version, name), Stream(version))
+        stream = streams.setdefault((version, name), Stream(version, f"{version}#{name}"))
         stream.attempts += codec.read_attempts(batch, parts.get("attempts", ()))
         stream.flags += codec.read_flags(batch, parts.get("marks", ()))
         stream.starts += [(batch, one) for one in codec.read_starts(parts.get("starts", ()))]
