@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tidegate.adapters import bundles, checkouts
@@ -253,6 +253,7 @@ def test_what_is_no_bundle_is_refused(body: bytes, message: str, tmp_path: Path)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(position=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.none() | st.integers(0, 10_000))
+@example(position=87, value=6, cut=None)
 def test_damage_anywhere_is_refused_or_harmless(
     position: int, value: int, cut: int | None, tmp_path: Path
 ) -> None:

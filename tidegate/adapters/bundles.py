@@ -12,6 +12,7 @@ import mmap
 import shutil
 import struct
 import zlib
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException
@@ -41,6 +42,7 @@ DAMAGE: Final = (
     FileFormatException,
     UnresolvedDeltas,
     AssertionError,
+    BufferError,  # a mapping cannot be closed while an error's frames still hold views of it
     EOFError,
     IndexError,
     KeyError,
@@ -104,8 +106,9 @@ class Bundle:
             raise InvalidSource(f"the bundle is damaged at {tree_id}: {error}") from error
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._pack.close()
+        """Let go of the files; a mapping that an error still holds goes with that error."""
+        with suppress(BufferError):
+            self._pack.close()
 
 
 def open_bundle(file: Path, folder: Path) -> Bundle:
