@@ -52,6 +52,7 @@ class StageTools:
     def __init__(self, target: StageTarget, session_name: str) -> None:
         self.target = target
         self._session_name = session_name
+        self._probing: dict[int, LambdaClient] = {}
 
     @cached_property
     def _credentials(self) -> dict[str, str]:
@@ -93,6 +94,13 @@ class StageTools:
         client: LambdaClient = self._client("lambda", CLIENT_CONFIG.merge(Config(read_timeout=905)))
         pace(client, find_pacer(self.target.account, self.target.region, urgent=urgent))
         return client
+
+    def probing(self, patience: int) -> LambdaClient:
+        """Lambda of the stage for invocations that are made once, and waited for by so many seconds."""
+        if patience not in self._probing:
+            once = Config(retries={"total_max_attempts": 1}, read_timeout=patience)
+            self._probing[patience] = self._client("lambda", CLIENT_CONFIG.merge(once))
+        return self._probing[patience]
 
     @cached_property
     def scaling(self) -> Any:  # noqa: ANN401 (there are no types of this client here)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from functions.judge_canary.probes import probe
+from functions.judge_canary.probes import list_lacking, probe
 from tidegate.adapters.observing import observe as read
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.trials import write_trial
@@ -47,10 +47,11 @@ def look(
     moment = Moment(now=now.timestamp(), delay=found.delay, holds=found.holds)
     verdict = decide(state, policy, moment)
     if verdict.status in OPEN:
-        probed = probe(ref, plan.stage(rollout.stage), rollout, verdict, policy, now, tools)
+        lacking = list_lacking(verdict, policy)
+        probed = probe(ref, plan.stage(rollout.stage), rollout, trial, lacking, now, tools)
         state = observe(state, probed.batches, policy)
         verdict = decide(state, policy, moment)
-        trial = trial.remember(probed.requests, now)
+        trial = trial.remember(probed.requests, now).hide(probed.unknown, probed.span)
     verdict = verdict.model_copy(update={"reason": verdict.reason + note})
     told = _is_news(trial, verdict, now, QUIET * factor)
     said = {"said": verdict.status, "said_at": now} if told else {}
@@ -78,11 +79,13 @@ def _read(
 
 
 def _select(found: Observation, trial: Trial, state: State) -> list[Batch]:
-    """The batches whose requests all began under one weight."""
+    """The batches whose requests all began under one weight, and are all users'."""
     return [
         batch
         for batch in found.batches
-        if is_unmixed(batch.at, batch.seconds, trial.shifts) and is_under_one_weight(state, batch)
+        if is_unmixed(batch.at, batch.seconds, trial.shifts)
+        and is_under_one_weight(state, batch)
+        and not trial.is_hidden(batch)
     ]
 
 

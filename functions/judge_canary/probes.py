@@ -1,114 +1,207 @@
 """Probes: both versions invoked alike, with events declared safe, where users send too little to judge by.
 
 They are a batch of their own and count together with a floor of users' requests only, as the judge has it.
-Their requests are in the logs like users': their ids are kept, so that they are not counted twice. A look
-waits for its probes, so a function that is probed should answer in seconds.
+Their requests are in the logs like users': their ids are kept, so that they are not counted twice.
+
+A function that hangs must not hold the look. Each function's invocations are waited for so long and no more,
+by its own history; what has not answered then has failed, in either version by the same time. A pair is begun
+only where there is time for both, and counts only where both are known.
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from datetime import timedelta
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.plans import read_snapshot
-from tidegate.adapters.probing import TENANT, Probe, invoke, read_events
+from tidegate.adapters.probing import TENANT, Probe, ask, read_events
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.judging import Signal
+from tidegate.domain.trials import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from mypy_boto3_lambda import LambdaClient
 
     from tidegate.adapters.probing import Answer
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.judging import Policy, Verdict
+    from tidegate.domain.observing import Thresholds
     from tidegate.domain.plans import StagePlan
     from tidegate.domain.rollouts import RollingFunction, Rollout
-    from tidegate.task import Tools
+    from tidegate.domain.trials import Trial
+    from tidegate.task import StageTools, Tools
 
 MOST: Final = 100  # pairs at one look, over all functions
+LONGEST: Final = timedelta(seconds=200)  # of a look's 290, from its beginning to the last answer
+USUAL: Final = 10.0  # times the slowest usual duration
+START: Final = 10.0  # seconds that an environment may take to start
+PATIENCE: Final = (20, 60)  # seconds that one answer is waited for, by steps of ten
+
+
+class Pair(NamedTuple):
+    """What both versions of a function are asked; the odd ones are asked of the new version first."""
+
+    function: RollingFunction
+    path: str
+    payload: bytes
+    tenant: str
+    patience: int
+    odd: bool
+
+
+class Answers(NamedTuple):
+    """Both versions' answers; None where nothing is known of the version."""
+
+    stable: Answer | None
+    canary: Answer | None
+
+    @property
+    def requests(self) -> list[str]:
+        """The ids of the requests, as far as they are known."""
+        return [answer.request for answer in self if answer is not None and answer.request]
 
 
 class Probed(NamedTuple):
-    """What a look's probes gave: a batch for each function that was probed, and the ids of their requests."""
+    """What a look's probes gave.
+
+    A batch for each function that was probed, the ids of their requests, and the functions some of whose ids
+    are not known, with the span in which those began.
+    """
 
     batches: tuple[Batch, ...] = ()
     requests: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    span: Span = Span(begin=0, end=0)
 
 
 def probe(
     ref: ReleaseRef,
     plan: StagePlan,
     rollout: Rollout,
-    verdict: Verdict,
-    policy: Policy,
+    trial: Trial,
+    lacking: Sequence[str],
     now: datetime,
     tools: Tools,
 ) -> Probed:
     """Probe the functions that lack evidence and have events; nothing where no probes are asked for."""
     if not plan.config.probes:
         return Probed()
+    pairs = choose_pairs(ref, plan, rollout, trial, lacking, tools)
+    began = tools.now()
+    answers = ask_pairs(pairs, now + LONGEST, tools.stage(plan.stage), tools)
+    return count(answers, now, Span(begin=began.timestamp(), end=tools.now().timestamp()))
+
+
+def list_lacking(verdict: Verdict, policy: Policy) -> list[str]:
+    """Those without enough evidence; the least probed ones first, so that one that hangs is not all."""
+    found = sorted(verdict.functions, key=lambda f: f.probed_canary.requests)
+    return [f.function for f in found if f.promotion[Signal.ERRORS] < 1 / policy.beta]
+
+
+def choose_pairs(
+    ref: ReleaseRef, plan: StagePlan, rollout: Rollout, trial: Trial, lacking: Sequence[str], tools: Tools
+) -> list[Pair]:
+    """What a look asks, at most MOST pairs."""
     declared = read_snapshot(tools.documents, ref).config.smoke.get(plan.stage, {})
-    short = {f.function for f in verdict.functions if f.promotion[Signal.ERRORS] < 1 / policy.beta}
-    chosen = [f for f in rollout.functions if f.logical_id in short and declared.get(f.logical_id)]
+    rolling = {f.logical_id: f for f in rollout.functions}
+    chosen = [rolling[name] for name in lacking if name in rolling and declared.get(name)]
     chosen = chosen[: MOST // plan.config.probes]
     bodies = read_events(tools.documents, ref, (path for f in chosen for path in declared[f.logical_id]))
     tenants = {f.logical_id: TENANT for f in plan.functions if f.tenants}
-    client = tools.stage(plan.stage).functions
-    batches, requests = [], []
-    for function in chosen:
-        paths = list(islice(cycle(declared[function.logical_id]), plan.config.probes))
-        tenant = tenants.get(function.logical_id, "")
-        events = [(path, bodies[path]) for path in paths]
-        stable = _ask(client, function, function.stable, events, tenant)
-        canary = _ask(client, function, function.canary, events, tenant)
-        batches.append(_batch(function, stable, canary, now))
-        requests += [answer.request for answer in (*stable, *canary)]
-    return Probed(tuple(batches), tuple(requests))
-
-
-def _ask(
-    client: LambdaClient,
-    function: RollingFunction,
-    version: str,
-    events: Sequence[tuple[str, bytes]],
-    tenant: str,
-) -> list[Answer]:
-    def ask(event: tuple[str, bytes]) -> Answer:
-        name, payload = event
-        return invoke(
-            client,
-            Probe(
-                function=function.logical_id,
-                physical=function.name,
-                qualifier=version,
-                name=name,
-                payload=payload,
-                strict=True,
-                tenant=tenant,
-            ),
+    return [
+        Pair(
+            function=function,
+            path=path,
+            payload=bodies[path],
+            tenant=tenants.get(function.logical_id, ""),
+            patience=choose_patience(trial.thresholds.get(function.logical_id)),
+            odd=bool(number % 2),
         )
+        for function in chosen
+        for number, path in enumerate(islice(cycle(declared[function.logical_id]), plan.config.probes))
+    ]
 
-    return side_by_side(ask, events)
+
+def choose_patience(usual: Thresholds | None) -> int:
+    """How many seconds to wait for an answer of either version: many times what is usual, and a start.
+
+    Both versions have the same, so a wrong one does not speak against either.
+    """
+    slowest = max(usual.slow, default=0.0) / 1000 if usual else 0.0
+    least, most = PATIENCE
+    return min(most, max(least, math.ceil((START + USUAL * slowest) / 10) * 10))
 
 
-def _batch(
-    function: RollingFunction, stable: Sequence[Answer], canary: Sequence[Answer], now: datetime
-) -> Batch:
-    def count(answers: Sequence[Answer]) -> Arm:
+def ask_pairs(
+    pairs: Sequence[Pair], until: datetime, stage: StageTools, tools: Tools
+) -> dict[str, list[Answers]]:
+    """The answers by function; a pair that could not end before `until` is not begun."""
+    clients = {pair.patience: stage.probing(pair.patience) for pair in pairs}
+
+    def work(pair: Pair) -> Answers | None:
+        if tools.now() + timedelta(seconds=2 * pair.patience) > until:
+            return None
+        client, function = clients[pair.patience], pair.function
+        versions = (function.canary, function.stable) if pair.odd else (function.stable, function.canary)
+        found = {v: ask(client, _make(pair, v), pair.patience) for v in versions}
+        return Answers(found[function.stable], found[function.canary])
+
+    given: defaultdict[str, list[Answers]] = defaultdict(list)
+    for pair, answers in zip(pairs, side_by_side(work, pairs), strict=True):
+        if answers is not None:
+            given[pair.function.logical_id].append(answers)
+    return dict(given)
+
+
+def _make(pair: Pair, version: str) -> Probe:
+    return Probe(
+        function=pair.function.logical_id,
+        physical=pair.function.name,
+        qualifier=version,
+        name=pair.path,
+        payload=pair.payload,
+        strict=True,
+        tenant=pair.tenant,
+    )
+
+
+def count(given: Mapping[str, Sequence[Answers]], now: datetime, span: Span) -> Probed:
+    """The batches of a look's answers. A pair counts where both are known; ids count in any case."""
+    batches = []
+    for function, answers in given.items():
+        stable = [pair.stable for pair in answers if pair.stable and pair.canary]
+        canary = [pair.canary for pair in answers if pair.stable and pair.canary]
+        if stable:
+            batches.append(_batch(function, stable, canary, now))
+    return Probed(
+        batches=tuple(batches),
+        requests=tuple(
+            request for answers in given.values() for pair in answers for request in pair.requests
+        ),
+        unknown=tuple(
+            name for name, answers in given.items() if any(len(p.requests) < len(p) for p in answers)
+        ),
+        span=span,
+    )
+
+
+def _batch(function: str, stable: Sequence[Answer], canary: Sequence[Answer], now: datetime) -> Batch:
+    def arm(answers: Sequence[Answer]) -> Arm:
         return Arm(requests=len(answers), failed=sum(1 for answer in answers if answer.failure))
 
     at = now.timestamp()
     return Batch(
-        key=f"probe#{function.logical_id}#{at}",
-        function=function.logical_id,
+        key=f"probe#{function}#{at}",
+        function=function,
         at=at,
         seconds=1,
         weight=0.5,
-        stable=count(stable),
-        canary=count(canary),
+        stable=arm(stable),
+        canary=arm(canary),
         probe=True,
     )

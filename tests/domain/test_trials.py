@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.config import StageConfig
 from tidegate.domain.judging import Mode, Signal
 from tidegate.domain.observing import History, Thresholds
-from tidegate.domain.trials import Trial, begin_shift, begin_trial, end_shift, make_policy
+from tidegate.domain.trials import MEMORY, Span, Trial, begin_shift, begin_trial, end_shift, make_policy
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -63,3 +64,27 @@ def test_the_policy_is_the_service_s() -> None:
         Mode.HOLD,
     ]
     assert make_policy(CONFIG, 0).alpha == 0.01
+
+
+@pytest.mark.parametrize(
+    ("at", "changes", "hidden"),
+    [
+        (1000, {}, True),
+        (996, {}, True),
+        (994, {}, False),
+        (1020, {}, True),
+        (1021, {}, False),
+        (1000, {"function": "Ship"}, False),
+        (1000, {"probe": True}, False),
+    ],
+)
+def test_nothing_counts_that_began_beside_an_unknown_probe(
+    trial: Trial, at: float, changes: dict[str, object], hidden: bool
+) -> None:
+    found = trial.hide(["Place"], Span(begin=1000, end=1020))
+    values = {"key": "k", "function": "Place", "at": at, "seconds": 5, "weight": 0.1, **changes}
+    batch = Batch.model_validate({**values, "stable": Arm(), "canary": Arm()})
+    assert found.is_hidden(batch) is hidden
+    assert not trial.is_hidden(batch)
+    later = found.hide([], Span(begin=2000 + MEMORY, end=2000 + MEMORY))
+    assert later.unknown == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.judge_canary.handler import Request, Response, handle
+from functions.judge_canary.probes import PATIENCE, Answers, Pair, ask_pairs, choose_patience, count
 from tests.scene import CODE
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_rollout
+from tidegate.adapters.probing import Answer
 from tidegate.adapters.trials import read_trial, write_trial
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
-from tidegate.domain.observing import History
+from tidegate.domain.observing import History, Thresholds
 from tidegate.domain.rollouts import Move, Rollout, pace
-from tidegate.domain.trials import begin_shift, begin_trial, end_shift
+from tidegate.domain.trials import Span, begin_shift, begin_trial, end_shift
 
 if TYPE_CHECKING:
+    from functions.judge_canary.probes import Probed
     from tests.scene import Scene
     from tidegate.domain.rollouts import RollingFunction
 
@@ -189,6 +193,63 @@ class TestProbes:
         self.prepare(scene, broken)
         with pytest.raises(CanaryFailed, match=r"\(probes: \d+ of \d+, stable 0 of \d+\)"):
             look_until(scene, 9)
+
+    @staticmethod
+    def ask(scene: Scene, code: str, pairs: int = 2) -> tuple[dict[str, list[Answers]], Probed]:
+        """What both versions answer within a second each."""
+        function = scene.function(code="import time\n" + code)
+        asked = [Pair(function, "safe", b"{}", "", 1, odd=bool(number % 2)) for number in range(pairs)]
+        stage = scene.tools.stage(scene.production)
+        given = ask_pairs(asked, scene.tools.now() + 60 * SECOND, stage, scene.tools)
+        return given, count(given, NOW, Span(begin=NOW.timestamp(), end=NOW.timestamp() + 2))
+
+    def test_one_that_hangs_fails_and_holds_nobody(self, scene: Scene) -> None:
+        begun = time.monotonic()
+        given, probed = self.ask(scene, "def handler(event, context):\n    time.sleep(20 * ({number} - 1))\n")
+        assert time.monotonic() - begun < 15
+        assert {pair.canary for pair in given["Place"]} == {
+            Answer(failure="it did not answer within 1 s", request="")
+        }
+        (batch,) = probed.batches
+        assert (batch.stable.requests, batch.stable.failed) == (2, 0)
+        assert (batch.canary.requests, batch.canary.failed) == (2, 2)
+        assert len(probed.requests) == 2
+        assert probed.unknown == ("Place",)
+
+    def test_what_both_versions_do_not_answer_speaks_against_neither(self, scene: Scene) -> None:
+        _, probed = self.ask(scene, "def handler(event, context):\n    time.sleep(20)\n    return {number}\n")
+        (batch,) = probed.batches
+        assert (batch.stable.failed, batch.canary.failed) == (2, 2)
+
+    def test_a_throttled_pair_counts_for_neither(self, scene: Scene) -> None:
+        function = scene.function("Stopped")
+        scene.lambdas.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+        pair = Pair(function, "safe", b"{}", "", 5, odd=False)
+        stage, until = scene.tools.stage(scene.production), scene.tools.now() + 60 * SECOND
+        given = ask_pairs([pair], until, stage, scene.tools)
+        assert given == {"Stopped": [Answers(None, None)]}
+        assert not count(given, NOW, Span(begin=0, end=0)).batches
+
+    def test_no_pair_begins_that_could_not_end(self, scene: Scene) -> None:
+        function = scene.function()
+        pair = Pair(function, "safe", b"{}", "", 20, odd=False)
+        stage = scene.tools.stage(scene.production)
+        assert ask_pairs([pair], scene.tools.now() + 39 * SECOND, stage, scene.tools) == {}
+
+    def test_users_requests_are_left_out_where_a_probe_cannot_be_told_from_them(self, scene: Scene) -> None:
+        function = self.prepare(scene, CODE)
+        serve(scene, function, 5, 0, 0)
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        span = Span(begin=NOW.timestamp() - 16, end=NOW.timestamp() - 15)
+        write_trial(scene.tools.documents, scene.ref, scene.production, trial.hide(["Place"], span))
+        look(scene)
+        found = read_trial(scene.tools.documents, scene.ref, scene.production).state.functions["Place"]
+        assert found.canary.requests < 50
+
+    @pytest.mark.parametrize(("slow", "patience"), [((), 20), ((900.0,), 20), ((1500.0,), 30), ((1e5,), 60)])
+    def test_the_patience_is_by_what_is_usual(self, slow: tuple[float, ...], patience: int) -> None:
+        assert choose_patience(Thresholds(slow=slow)) == patience
+        assert choose_patience(None) == PATIENCE[0]
 
 
 class TestLimits:

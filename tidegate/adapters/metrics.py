@@ -233,10 +233,15 @@ def _arm(counts: tuple[int, int, int], before: Totals, *, given: bool) -> tuple[
 def count_marks(
     client: CloudWatchLogsClient, function: RollingFunction, look: Look, span: tuple[int, int]
 ) -> Counter[tuple[str, int]]:
-    """Marked requests by version and period."""
+    """Marked requests by version and period; the metrics of an alias do not have Tidegate's own."""
     start, end = map(_moment, span)
+    own = frozenset(look.terms.left_out)
     marks = find_marks(client, function, start, end, look.terms.mark)
-    return Counter((version, at // 1000 // look.period * look.period) for (version, _), at in marks.items())
+    return Counter(
+        (version, at // 1000 // look.period * look.period)
+        for (version, request), at in marks.items()
+        if request not in own
+    )
 
 
 def tell_holds(cursor: Cursor, period: int) -> tuple[str, ...]:

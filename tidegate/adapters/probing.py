@@ -10,6 +10,9 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tidegate.adapters.answers import UNANSWERED
 from tidegate.adapters.documents import release_prefix
 from tidegate.domain.errors import InvalidConfiguration
 from tidegate.domain.identity import Frozen
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 TENANT: Final = "tidegate-smoke"  # of functions whose environments are kept apart by tenant
 SERVER_ERROR: Final = 500
+THROTTLED: Final = 429
 # What the runtime reports before any of the function's own code has handled the event.
 START_ERRORS: Final = ("Runtime.", "Sandbox.", "Extension.")
 
@@ -41,7 +45,10 @@ class Probe(Frozen):
 
 
 class Answer(Frozen):
-    """`failure` says what was wrong with it, empty where it was good; `request` is Lambda's id of it."""
+    """`failure` says what was wrong with it, empty where it was good.
+
+    `request` is Lambda's id of it, empty where there was no answer to read it from.
+    """
 
     failure: str
     request: str
@@ -71,6 +78,25 @@ def invoke(client: LambdaClient, probe: Probe) -> Answer:
     body = json.loads(answer["Payload"].read() or b"null")
     failure = _find_failure(body, probe, erred="FunctionError" in answer)
     return Answer(failure=failure, request=answer["ResponseMetadata"]["RequestId"])
+
+
+def ask(client: LambdaClient, probe: Probe, patience: float) -> Answer | None:
+    """Invoke a version once, and wait for so many seconds, which is `client`'s time to read.
+
+    No answer in that time is a failure. None where nothing is known of the version: Lambda throttled the call
+    or failed itself, or the answer was lost. `client` must not try again: an invocation would be made twice.
+    """
+    try:
+        return invoke(client, probe)
+    except ReadTimeoutError:
+        return Answer(failure=f"it did not answer within {patience:g} s", request="")
+    except UNANSWERED:
+        return None
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status != THROTTLED and status < SERVER_ERROR:
+            raise
+        return None
 
 
 def _find_failure(body: object, probe: Probe, *, erred: bool) -> str:

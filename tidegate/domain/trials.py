@@ -21,6 +21,7 @@ from tidegate.domain.strategies import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tidegate.domain.batches import Batch
     from tidegate.domain.config import StageConfig
     from tidegate.domain.judging import Verdict
     from tidegate.domain.observing import History
@@ -30,6 +31,13 @@ TELEMETRY_DELAY: Final = 20.0  # seconds until telemetry is judged, as long as i
 MEMORY: Final = 3600.0  # seconds after which no batch comes in any more
 DAY: Final = 86_400
 SHOWN: Final = 20  # functions in a ledger entry
+
+
+class Span(Frozen):
+    """A span of time in seconds since 1970, both ends included."""
+
+    begin: float
+    end: float
 
 
 class Trial(Frozen):
@@ -51,6 +59,9 @@ class Trial(Frozen):
     probed: dict[str, float] = Field(
         default_factory=dict, description="ids of requests that Tidegate made itself, and when"
     )
+    unknown: dict[str, tuple[Span, ...]] = Field(
+        default_factory=dict, description="by function, when it ran requests of Tidegate's whose ids it lacks"
+    )
     said: Status | None = None
     said_at: datetime | None = None
 
@@ -59,6 +70,19 @@ class Trial(Frozen):
         at = now.timestamp()
         kept = {request: when for request, when in self.probed.items() if at - when < MEMORY}
         return self.model_copy(update={"probed": kept | dict.fromkeys(requests, at)})
+
+    def hide(self, functions: Iterable[str], span: Span) -> Trial:
+        """The trial in which nothing that began in this span counts for these functions; see `is_hidden`."""
+        since = span.end - MEMORY
+        kept = {name: tuple(s for s in spans if s.end > since) for name, spans in self.unknown.items()}
+        added = {name: (*kept.get(name, ()), span) for name in functions}
+        return self.model_copy(update={"unknown": {n: s for n, s in (kept | added).items() if s}})
+
+    def is_hidden(self, batch: Batch) -> bool:
+        """Whether a batch of users' requests may hold one of Tidegate's own that nothing tells apart."""
+        end = batch.at + batch.seconds
+        spans = self.unknown.get(batch.function, ())
+        return not batch.probe and any(span.begin < end and span.end >= batch.at for span in spans)
 
     @property
     def weights(self) -> tuple[tuple[float, datetime], ...]:
