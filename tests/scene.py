@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tidegate.adapters.bus import Bus
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
 from tidegate.domain import telemetry_names
@@ -64,6 +65,14 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
         time.sleep(0.02)
     message = f"{condition} did not come true in {seconds} s"
     raise AssertionError(message)
+
+
+class Refusing:
+    """A bus's client that answers as PutEvents does for entries which were not taken."""
+
+    def put_events(self, **_: Any) -> dict[str, Any]:
+        refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
+        return {"FailedEntryCount": 1, "Entries": [refused]}
 
 
 class Scene:
@@ -334,6 +343,10 @@ class Scene:
         bus = f"{self.unique}-bus"
         events.put_rule(Name=self.unique, EventBusName=bus, EventPattern=pattern)
         events.put_targets(Rule=self.unique, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def refuse_events(self) -> None:
+        """The bus takes calls from now on, and refuses what is in them."""
+        self.tools.bus = Bus(Refusing(), "refusing")  # type: ignore[arg-type]
 
     def heard(self) -> dict[str, Any]:
         """The next event."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from pydantic import BaseModel
 
 from tidegate.adapters.answers import UNANSWERED, check_answers, close
@@ -244,6 +244,20 @@ class Tools:
             )
         )
 
+    def announce(self, step: str, kind: str, ref: ReleaseRef, message: str) -> None:
+        """Tell by an event what stands in the ledger for good.
+
+        An event that cannot be told fails the task once, so that it is tried again later. After that only the
+        ledger tells: what has been decided must not be undone because nobody heard of it.
+        """
+        try:
+            self.bus.publish(kind, ref, message)
+        except (ClientError, *UNANSWERED) as error:
+            what = f"the event {kind} could not be told, and is tried once more: {error}"
+            if self.record(ref, step, what, key=f"untold#{ref.epoch}"):
+                raise
+            logger().exception("untold", extra={"kind": kind, "release": ref.id})
+
 
 @lru_cache(maxsize=1)
 def logger() -> Logger:
@@ -272,6 +286,8 @@ def task(
             # Lambda tells the state machine the class's name, and botocore has a class for each code: for
             # throttles alone four. What is tried again must have one name.
             raise ClientError(error.response, error.operation_name) from error
+        except ParamValidationError:
+            raise  # a mistake of our own: it would be made again
         except UNANSWERED as error:
             raise close(error) from error
 

@@ -28,14 +28,16 @@ def handle(request: Request, tools: Tools) -> Response:
     """Close the release before the claim is freed, so that whoever takes the claim sees it closed.
 
     A run that finds the release closed as promoted is a retry: the claim may be free, or another's by now.
+    Telling comes last, since nothing depends on it.
     """
     release = request.release
     closed = tools.ledger.release(release)
     if closed.outcome is not Outcome.PROMOTED:
         closed = _close(release, tools)
     seconds, what = _measure(release, closed.closed_at or tools.now())
-    tools.bus.publish("Release Completed", release, f"{release.service}: release {release.id} {what}")
     tools.ledger.free_claim(release)
+    message = f"{release.service}: release {release.id} {what}"
+    tools.announce("CompleteRelease", "Release Completed", release, message)
     return Response(seconds=seconds)
 
 

@@ -27,7 +27,7 @@ def close(ref: ReleaseRef, outcome: Outcome, reason: str, claim: Claim, tools: T
     tools.record(ref, "VerifyRecovery", what, key=f"{ref.epoch}")
     tools.ledger.close_release(ref, outcome, reason, tools.now(), under=ref)
     message = f"{ref.service}: release {ref.id} {what}"
-    tools.bus.publish(EVENTS.get(outcome, "Operator Needed"), ref, message)
+    tools.announce("VerifyRecovery", EVENTS.get(outcome, "Operator Needed"), ref, message)
     if outcome is Outcome.NEEDS_OPERATOR:
         tools.ledger.write_claim(claim.model_copy(update={"state": ClaimState.OPERATOR}), over=claim)
     else:

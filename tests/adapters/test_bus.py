@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
+from tests.scene import Refusing
 from tidegate.adapters.bus import Bus
 from tidegate.domain.identity import ReleaseRef
 
@@ -36,15 +38,7 @@ def test_an_event_can_be_read_by_people_and_by_rules(scene: Scene) -> None:
     }
 
 
-class Refusing:
-    """A bus that takes the call and refuses the entry, as PutEvents may."""
-
-    def put_events(self, **_: Any) -> Any:
-        refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
-        return {"FailedEntryCount": 1, "Entries": [refused]}
-
-
-def test_a_refused_entry_is_an_error() -> None:
+def test_a_refused_entry_has_the_name_of_any_failed_call() -> None:
     bus = Bus(Refusing(), "tidegate")  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="the bus refused Stage Entered: InternalFailure: try again"):
+    with pytest.raises(ClientError, match=r"InternalFailure.*PutEvents.*Stage Entered: try again"):
         bus.publish("Stage Entered", REF, "entered")

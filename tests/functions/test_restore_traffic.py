@@ -6,7 +6,7 @@ import pytest
 
 from functions.restore_traffic.handler import Request, Response, handle
 from tidegate.domain.errors import ClaimLost, RestoreFailed
-from tidegate.domain.ledger import Failure
+from tidegate.domain.ledger import ClaimState, Failure, Outcome
 from tidegate.domain.rollouts import RollingFunction, point
 
 if TYPE_CHECKING:
@@ -37,6 +37,28 @@ def test_every_alias_of_every_stage_is_put_back(scene: Scene, functions: list[Ro
     assert restore(scene).restored == 3
     (told,) = scene.told()
     assert told == f"restored 3 aliases; {FAILURE.reason}"
+
+
+def test_a_release_that_is_complete_is_not_taken_back_by_its_own_end(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    """The release was closed as promoted; then freeing its claim failed for good."""
+    last = Failure(state="CompleteRelease", error="ClientError", cause="the table was away")
+    request = Request(release=scene.ref, failure=last)
+    scene.tools.ledger.close_release(scene.ref, Outcome.PROMOTED, "", scene.tools.now(), under=scene.ref)
+    with pytest.raises(ClaimLost, match="is complete"):
+        handle(request, scene.tools)
+    assert scene.pointing(functions[1]).version == "2"
+    claim = scene.tools.ledger.read_claim(scene.service)
+    assert claim is not None
+    assert claim.state is ClaimState.FREE
+
+
+def test_a_release_that_could_not_be_closed_is_taken_back(
+    scene: Scene, functions: list[RollingFunction]
+) -> None:
+    last = Failure(state="CompleteRelease", error="ClientError", cause="the table was away")
+    assert handle(Request(release=scene.ref, failure=last), scene.tools).restored == len(functions)
 
 
 def test_what_somebody_else_moved_in_the_middle_of_a_rollout_is_not_fought(

@@ -9,8 +9,10 @@ import pytest
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
+    CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
+    ParamValidationError,
     ResponseStreamingError,
     SSLError,
 )
@@ -58,16 +60,26 @@ def test_whatever_class_a_failed_call_has_the_machine_is_told_one(code: str) -> 
         ResponseStreamingError(error="cut"),
         SSLError(endpoint_url="https://s3", error="EOF"),
         HTTPClientError(error="reset"),
+        CredentialRetrievalError(provider="container-role", error_msg="no answer"),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_answer_that_never_came_whole_has_one_name(error: Exception) -> None:
+def test_whatever_else_keeps_a_call_from_its_answer_has_one_name(error: Exception) -> None:
     def break_off(_request: Request, _tools: Tools) -> Request:
         raise error
 
     with pytest.raises(ConnectionClosedError, match=f"{type(error).__name__}: ") as caught:
         task(Request, break_off)({"code": ""}, None)
     assert type(caught.value) is ConnectionClosedError
+
+
+def test_a_call_that_is_made_wrongly_is_not_tried_again() -> None:
+    def mistake(_request: Request, _tools: Tools) -> Request:
+        boto3.client("lambda", region_name="us-east-1").get_alias(FunctionName="f")
+        raise AssertionError
+
+    with pytest.raises(ParamValidationError, match="Name"):
+        task(Request, mistake)({"code": ""}, None)
 
 
 def test_an_event_of_another_shape_is_refused() -> None:

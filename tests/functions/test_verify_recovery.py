@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.restore_traffic.handler import Request as Restore
 from functions.restore_traffic.handler import handle as restore
@@ -70,6 +71,20 @@ def test_the_end_is_recorded_told_and_frees_the_claim(
     heard = scene.heard()
     assert heard["detail-type"] == event
     assert FAILURE.reason in heard["detail"]["message"]
+
+
+@pytest.mark.parametrize("state", [ClaimState.FREE, ClaimState.OPERATOR], ids=str)
+def test_the_end_is_kept_where_nobody_can_be_told(scene: Scene, state: ClaimState) -> None:
+    function = prepare(scene)
+    if state is ClaimState.OPERATOR:
+        scene.move(function, "1", v2=0.1)
+    scene.refuse_events()
+    with pytest.raises(ClientError, match="InternalFailure"):
+        verify(scene, LOOKS)
+    assert claim_state(scene) is ClaimState.HELD
+    assert verify(scene, LOOKS).status == ("rolled_back" if state is ClaimState.FREE else "needs_operator")
+    assert claim_state(scene) is state
+    assert any("could not be told" in one for one in scene.told())
 
 
 def test_an_alias_that_is_still_split_is_trouble_until_an_operator_is_needed(scene: Scene) -> None:

@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from botocore.exceptions import (
-    ChecksumError,
-    ConnectionClosedError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-)
-from botocore.exceptions import ConnectionError as Unreachable
+from botocore.exceptions import BotoCoreError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
@@ -23,15 +16,9 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
 ClientT = TypeVar("ClientT", bound="BaseClient")
-# No answer, or a part of one. Streamed bodies are read after botocore's own retries, and leave as several.
-UNANSWERED: Final = (
-    Unreachable,
-    HTTPClientError,
-    IncompleteReadError,
-    ChecksumError,
-    FlexibleChecksumError,
-    ResponseParserError,
-)
+# No answer, or a part of one, under any of some twenty names. Streamed bodies are read after botocore's own
+# retries.
+UNANSWERED: Final = (BotoCoreError, ResponseParserError)
 BODILESS: Final = frozenset({204, 304})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
@@ -19,7 +21,10 @@ class Bus:
         self._name = name
 
     def publish(self, kind: str, ref: ReleaseRef, message: str, **detail: Any) -> None:  # noqa: ANN401
-        """Put one event; an entry that the bus refuses is an error, since PutEvents itself does not fail."""
+        """Put one event; ClientError where the bus refuses the entry, since PutEvents itself does not fail.
+
+        Source: Amazon EventBridge API Reference, "PutEvents".
+        """
         body = {
             "service": ref.service,
             "release": ref.id,
@@ -39,5 +44,6 @@ class Bus:
         )
         if answer["FailedEntryCount"]:
             refused = answer["Entries"][0]
-            text = f"the bus refused {kind}: {refused.get('ErrorCode')}: {refused.get('ErrorMessage')}"
-            raise RuntimeError(text)
+            message = f"{kind}: {refused.get('ErrorMessage')}"
+            code = refused.get("ErrorCode", "Refused")
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "PutEvents")
