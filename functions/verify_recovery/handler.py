@@ -46,7 +46,7 @@ def handle(request: Request, tools: Tools) -> Response:
         return Response(status="verifying", looks=request.looks, wait_seconds=wait, reason=reason)
     going = find_going_back(tools.documents, release)
     shifted = going is not None or has_shifted(release, tools)
-    trouble = find_split(release, tools)
+    trouble = find_split(release, claim, tools)
     if shifted and not trouble:
         trouble = find_trouble(release, going, tools) or find_asleep(release, tools)
     outcome = decide(trouble, request.looks, shifted=shifted, ordered=going is not None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.ledger import Claim
     from tidegate.domain.rollouts import RollingFunction
     from tidegate.task import Tools
 
@@ -25,11 +26,12 @@ def has_shifted(ref: ReleaseRef, tools: Tools) -> bool:
     return any(entry.step == "ShiftTraffic" for entry in tools.ledger.entries(ref.service, ref.id))
 
 
-def find_split(ref: ReleaseRef, tools: Tools) -> str:
+def find_split(ref: ReleaseRef, claim: Claim, tools: Tools) -> str:
     """The first alias that is not wholly on its stable version, in words; empty where all are.
 
     Of two rollbacks the one that lost the claim may have been late by one call: that is put back. What a
-    person has moved since is not fought.
+    person has moved is not fought. A release that takes itself back overrules nobody: it may have spared an
+    alias, whose mark a person's own move has kept.
     """
 
     def look(client: LambdaClient, function: RollingFunction) -> str:
@@ -37,7 +39,7 @@ def find_split(ref: ReleaseRef, tools: Tools) -> str:
         if state is not None and state.pointing == point(function, 0):
             return ""
         writer = AliasWriter(client, tools.ledger, ref)
-        if state is not None and writer.is_late(state):
+        if state is not None and claim.is_of_rollback and writer.is_late(state):
             writer.point(function, point(function, 0), force=True)
         return f"{function.name}:{function.alias} is not on version {function.stable}"
 

@@ -47,6 +47,10 @@ def claim_state(scene: Scene) -> ClaimState:
     return claim.state
 
 
+def mark(scene: Scene, function: RollingFunction, description: str) -> None:
+    scene.lambdas.update_alias(FunctionName=function.name, Name="live", Description=description)
+
+
 def test_stacks_come_first(scene: Scene) -> None:
     prepare(scene)
     response = verify(scene, undone=False)
@@ -100,6 +104,31 @@ def test_an_alias_that_is_still_split_is_trouble_until_an_operator_is_needed(sce
     assert claim_state(scene) is ClaimState.OPERATOR
     assert scene.tools.ledger.release(scene.ref).outcome is Outcome.NEEDS_OPERATOR
     assert scene.heard()["detail-type"] == "Operator Needed"
+
+
+def test_a_rollback_that_lost_the_claim_and_wrote_late_is_put_right(scene: Scene) -> None:
+    function = prepare(scene)
+    scene.lose()
+    scene.move(function, "2")
+    mark(scene, function, f"Tidegate: release {scene.ref.id}, epoch {scene.ref.epoch}")
+    taken = scene.make_ref(epoch=scene.ref.epoch + 1)
+    handle(Request(release=taken, failure=FAILURE, undone=True, looks=0), scene.tools)
+    assert scene.pointing(function).version == function.stable
+
+
+def test_whoever_fled_to_an_older_version_is_not_overruled(scene: Scene) -> None:
+    """The alias has the mark of the release before, which a person's own move has kept."""
+    function = prepare(scene)
+    mark(scene, function, "Tidegate: release fedcba987654-1, epoch 0")
+    scene.change(function.name, "def handler(event, context):\n    return 'third'\n")
+    third = scene.lambdas.publish_version(FunctionName=function.name)["Version"]
+    scene.move(function, third)
+    foreign = Failure(state="ShiftTraffic", error="ForeignChange", cause="somebody else moved it")
+    restore(Restore(release=scene.ref, failure=foreign), scene.tools)
+    response = handle(Request(release=scene.ref, failure=foreign, undone=True, looks=LOOKS), scene.tools)
+    assert response.status == "needs_operator"
+    assert f"{function.name}:live is not on version 1" in response.reason
+    assert scene.pointing(function).version == third
 
 
 def test_a_stable_version_that_fails_is_trouble(scene: Scene) -> None:
