@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,14 @@ def test_each_period_is_read_once_when_it_has_arrived() -> None:
     assert [b.stable.requests for b in batches] == [80, 70]
     assert cloud.calls[-1]["StartTime"] == BASE + timedelta(minutes=1)
     assert len(cloud.scans) == 2
+
+
+def test_a_period_waits_for_the_time_limit_of_what_may_still_run_in_it() -> None:
+    cloud = Cloud({("Invocations", "8"): {0: 10}})
+    patient = dataclasses.replace(look(5.9), limit=300)
+    assert not read(cloud, patient)[0]
+    batches, _ = read(cloud, dataclasses.replace(look(6.1), limit=300))
+    assert [b.canary.requests for b in batches] == [10]
 
 
 def test_a_period_of_two_weights_is_left_out_with_its_failures() -> None:

@@ -9,6 +9,7 @@ import json
 import time
 import zipfile
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from tidegate.adapters.history import read_history
 from tidegate.adapters.observing import observe
 from tidegate.adapters.profiles import find_obstacle, read_profiles
 from tidegate.domain.attempts import batch_length
-from tidegate.domain.batches import Arm
+from tidegate.domain.judging.arms import add_pairs, pair
 from tidegate.domain.observing import METRICS, TELEMETRY, Cursor, Profile, Terms, Thresholds
 from tidegate.domain.telemetry_names import collector, table
 from tidegate.domain.warming import YOUNG
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.scene import Scene
-    from tidegate.domain.batches import Observation
+    from tidegate.domain.batches import Arm, Observation
     from tidegate.domain.rollouts import RollingFunction
     from tidegate.task import StageTools
 
@@ -139,15 +140,7 @@ class Watched:
 
         eventually(is_done)
         assert len({batch.key for batch in batches}) == len(batches)
-        return total([b.stable for b in batches]), total([b.canary for b in batches])
-
-
-def total(arms: list[Arm]) -> Arm:
-    def add(name: str) -> Any:
-        values = [getattr(arm, name) for arm in arms]
-        return tuple(map(sum, zip(*values, strict=True))) if isinstance(values[0], tuple) else sum(values)
-
-    return Arm(**{name: add(name) for name in Arm.model_fields})
+        return reduce(add_pairs, map(pair, batches))
 
 
 @pytest.mark.parametrize("form", ["Text", "JSON"])

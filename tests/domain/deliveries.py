@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tidegate.domain.attempts import Share, share_out, sort_key, split_key
+from tidegate.domain.collected import Rules, collect
 from tidegate.domain.log_lines import Report
 from tidegate.domain.observing import Read, Thresholds, find_weight
-from tidegate.domain.tallies import Rules, collect, give
+from tidegate.domain.tallies import give
 from tidegate.domain.warming import YOUNG, Age
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.domain.deliveries import BASE, LENGTH, SHIFTED, Table, report
 from tidegate.domain.attempts import LARGEST, Share, digest, share_out, thin_out
 from tidegate.domain.batches import Arm, Batch
+from tidegate.domain.closing import measure_quiet
 from tidegate.domain.log_lines import Mark, Start
 from tidegate.domain.observing import LEAST, Cursor, Read, Thresholds, find_weight
-from tidegate.domain.tallies import measure_quiet
 
 
 def one(batches: tuple[Batch, ...]) -> Batch:
@@ -112,8 +112,44 @@ def test_a_log_without_beginnings_is_waited_for_as_long_as_a_request_may_last() 
     table.deliver("7", report(1, 1100))
     assert not table.look(8_900).batches
     assert table.look(9_100).batches
-    assert not table.look(64_000, timeout=900).batches
-    assert table.look(66_100, timeout=900).batches
+    assert not table.look(905_900, timeout=900).batches
+    assert table.look(906_100, timeout=900).batches
+
+
+LONG = Thresholds(slow=(100.0, 20_000.0))  # a q99 of 20 s: a request that runs for 80 s hangs
+
+
+def test_a_request_that_hangs_has_failed_long_before_its_time_limit_and_for_good() -> None:
+    table = Table()
+    table.deliver("7", start(1, 1000), report(1, 1100))
+    table.deliver("8", start(2, 1000), stream="t")
+    patient = {"timeout": 900, "thresholds": LONG}
+    waiting = table.look(85_900, **patient)
+    assert not waiting.batches
+    assert waiting.delay == pytest.approx(85.9)
+    found = table.look(86_100, **patient)
+    batch = one(found.batches)
+    assert batch.canary == Arm(requests=1, failed=1, timed_out=1, slow=(0, 0))
+    assert (batch.stable.requests, batch.stable.failed) == (1, 0)
+    # What becomes of it changes nothing, whenever that is seen.
+    table.deliver("8", report(2, 120_000, 119_000.0), stream="t")
+    assert not table.look(130_000, found.read, **patient).batches
+    assert one(table.look(130_000, **patient).batches).canary == batch.canary
+
+
+def test_an_environment_that_went_on_to_another_request_does_not_hang() -> None:
+    table = Table()
+    table.deliver("8", start(1, 1000), start(2, 6000), report(2, 6100))
+    table.deliver("7", start(3, 7000), report(3, 7100), stream="t")
+    found = table.look(12_000, timeout=900, thresholds=LONG)
+    assert [batch.canary.requests for batch in found.batches] == [1]
+
+
+def test_without_a_history_a_request_may_run_for_as_long_as_its_limit() -> None:
+    table = Table()
+    table.deliver("7", start(1, 1000), report(1, 1100))
+    table.deliver("8", start(2, 1000), stream="t")
+    assert not table.look(905_900, timeout=900, thresholds=Thresholds()).batches
 
 
 def test_what_comes_late_is_given_as_the_difference_and_once() -> None:

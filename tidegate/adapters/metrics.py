@@ -79,13 +79,24 @@ def read_series(
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at the metrics is about; `watched` are functions that telemetry serves."""
+    """What a look at the metrics is about; `watched` are functions that telemetry serves.
+
+    `limit` is the longest time limit of those served, in seconds: a request's metrics come with its end and
+    stand at its beginning (AWS Lambda Developer Guide, "Types of metrics for Lambda functions"), so that a
+    period is whole only when none of its requests can be running.
+    """
 
     served: tuple[RollingFunction, ...]
     watched: tuple[RollingFunction, ...]
     shifts: Sequence[tuple[float, datetime]]
     now: datetime
     terms: Terms
+    limit: float = 0
+
+    @property
+    def settle(self) -> float:
+        """Seconds from a period's end to when its metrics are complete."""
+        return max(METRICS_DELAY * self.terms.pace, self.limit)
 
     @property
     def period(self) -> int:
@@ -94,7 +105,7 @@ class Look:
 
     def span(self, cursor: Cursor) -> tuple[int, int]:
         """The periods that are new and whole: [start, end) in seconds since 1970."""
-        end = int(self.now.timestamp() - METRICS_DELAY * self.terms.pace) // self.period * self.period
+        end = int(self.now.timestamp() - self.settle) // self.period * self.period
         first = int(self.shifts[0][1].timestamp()) // self.period * self.period if self.shifts else end
         return cursor.metrics_to or first, end
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tidegate.adapters.metrics import Look, read_metrics, tell_holds
 from tidegate.adapters.telemetry import read, read_armings
 from tidegate.domain.batches import Observation
-from tidegate.domain.observing import METRICS, METRICS_DELAY, MIXED, TELEMETRY, Cursor, Terms
+from tidegate.domain.observing import METRICS, MIXED, TELEMETRY, Cursor, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,8 @@ def observe(
     repeated: the same cursor gives the same keys. A function that `cursor.silent` names is served by the
     metrics from then on, with the reason there.
     """
-    armings = {arming.function: arming for arming in read_armings(stage, ref) if arming.armed}
+    known = {arming.function: arming for arming in read_armings(stage, ref)}
+    armings = {name: arming for name, arming in known.items() if arming.armed}
     watched = [f for f in functions if f.logical_id in armings and f.logical_id not in cursor.silent]
     pairs = [(function, armings[function.logical_id]) for function in watched]
     given = read(stage, ref, pairs, shifts, cursor.telemetry, now, terms)
@@ -43,13 +44,14 @@ def observe(
         update={"telemetry": {**cursor.telemetry, **{name: one.read for name, one in given.items()}}}
     )
     served = tuple(function for function in functions if function not in watched)
-    look = Look(served, tuple(watched), shifts, now, terms)
+    limits = (known[function.logical_id].timeout for function in served if function.logical_id in known)
+    look = Look(served, tuple(watched), shifts, now, terms, limit=max(limits, default=0))
     batches, cursor = read_metrics(stage, look, cursor)
     every = sorted((*batches, *_batches(given)), key=lambda batch: (batch.at, batch.key))
     observation = Observation(
         batches=tuple(every),
         source=MIXED if watched and served else TELEMETRY if watched else METRICS,
-        delay=_delay(given, terms, slow=bool(served)),
+        delay=_delay(given, look),
         holds=tell_holds(cursor, terms.period),
     )
     return observation, cursor
@@ -59,7 +61,7 @@ def _batches(given: Mapping[str, Given]) -> list[Batch]:
     return [batch for one in given.values() for batch in one.batches]
 
 
-def _delay(given: Mapping[str, Given], terms: Terms, *, slow: bool) -> float:
+def _delay(given: Mapping[str, Given], look: Look) -> float:
     """The longest time from a request's start to its judgement, over all functions, in seconds."""
-    metrics = terms.period + METRICS_DELAY * terms.pace
-    return max([one.delay for one in given.values()], default=metrics) if not slow else metrics
+    metrics = look.period + look.settle
+    return metrics if look.served else max([one.delay for one in given.values()], default=metrics)

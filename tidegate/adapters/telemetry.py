@@ -20,8 +20,9 @@ from tidegate.adapters import pacing
 from tidegate.adapters.collection import watch_key
 from tidegate.domain import log_patterns
 from tidegate.domain.attempts import batch_length, identify, split_key
+from tidegate.domain.collected import PATIENCE, Rules, collect
 from tidegate.domain.observing import SPREAD, Arming, Read, Terms, Thresholds, find_weight
-from tidegate.domain.tallies import PATIENCE, Given, Rules, collect, give
+from tidegate.domain.tallies import Given, give
 from tidegate.domain.telemetry_names import collector, table
 
 if TYPE_CHECKING:
@@ -287,9 +288,9 @@ def read(
 def _since(first: datetime, cursor: Read, rules: Rules, now: datetime) -> int:
     """From when on (ms) to read: what is not closed, and what a request may still be late for.
 
-    That is its time limit and the repetition of a delivery ago, but never before the first shift.
+    That is the patience with it and the repetition of a delivery ago, but never before the first shift.
     """
-    horizon = now - timedelta(seconds=max(rules.timeout, PATIENCE * rules.pace) + SETTLED * rules.pace)
+    horizon = now - timedelta(seconds=max(rules.patience, PATIENCE * rules.pace) + SETTLED * rules.pace)
     begun = round(first.timestamp() * 1000)
     start = max(begun, min(round(horizon.timestamp() * 1000), cursor.closed or begun))
     return start // rules.length * rules.length

@@ -1,30 +1,31 @@
 """From the attempts that were collected to batches: who failed, which batches are closed, what came late.
 
-A batch is closed once none of its requests is running any more: their beginnings are known from the log, so a
-function with a long time limit is not waited for where nothing hangs. What comes later still is given as a
-batch of its own, for exactly the difference.
+A batch is closed once none of its requests is running any more: their beginnings are known from the log, so
+a function with a long time limit is not waited for where nothing hangs. Where one hangs, nobody waits for a
+limit of minutes: a request of either version that runs for longer than `Rules.patience` has failed, at once
+and for good, whatever becomes of it. What comes later still is a batch of its own, for exactly the
+difference.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.attempts import COLD, FAILED, NOBODY, TIMED_OUT, Attempt, Flag
 from tidegate.domain.batches import INITS, Arm, Batch
+from tidegate.domain.closing import close_to, find_running, measure_quiet, quantile95
 from tidegate.domain.observing import Counted, Read, Thresholds
 from tidegate.domain.warming import Age, grow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-PATIENCE: Final = 60.0  # seconds that a batch is kept open at most for a request that runs
-UNKNOWN_LAG: Final = 10.0  # seconds on AWS from a line to its counting, before any was measured
-LONGEST_LAG: Final = 60.0
+    from tidegate.domain.collected import Collected, Rules, Stream
+
 TOLERANCE: Final = 50  # milliseconds by which a line's time may miss its request's
 # A version's numbers: requests, failed, timed out, warm, cold, init, billed, the cold ones above each of
 # INITS, and the warm ones above thresholds.
@@ -32,45 +33,7 @@ Numbers = tuple[float, ...]
 PLAIN: Final = 7
 FIXED: Final = PLAIN + len(INITS)
 REQUESTS, FAILURES, TIMEOUTS = 0, 1, 2
-
-
-@dataclass
-class Stream:
-    """What was collected of one log stream, which is one environment's; `name` is unique in a function."""
-
-    version: str
-    name: str
-    attempts: list[Attempt] = field(default_factory=list)
-    flags: list[Flag] = field(default_factory=list)
-    starts: list[tuple[int, bytes]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Collected:
-    """What was collected of one function, by log stream; lags are (seconds, requests)."""
-
-    streams: tuple[Stream, ...]
-    lags: tuple[tuple[float, int], ...]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How a function's telemetry is read: lengths in milliseconds, the time limit in seconds.
-
-    `weigh` gives the one weight between two moments, or None. Requests `left_out` (digests of their ids) are
-    nobody's: Tidegate made them itself.
-    """
-
-    function: str
-    stable: str
-    canary: str
-    length: int
-    timeout: float
-    pace: float
-    thresholds: Thresholds
-    weigh: Callable[[datetime, datetime], float | None]
-    allowance: float = 0
-    left_out: frozenset[bytes] = frozenset()
+HUNG: Final = (1, 1, 1)  # requests, failures and timeouts of a request that nobody waits for any longer
 
 
 @dataclass(frozen=True)
@@ -90,9 +53,9 @@ def give(collected: Collected, rules: Rules, read: Read, since: int, now: int) -
     served = ((stream.name, [one.at for one in stream.attempts]) for stream in collected.streams)
     ages = grow(read.ages, served, since, closed)
     batches = []
-    for batch, (stable, canary) in sorted(tally(collected, rules, ages).items()):
+    for batch, (stable, canary) in sorted(tally(collected, rules, ages, closed).items()):
         weight = rules.weigh(_moment(batch), _moment(batch + rules.length))
-        if batch >= closed or batch < since or not weight:
+        if batch < since or not weight:
             continue
         before = counted.get(batch)
         fresh = Counted(
@@ -104,89 +67,48 @@ def give(collected: Collected, rules: Rules, read: Read, since: int, now: int) -
             continue
         counted[batch] = fresh
         batches.append(_batch(rules, batch, weight, before, fresh, late=batch < read.closed))
-    usual = min(_quantile95([(one.duration / 1000, 1) for one in _all(collected)]), PATIENCE)
-    delay = rules.length / 1000 + quiet + usual
-    heard = read.heard or bool(_all(collected))
+    usual = min(quantile95([(one.duration / 1000, 1) for one in collected.attempts]), rules.patience)
+    delay = max(rules.length / 1000 + quiet + usual, (now - closed) / 1000)
+    heard = read.heard or bool(collected.attempts)
     return Given(tuple(batches), Read(closed=closed, heard=heard, counted=counted, ages=ages), delay)
 
 
-def _all(collected: Collected) -> list[Attempt]:
-    return [one for stream in collected.streams for one in stream.attempts]
-
-
-def measure_quiet(lags: Iterable[tuple[float, int]], pace: float) -> float:
-    """Seconds after a batch's end until what is known of it is all: nearly the longest lag that was seen.
-
-    A single delivery that was repeated does not hold everything up: twice the 95th percentile is enough.
-    """
-    known = sorted(lags)
-    if not known:
-        return UNKNOWN_LAG * pace
-    return min(known[-1][0], 2 * _quantile95(known), LONGEST_LAG)
-
-
-def _quantile95(weighted: list[tuple[float, int]]) -> float:
-    """The 95th percentile of values with their counts; 0 of nothing."""
-    left = math.ceil(0.95 * sum(count for _, count in weighted))
-    for value, count in sorted(weighted):
-        left -= count
-        if left <= 0:
-            return value
-    return 0.0
-
-
-def close_to(collected: Collected, rules: Rules, quiet: float, now: int) -> int:
-    """The beginning of the first batch that is not closed yet.
-
-    Batches wait for requests that run, and where a log tells of no beginnings for as long as one may.
-    """
-    patience = min(rules.timeout, PATIENCE) * 1000
-    known = now - quiet * 1000
-    running, told = find_running(collected)
-    if not told:
-        return math.floor((known - patience) / rules.length) * rules.length
-    end = math.floor(known / rules.length) * rules.length
-    return min([end, *(batch for batch in running if batch + rules.length + patience > known)])
-
-
-def find_running(collected: Collected) -> tuple[list[int], bool]:
-    """The batches in which requests began that have not ended, and whether beginnings are told at all."""
-    running: list[int] = []
-    starts = 0
-    for stream in collected.streams:
-        ended = Counter(one.request for one in stream.attempts)
-        starts += len(stream.starts)
-        for batch, request in sorted(stream.starts):
-            if ended[request] > 0:
-                ended[request] -= 1
-            else:
-                running.append(batch)
-    return running, 2 * starts >= len(_all(collected))
-
-
-def tally(collected: Collected, rules: Rules, ages: Mapping[str, Age]) -> dict[int, tuple[Numbers, Numbers]]:
-    """Both versions' numbers by batch; `ages` are those of the streams."""
+def tally(
+    collected: Collected, rules: Rules, ages: Mapping[str, Age], closed: int
+) -> dict[int, tuple[Numbers, Numbers]]:
+    """Both versions' numbers by batch before `closed`; `ages` are those of the streams."""
     width = FIXED + len(rules.thresholds.slow) + len(rules.thresholds.costly)
-    limits = {rules.stable: rules.thresholds, rules.canary: rules.thresholds.widen(rules.allowance)}
     sums: dict[str, defaultdict[int, list[float]]] = {
         version: defaultdict(lambda: [0.0] * width) for version in (rules.stable, rules.canary)
     }
     for stream in collected.streams:
         if stream.version not in sums:
             continue
-        flags = attribute(stream.attempts, stream.flags)
-        for attempt in stream.attempts:
-            if attempt.request in rules.left_out:
-                continue
-            batch = sums[stream.version][attempt.at // rules.length * rules.length]
-            marks = attempt.flags | flags.get(attempt.event, 0)
-            young = attempt.at <= ages[stream.name].until
-            allowance = rules.allowance if stream.version == rules.canary else 0.0
-            found = _numbers(attempt, marks, limits[stream.version], allowance, young=young)
-            for index, value in enumerate(found):
-                batch[index] += value
+        hanging = find_running(stream, rules) if rules.hurries and collected.tells_starts else []
+        for batch, found in (
+            *_count(stream, rules, ages[stream.name].until),
+            *((batch, HUNG) for batch, request in hanging if request not in rules.left_out),
+        ):
+            if batch < closed:
+                row = sums[stream.version][batch]
+                for index, value in enumerate(found):
+                    row[index] += value
     stable, canary = sums[rules.stable], sums[rules.canary]
     return {batch: (tuple(stable[batch]), tuple(canary[batch])) for batch in {*stable, *canary}}
+
+
+def _count(stream: Stream, rules: Rules, young: int) -> Iterator[tuple[int, Sequence[float]]]:
+    """Each attempt's batch and numbers; what began up to `young` is of the environment's first requests."""
+    allowance = rules.allowance if stream.version == rules.canary else 0.0
+    limits = rules.thresholds if stream.version == rules.stable else rules.thresholds.widen(allowance)
+    flags = attribute(stream.attempts, stream.flags)
+    for attempt in stream.attempts:
+        if attempt.request in rules.left_out:
+            continue
+        marks = attempt.flags | flags.get(attempt.event, 0)
+        hung = rules.is_hanging(attempt.duration)
+        found = HUNG if hung else _numbers(attempt, marks, limits, allowance, young=attempt.at <= young)
+        yield attempt.at // rules.length * rules.length, found
 
 
 def _numbers(
@@ -233,14 +155,14 @@ def _grow(before: Numbers, now: Numbers) -> Numbers:
     """What has been given after this look: all of `now`, but no failure without its request.
 
     A mark may come after its request has been given as one that went well. Given alone it would be a failure
-    of nobody, so it waits for a request that comes late too.
+    of nobody, so it waits for a request that comes late too. What has been given is never taken back.
     """
     if not before:
         return now
-    grown = list(now)
-    room = now[REQUESTS] - before[REQUESTS]
+    grown = [max(past, found) for past, found in zip(before, now, strict=True)]
+    room = grown[REQUESTS] - before[REQUESTS]
     for index in (FAILURES, TIMEOUTS):
-        grown[index] = min(now[index], before[index] + room)
+        grown[index] = min(grown[index], before[index] + room)
     return tuple(grown)
 
 
@@ -280,18 +202,3 @@ def _arm(before: Numbers, now: Numbers, thresholds: Thresholds) -> Arm:
 
 def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def collect(items: Iterable[tuple[int, str, str, Mapping[str, Iterable[bytes]]]]) -> Collected:
-    """What shares hold, each (batch, version, stream, elements by kind), by stream."""
-    from tidegate.domain import attempts as codec
-
-    streams: dict[tuple[str, str], Stream] = {}
-    lags: list[tuple[float, int]] = []
-    for batch, version, name, parts in items:
-        stream = streams.setdefault((version, name), Stream(version, f"{version}#{name}"))
-        stream.attempts += codec.read_attempts(batch, parts.get("attempts", ()))
-        stream.flags += codec.read_flags(batch, parts.get("marks", ()))
-        stream.starts += [(batch, one) for one in codec.read_starts(parts.get("starts", ()))]
-        lags += codec.read_lags(parts.get("lags", ()))
-    return Collected(tuple(streams.values()), tuple(lags))

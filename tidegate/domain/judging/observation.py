@@ -166,6 +166,7 @@ def _fold(
         shown = downstream.follow(shown, *((arm.requests, arm.failed) for arm in arms))
     return {
         "evidence": scores,
+        "judged": found.judged + sum(arms[1].requests for arms in blocks if is_comparable(arms)),
         "downstream": shown,
         "promotion": _promote(found.promotion, blocks, policy),
         "probed": _promote(found.probed, probes, policy),

@@ -46,16 +46,12 @@ class Progress(Frozen):
     probed_stable: Arm = EMPTY
     probed_canary: Arm = EMPTY
     carried: Carried | None = None
+    judged: int = Field(0, description="users' canary requests that are in the evidence")
     evidence: dict[Signal, Evidence] = Field(default_factory=dict)
     promotion: dict[Signal, Promotion] = Field(description="errors and latency, from users' requests")
     probed: dict[Signal, Promotion] = Field(description="the same from probes")
     downstream: Downstream
     traffic: Traffic = Traffic()
-
-    @property
-    def judged(self) -> int:
-        """Users' canary requests that are in the evidence; those that wait for more are not."""
-        return self.canary.requests - (self.carried.canary.requests if self.carried else 0)
 
 
 class Shift(Frozen):
