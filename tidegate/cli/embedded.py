@@ -14,10 +14,10 @@ import boto3
 from tidegate.cli.local_state import NOBODY
 from tidegate.cli.pipeline import Pipeline
 from tidegate.local.assembly import MACHINES, deploy, synthesize
-from tidegate.local.cloud import REGION, LocalCloud
+from tidegate.local.cloud import EXTENSIONS, REGION, LocalCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 # Every duration of the pipeline is multiplied by this: a minute on AWS is a second here.
 PACE: Final = 1 / 60
@@ -30,13 +30,14 @@ def embed(
     port: int = 0,
     branches: tuple[str, ...] = ("main",),
     stages: tuple[str, ...] = STAGES,
+    extensions: Sequence[str] = EXTENSIONS,
 ) -> Iterator[tuple[LocalCloud, Pipeline]]:
     """A running local cloud with the pipeline deployed; it and its files are gone afterwards."""
     architecture = MACHINES.get(platform.machine(), "x86_64")
     tell("synthesizing the pipeline's own template")
     assembly = synthesize(PACE, architecture, branches, stages)
     home = Path(tempfile.mkdtemp(prefix="tidegate-"))
-    cloud = LocalCloud(home, pace=PACE)
+    cloud = LocalCloud(home, PACE, extensions)
     try:
         cloud.start(port)
         deploy(cloud, assembly, tell)

@@ -124,6 +124,13 @@ class LocalCloud:
         self.on_stop(lambda: thread.join(timeout=5))
 
     @property
+    def server(self) -> Server:
+        """What answers its calls; only while it runs."""
+        if self._server is None:
+            raise RuntimeError("the cloud has not been started")
+        return self._server
+
+    @property
     def stopping(self) -> threading.Event:
         """Set once the cloud is going down; background work waits on it instead of sleeping."""
         return self._stopping
