@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 ACCOUNT_ID: Final = "123456789012"
 REGION: Final = "us-east-1"
-OWN_KEY: Final = "testing"  # what the cloud calls itself with
 MISSING: Final = object()
 
 # In the order of installation; each adds the one thing that its name says.
@@ -140,7 +139,7 @@ class LocalCloud:
         """What a process needs in its environment so that its AWS clients reach this cloud."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": OWN_KEY,
+            "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -152,7 +151,7 @@ class LocalCloud:
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
             region_name=REGION,
-            aws_access_key_id=OWN_KEY,
+            aws_access_key_id="testing",
             aws_secret_access_key="testing",  # noqa: S106
             config=Config(retries={"max_attempts": 0}, max_pool_connections=50, read_timeout=900),
         )

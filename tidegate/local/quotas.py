@@ -2,7 +2,7 @@
 
 A cloud has this only where it is asked for: time runs faster there than calls do, and tests make many at
 once. Every call that comes over the network is noted, so that a measurement can tell when it was made. What
-the cloud itself calls, as CloudFormation does, is not limited: on AWS it paces itself.
+CloudFormation calls is not limited: on AWS it paces itself.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests
 """
 
@@ -14,14 +14,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tidegate.local.cloud import OWN_KEY
+from tidegate.local.stack_registry import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tidegate.local.cloud import LocalCloud
 
-SCOPE: Final = re.compile(r"Credential=(?P<key>[^/]+)/[^/]+/[^/]+/(?P<service>[^/]+)/")
+SCOPE: Final = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/(?P<service>[^/]+)/")
 FUNCTION: Final = re.compile(r"/2015-03-31/functions/[^/]+/?")
 PER_SECOND: Final = {"calls": 15, "GetFunction": 100, "GetPolicy": 15}
 UNLIMITED: Final = ("/invocations", "/invoke-async", "/response-streaming-invocations")
@@ -89,7 +89,7 @@ def install(cloud: LocalCloud) -> None:
         found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = found["service"] if found else ""
         path = environ.get("PATH_INFO", "")
-        limited = service == "lambda" and found is not None and found["key"] != OWN_KEY
+        limited = service == "lambda" and environ.get("HTTP_USER_AGENT") != USER_AGENT
         quota = find_quota(environ["REQUEST_METHOD"], path) if limited else ""
         if quotas.take(service, quota):
             parts: Iterable[bytes] = answer(environ, start_response)

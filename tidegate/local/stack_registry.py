@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 ATTRIBUTE: Final = "tidegate_registry"
+USER_AGENT: Final = "cloudformation.amazonaws.com"  # as CloudTrail shows its calls
 
 
 class Registry:
@@ -129,6 +130,7 @@ class Clients:
             aws_secret_access_key=credentials[1],
             aws_session_token=credentials[2] or None,
             config=Config(
+                user_agent=USER_AGENT,
                 retries={"max_attempts": 0},
                 max_pool_connections=50,
                 read_timeout=900,
