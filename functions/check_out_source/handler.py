@@ -21,7 +21,7 @@ class Request(Frozen):
 
 
 class Response(Frozen):
-    """How many artifacts have to be built, for how many functions, and whether the service has tests."""
+    """How many builds are needed (each makes its share), for how many functions, and whether it has tests."""
 
     to_build: int
     functions: int
@@ -45,7 +45,7 @@ def handle(request: Request, tools: Tools) -> Response:
     tools.record(
         request.release, "CheckOutSource", what, evidence={"notes": snapshot.notes, "to_build": built}
     )
-    return Response(to_build=built, functions=functions, has_tests=snapshot.has_tests)
+    return Response(to_build=snapshot.builds, functions=functions, has_tests=snapshot.has_tests)
 
 
 handler = task(Request, handle)

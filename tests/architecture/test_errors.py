@@ -69,10 +69,12 @@ def test_an_error_that_asks_to_wait_is_retried_by_name() -> None:
     retried = {
         name
         for state in machine("release")["States"].values()
-        for retry in state.get("Retry", ())
+        for step in (state, *state.get("ItemProcessor", {}).get("States", {}).values())
+        for retry in step.get("Retry", ())
         for name in retry["ErrorEquals"]
     }
     assert pending == {
+        "BuildsPending",
         "ChangeSetsPending",
         "HoldsPending",
         "PreflightPending",

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import io
 import zipfile
+from itertools import count
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
-from functions.build_function.handler import Request, Response, handle
+from functions.build_function.handler import LONGEST, Request, Response, handle
 from functions.check_out_source.handler import Request as CheckOut
 from functions.check_out_source.handler import handle as check_out
 from tidegate.adapters.documents import release_prefix
 from tidegate.domain.artifacts import archive_key, record_key
-from tidegate.domain.errors import BuildFailed
+from tidegate.domain.errors import BuildFailed, BuildsPending
 from tidegate.domain.snapshots import Artifact, Snapshot
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def remove(pipeline: Pipeline, *keys: str) -> None:
 
 def test_code_without_requirements_is_zipped(pipeline: Pipeline, repository: Repository) -> None:
     commit, key = prepare(pipeline, repository, {})
-    assert build(pipeline, commit) == Response(artifact=key, built=True)
+    assert build(pipeline, commit) == Response(artifacts=1, built=1)
     assert sorted(contents(pipeline, key)) == ["app.py", "pkg/data.txt"]
     record = pipeline.tools.documents.read(record_key(key), Artifact)
     assert (record.runtime, record.architecture, record.lock) == ("python3.11", "x86_64", ())
@@ -67,10 +68,10 @@ def test_code_without_requirements_is_zipped(pipeline: Pipeline, repository: Rep
 
 
 def test_what_stands_already_is_not_built_again(pipeline: Pipeline, repository: Repository) -> None:
-    commit, key = prepare(pipeline, repository, {})
+    commit, _ = prepare(pipeline, repository, {})
     assert build(pipeline, commit).built
     remove(pipeline, f"{release_prefix(pipeline.ref(commit))}source.zip")
-    assert build(pipeline, commit) == Response(artifact=key, built=False)
+    assert build(pipeline, commit) == Response(artifacts=1, built=0)
 
 
 @pytest.mark.registry
@@ -208,3 +209,46 @@ def test_a_python_layer_is_built_once(pipeline: Pipeline, repository: Repository
         assert {"python/idna/core.py", "python/own.py"} <= set(archive.namelist())
     prepare(pipeline, repository, {"README.md": "x"})
     assert pipeline.keys("packages/") == [key]
+
+
+MANY = 25
+
+
+def prepare_many(pipeline: Pipeline, repository: Repository) -> tuple[Commit, Snapshot]:
+    names = [f"Only{number}" for number in range(MANY)]
+    resources = "".join(
+        f"  {name}: {{Type: AWS::Lambda::Function, "
+        f"Properties: {{Code: {name}, Handler: app.handler, Runtime: python3.14}}}}\n"
+        for name in names
+    )
+    sources: dict[str, str | bytes] = {
+        f"{name}/app.py": f"def handler(event, context): return '{name}'\n" for name in names
+    }
+    commit, _ = prepare(pipeline, repository, {**sources, "template.yaml": f"Resources:\n{resources}"})
+    key = f"{release_prefix(pipeline.ref(commit))}snapshot.json"
+    return commit, pipeline.tools.documents.read(key, Snapshot)
+
+
+def test_many_artifacts_are_shared_out_among_few_builds(pipeline: Pipeline, repository: Repository) -> None:
+    """A build is a state of the machine: they do not become more with the functions."""
+    commit, snapshot = prepare_many(pipeline, repository)
+    assert snapshot.builds == 10
+    ref = pipeline.ref(commit)
+    responses = [handle(Request(release=ref, index=index), pipeline.tools) for index in range(10)]
+    assert sum(response.built for response in responses) == MANY
+    assert {response.artifacts for response in responses} == {2, 3}
+    assert all(pipeline.tools.documents.exists(record_key(one.artifact)) for one in snapshot.functions)
+    assert handle(Request(release=ref, index=0), pipeline.tools) == Response(artifacts=3, built=0)
+
+
+def test_what_takes_too_long_is_gone_on_with(
+    pipeline: Pipeline, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, _ = prepare_many(pipeline, repository)
+    begun, looks = pipeline.tools.now(), count()
+    with monkeypatch.context() as slow:
+        slow.setattr(pipeline.tools, "now", lambda: begun + next(looks) * LONGEST * 0.4)
+        with pytest.raises(BuildsPending, match="2 of 3 artifacts are still to be built"):
+            handle(Request(release=pipeline.ref(commit), index=0), pipeline.tools)
+    response = handle(Request(release=pipeline.ref(commit), index=0), pipeline.tools)
+    assert response == Response(artifacts=3, built=2)

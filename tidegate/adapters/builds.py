@@ -11,6 +11,7 @@ import hashlib
 import posixpath
 import sys
 import zipfile
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -39,22 +40,37 @@ if TYPE_CHECKING:
     from tidegate.domain.snapshots import Snapshot
 
 
-def build_artifact(documents: Documents, source_key: str, snapshot: Snapshot, key: str) -> bool:
-    """Build an artifact and store it with its record; False where it stood there already."""
-    if documents.exists(record_key(key)):
-        return False
-    function = snapshot.function_of(key)
-    with TemporaryDirectory(prefix="tidegate-") as name:
-        folder = Path(name)
-        documents.download(source_key, folder / "source.zip")
-        unpack(folder / "source.zip", folder / "source")
-        built = make_zip(function, folder / "source", folder)
-        if not documents.write_once(archive_key(key), built):
-            documents.download(archive_key(key), built)
-        users = (one for one in snapshot.functions if one.artifact == key)
-        check_handlers(built, users, snapshot.template)
-        documents.write(record_key(key), describe(built, function))
-    return True
+class Builder:
+    """Builds artifacts of one snapshot in a folder; the source is fetched once, for the first of them."""
+
+    def __init__(self, documents: Documents, source_key: str, snapshot: Snapshot, folder: Path) -> None:
+        self._documents = documents
+        self._source_key = source_key
+        self._snapshot = snapshot
+        self._folder = folder
+
+    @cached_property
+    def _source(self) -> Path:
+        packed, source = self._folder / "source.zip", self._folder / "source"
+        self._documents.download(self._source_key, packed)
+        unpack(packed, source)
+        return source
+
+    def build(self, key: str) -> bool:
+        """Build an artifact and store it with its record; False where it stood there already."""
+        documents = self._documents
+        if documents.exists(record_key(key)):
+            return False
+        function = self._snapshot.function_of(key)
+        with TemporaryDirectory(dir=self._folder) as name:
+            built = make_zip(function, self._source, Path(name))
+            if not documents.write_once(archive_key(key), built):
+                built = Path(name) / "stands.zip"
+                documents.download(archive_key(key), built)
+            users = (one for one in self._snapshot.functions if one.artifact == key)
+            check_handlers(built, users, self._snapshot.template)
+            documents.write(record_key(key), describe(built, function))
+        return True
 
 
 def make_zip(function: FunctionSnapshot, source: Path, folder: Path) -> Path:

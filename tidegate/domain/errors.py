@@ -91,6 +91,10 @@ class RestoreFailed(TidegateError):
     """An alias could not be put back; an operator is needed."""
 
 
+class BuildsPending(TidegateError):
+    """More artifacts than one invocation builds; the state machine retries until all stand."""
+
+
 class ChangeSetsPending(TidegateError):
     """CloudFormation still computes change sets; the state machine retries until it has."""
 

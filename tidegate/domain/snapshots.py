@@ -7,11 +7,15 @@ exists when its record does.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from tidegate.domain.artifacts import Method
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.identity import Commit, Frozen
+
+MOST_BUILDS: Final = 10
 
 
 class FunctionSnapshot(Frozen):
@@ -79,6 +83,15 @@ class Snapshot(Frozen):
     has_tests: bool
     tests: TestsSnapshot | None = Field(None, description="absent where there are none")
     notes: tuple[str, ...] = Field((), description="what the operator should know, such as an override")
+
+    @property
+    def builds(self) -> int:
+        """How many builds go side by side; each makes its share of the artifacts."""
+        return min(len(self.to_build), MOST_BUILDS)
+
+    def share(self, build: int) -> tuple[str, ...]:
+        """The content keys that one of the builds makes."""
+        return self.to_build[build :: self.builds]
 
     def function_of(self, artifact: str) -> FunctionSnapshot:
         """A function with that artifact; functions with equal content share one."""
