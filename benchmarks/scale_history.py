@@ -79,12 +79,12 @@ def read_sizes(pipeline: Pipeline) -> Sizes:
 def measure_execution(pipeline: Pipeline, execution: str, noted: Sequence[Noted], sizes: Sizes) -> Measured:
     """Everything about one execution; the calls are those that were made while one of its tasks ran."""
     history = list(events(pipeline.machines, execution))
-    attempts = tuple(_list_attempts(history))
+    attempts = tuple(list_attempts(history))
     steps = transitions(pipeline.machines, execution)
     gb_seconds = sum(one.seconds * sizes.memory.get(one.task, 1024) / 1024 for one in attempts)
     usd = steps * PER_TRANSITION + len(attempts) * PER_INVOCATION + gb_seconds * PER_GB_SECOND
     calls = tuple(call for call in noted if any(one.begun <= call.at <= one.ended for one in attempts))
-    return Measured(steps, len(history), max(_list_sizes(history)), attempts, calls, usd)
+    return Measured(steps, len(history), max(list_sizes(history)), attempts, calls, usd)
 
 
 def count_calls(measured: Measured) -> dict[str, Counter[str]]:
@@ -104,7 +104,7 @@ def find_busiest(times: Iterable[float]) -> int:
     return max((bisect_left(ordered, at + 1) - number for number, at in enumerate(ordered)), default=0)
 
 
-def _list_attempts(history: Sequence[dict[str, Any]]) -> Iterator[Attempt]:
+def list_attempts(history: Sequence[dict[str, Any]]) -> Iterator[Attempt]:
     """Of several at once (a Map) an end belongs to the attempt that its own events lead back to."""
     parents = {event["id"]: event["previousEventId"] for event in history}
     begun = {event["id"]: event for event in history if event["type"] == "TaskScheduled"}
@@ -119,7 +119,7 @@ def _list_attempts(history: Sequence[dict[str, Any]]) -> Iterator[Attempt]:
             yield Attempt(name, start["timestamp"].timestamp(), event["timestamp"].timestamp())
 
 
-def _list_sizes(history: Iterable[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+def list_sizes(history: Iterable[dict[str, Any]]) -> Iterator[tuple[int, str]]:
     """Of everything that a state, a task or the execution is given or gives."""
     name = ""
     for event in history:

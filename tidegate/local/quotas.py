@@ -89,7 +89,7 @@ def install(cloud: LocalCloud) -> None:
         found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = found["service"] if found else ""
         path = environ.get("PATH_INFO", "")
-        limited = service == "lambda" and environ.get("HTTP_USER_AGENT") != USER_AGENT
+        limited = service == "lambda" and USER_AGENT not in environ.get("HTTP_USER_AGENT", "")
         quota = find_quota(environ["REQUEST_METHOD"], path) if limited else ""
         if quotas.take(service, quota):
             parts: Iterable[bytes] = answer(environ, start_response)
