@@ -46,5 +46,4 @@ def open_trial(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: Tools)
         delay = delay if unwatched else TELEMETRY_DELAY * factor
     config = pace(plan.config, factor)
     trial = begin_trial(config, history, now, delay).model_copy(update={"unwatched": unwatched})
-    write_trial(tools.documents, ref, rollout.stage, trial)
-    return trial
+    return write_trial(tools.documents, ref, rollout.stage, trial)

@@ -43,7 +43,7 @@ def handle(request: Request, tools: Tools) -> Response:
         release, "ShiftTraffic", what, stage=stage, key=f"{request.step}", evidence={"weight": weight}
     )
     trial = begin_shift(read_trial(tools.documents, release, stage), request.step, weight, tools.now())
-    write_trial(tools.documents, release, stage, trial)
+    trial = write_trial(tools.documents, release, stage, trial)
     # What has been written already is read, and not written again.
     known = {} if trial.shifts[-1].made else {**rollout.revisions, **trial.revisions}
     revisions = give_weight(release, rollout, weight, known, tools)

@@ -35,6 +35,26 @@ def test_a_model_comes_back_as_it_was_written(documents: Documents) -> None:
         documents.read("other", BundleLocation)
 
 
+def test_a_document_is_written_over_what_was_read_and_nothing_else(documents: Documents) -> None:
+    first, second, third = (BundleLocation(bucket="b", key=key) for key in "123")
+    assert documents.find_revision("a", BundleLocation) is None
+    begun = documents.replace("a", first, "")
+    assert documents.find_revision("a", BundleLocation) == (first, begun)
+    later = documents.replace("a", second, begun)
+    for stale in (begun, ""):
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            documents.replace("a", third, stale)
+    assert documents.find_revision("a", BundleLocation) == (second, later)
+
+
+def test_a_document_whose_answer_was_lost_is_written_again(documents: Documents) -> None:
+    first, second = (BundleLocation(bucket="b", key=key) for key in "12")
+    begun = [documents.replace("a", first, "") for _ in range(2)][0]
+    later = [documents.replace("a", second, begun) for _ in range(2)]
+    assert documents.find_revision("a", BundleLocation) == (second, later[0])
+    assert later[0] == later[1]
+
+
 def test_what_is_written_once_stays(documents: Documents, tmp_path: Path) -> None:
     for number, body in enumerate((b"first", b"second")):
         (tmp_path / "file").write_bytes(body)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.judge_canary.handler import Request, Response, handle
 from functions.judge_canary.probes import PATIENCE, Answers, Pair, ask_pairs, choose_patience, count
@@ -83,6 +84,24 @@ def serve(scene: Scene, function: RollingFunction, requests: int, stable: int, c
 def look(scene: Scene, now: datetime = NOW) -> Response:
     with scene.at(now):
         return handle(Request(release=scene.ref, stage=scene.production), scene.tools)
+
+
+def test_a_look_that_was_given_up_forgets_no_shift(scene: Scene) -> None:
+    """The platform's answer was lost, so that another look came to its verdict while this one runs on."""
+    serve(scene, prepare(scene), 5, 0, 0)
+    documents = scene.tools.documents
+    events, at = documents.client.meta.events, "before-send.s3.PutObject"
+
+    def shift_meanwhile(**_: Any) -> None:
+        events.unregister(at, shift_meanwhile)
+        trial = read_trial(documents, scene.ref, scene.production)
+        write_trial(documents, scene.ref, scene.production, begin_shift(trial, 1, 100, NOW))
+
+    events.register(at, shift_meanwhile)
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        look(scene)
+    assert [one.step for one in read_trial(documents, scene.ref, scene.production).shifts] == [0, 1]
+    look(scene)
 
 
 def look_until(scene: Scene, seconds: int) -> None:

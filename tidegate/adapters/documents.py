@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -61,14 +61,43 @@ class Documents:
         body = self.find_bytes(key)
         return None if body is None else kind.model_validate_json(body)
 
+    def replace(self, key: str, model: BaseModel, over: str) -> str:
+        """Write a model over the revision `over` of its document ("": over none); gives the new revision.
+
+        ClientError (PreconditionFailed) where another has written since: whoever is tried again reads that
+        first. A write that is made again, since its answer was lost, finds itself.
+        Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
+        """
+        body = model.model_dump_json().encode()
+        content: dict[str, Any] = {"Key": key, "Body": body, "ContentType": "application/json"}
+        content |= {"IfMatch": over} if over else {"IfNoneMatch": "*"}
+        try:
+            return self.client.put_object(Bucket=self.bucket, **content)["ETag"]
+        except ClientError as error:
+            standing = self._find(key) if error.response["Error"]["Code"] in EXISTS else None
+            if standing is None or standing[0] != body:
+                raise
+            return standing[1]
+
+    def find_revision(self, key: str, kind: type[Model]) -> tuple[Model, str] | None:
+        """A model and the revision of its document, or None."""
+        found = self._find(key)
+        return None if found is None else (kind.model_validate_json(found[0]), found[1])
+
     def write_bytes(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def find_bytes(self, key: str) -> bytes | None:
         """An object's bytes, or None."""
+        found = self._find(key)
+        return None if found is None else found[0]
+
+    def _find(self, key: str) -> tuple[bytes, str] | None:
+        """An object's bytes and its ETag."""
         try:
-            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            answer = self.client.get_object(Bucket=self.bucket, Key=key)
+            return answer["Body"].read(), answer["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] in ABSENT:
                 return None

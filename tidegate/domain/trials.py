@@ -62,6 +62,9 @@ class Trial(Frozen):
     unknown: dict[str, tuple[Span, ...]] = Field(
         default_factory=dict, description="by function, when it ran requests of Tidegate's whose ids it lacks"
     )
+    tag: str = Field(
+        default="", exclude=True, description="which revision of the document this was read from; not in it"
+    )
     said: Status | None = None
     said_at: datetime | None = None
 
