@@ -168,6 +168,16 @@ def test_a_real_functions_logs_become_batches(scene: Scene, form: str) -> None:
     assert 0.1 < observation.delay < 10
 
 
+def test_a_version_that_another_alias_has_too_is_left_to_the_metrics(scene: Scene) -> None:
+    function = scene.function(code=CODE)
+    scene.lambdas.create_alias(FunctionName=function.name, Name="beta", FunctionVersion=function.stable)
+    reason = read_profiles(scene.lambdas, [function])["Place"].reason
+    assert reason == (
+        f"requests may come to version {function.stable} by beta too, and a log does not tell by which alias "
+        "one came"
+    )
+
+
 def test_the_last_day_is_the_stable_versions(scene: Scene) -> None:
     watched = Watched(scene, collects=False)
     scene.move(watched.function, "1")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.log_lines import TELLING
 from tidegate.domain.observing import Profile
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read_profiles(client: LambdaClient, functions: Sequence[RollingFunction]) -> dict[str, Profile]:
-    """Each function's profile by its logical id; two GetFunction calls for a function, side by side."""
+    """Each function's profile by its logical id; three calls for a function, side by side."""
     found = side_by_side(partial(_read_profile, client), functions)
     return {function.logical_id: profile for function, profile in zip(functions, found, strict=True)}
 
@@ -32,9 +33,26 @@ def _read_profile(client: LambdaClient, function: RollingFunction) -> Profile:
     if _log_group(stable) != _log_group(canary):
         reason = "the two versions write to different log groups"
     else:
-        reason = find_obstacle(stable) or find_obstacle(canary)
+        reason = find_obstacle(stable) or find_obstacle(canary) or _find_others(client, function)
     return Profile(
         timeout=max(stable["Timeout"], canary["Timeout"]), memory=stable["MemorySize"], reason=reason
+    )
+
+
+def _find_others(client: LambdaClient, function: RollingFunction) -> str:
+    """Whether requests come to the stable version past the alias: what they are like, chance does not decide.
+
+    A log names the version alone, so they could not be told from those that the new version shares.
+    """
+    pages = client.get_paginator("list_aliases").paginate(
+        FunctionName=function.name, FunctionVersion=function.stable
+    )
+    others = [found["Name"] for page in pages for found in page["Aliases"] if found["Name"] != function.alias]
+    if not others:
+        return ""
+    return (
+        f"requests may come to version {function.stable} by {list_names(others)} too, and a log does not "
+        "tell by which alias one came"
     )
 
 
