@@ -116,6 +116,8 @@ class Functions(Construct):
             "ROLLBACK_MACHINE": rights.machine_arn(names.ROLLBACK_MACHINE),
             "PACE": str(pipeline.pace),
         }
+        if pipeline.other_stages:
+            values["OTHER_STAGES"] = ",".join(pipeline.other_stages)
         if pipeline.build_override:
             values["BUILD_RUNTIME"] = pipeline.build_override.runtime
             values["BUILD_ARCHITECTURE"] = pipeline.build_override.architecture

@@ -96,6 +96,11 @@ class Settings:
         """The stages in the order of a release."""
         return TypeAdapter(tuple[StageTarget, ...]).validate_python(json.loads(self._get("STAGES")))
 
+    @property
+    def other_stages(self) -> tuple[str, ...]:
+        """The names of stages that other pipelines have for the same services."""
+        return tuple(filter(None, self._environment.get(PREFIX + "OTHER_STAGES", "").split(",")))
+
     def stage(self, name: str) -> StageTarget:
         """The stage of that name."""
         return next(stage for stage in self.stages if stage.name == name)

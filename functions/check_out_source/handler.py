@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tidegate.adapters.checkouts import check_out, download_bundle
+from tidegate.adapters.declarations import check_stages
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.projects import Override
 from tidegate.adapters.snapshots import take_snapshot
@@ -37,6 +38,8 @@ def handle(request: Request, tools: Tools) -> Response:
         with check_out(bundle, request.commit.id) as checkout:
             override = Override(settings.build_runtime, settings.build_architecture)
             snapshot = take_snapshot(checkout, request.commit, tools.documents, override)
+            stages = tuple(stage.name for stage in settings.stages)
+            check_stages(checkout, snapshot.config, (*stages, *settings.other_stages))
             checkout.write_zip(source)
             tools.documents.upload(f"{prefix}source.zip", source)
     tools.documents.write(f"{prefix}snapshot.json", snapshot)

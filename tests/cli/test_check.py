@@ -75,7 +75,8 @@ def test_what_goes_around_the_canary_is_said(repository: Repository) -> None:
     repository.write(GOOD)
     done = call("check", str(repository.folder))
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[0] == "repository: template.yaml, 1 functions"
+    assert done.stdout.splitlines()[0] == "repository: template.yaml, 1 function"
+    assert "\nstages: production; a pipeline that lacks one refuses the release\n" in done.stdout
     assert "notice: Outputs.Arn names Hello" in done.stdout
     found = json.loads(call("check", str(repository.folder), "--json").stdout)
     assert [(one["logical_id"], one["kind"]) for one in found["notices"]] == [("Outputs.Arn", "around")]
@@ -92,7 +93,15 @@ def test_what_goes_around_the_canary_is_said(repository: Repository) -> None:
         ({"src/app.py": "def handler(:\n"}, "Hello in src: app.py does not parse"),
         (
             {"tidegate.yaml": "smoke: {staging: {Hello: [no.json]}}\n"},
-            "smoke.staging: no.json does not exist",
+            "tidegate.yaml:1: smoke.staging.Hello: no.json does not exist",
+        ),
+        (
+            {"tidegate.yaml": "smoke:\n  staging:\n    Helo: [e.json]\n"},
+            "tidegate.yaml:3: smoke.staging.Helo: the template has no such function; did you mean Hello?",
+        ),
+        (
+            {"tidegate.yaml": "smoke: {staging: {Hello: [e.json]}}\n", "e.json": "{'a': 1}"},
+            "smoke.staging.Hello: e.json is no JSON: Expecting property name",
         ),
         (
             {"tidegate.yaml": "stages: {production: {parameters: {Size: big}}}\n"},

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
     from tests.conftest import Repository
 
+STAGES = [
+    {"name": name, "account": "123456789012", "region": "us-east-1"} for name in ("staging", "production")
+]
 ENVIRONMENT = {
     "TIDEGATE_LEDGER_TABLE": "ledger",
     "TIDEGATE_ARTIFACT_BUCKET": "artifacts",
     "TIDEGATE_SOURCE_BUCKET": "sources",
+    "TIDEGATE_STAGES": json.dumps(STAGES),
+    "TIDEGATE_OTHER_STAGES": "eu",
     "TIDEGATE_BRANCHES": "main,develop",
     "TIDEGATE_RELEASE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:tidegate-release",
     "TIDEGATE_SANDBOX_FUNCTION": "arn:aws:lambda:us-east-1:123456789012:function:tidegate-test-sandbox:1",

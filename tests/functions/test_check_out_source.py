@@ -179,6 +179,26 @@ def test_a_zip_is_taken_as_it_is_and_no_tests_are_none(pipeline: Pipeline, repos
             InvalidConfiguration,
             "e.json does not exist",
         ),
+        (
+            {"tidegate.yaml": "stages:\n  prod: {approval: required}\n"},
+            InvalidConfiguration,
+            "tidegate.yaml:2: stages.prod: the pipeline has no such stage; did you mean production?",
+        ),
+        (
+            {"tidegate.yaml": "smoke:\n  canary: {}\n"},
+            InvalidConfiguration,
+            "tidegate.yaml:2: smoke.canary: the pipeline has no such stage; known are staging, production, eu",
+        ),
+        (
+            {"tidegate.yaml": "smoke: {staging: {Frist: [e.json]}}", "e.json": "{}"},
+            InvalidConfiguration,
+            "smoke.staging.Frist: the template has no such function; did you mean First?",
+        ),
+        (
+            {"tidegate.yaml": "smoke: {staging: {First: [e.json]}}", "e.json": "{"},
+            InvalidConfiguration,
+            "smoke.staging.First: e.json is no JSON",
+        ),
         ({"tidegate.yaml": "tests: {requirements: [r.txt]}"}, InvalidConfiguration, "r.txt does not exist"),
         ({"samconfig.toml": "a ="}, InvalidConfiguration, "samconfig.toml:1: not valid TOML"),
         ({"template.yaml": "Resources: ["}, InvalidTemplate, "template.yaml:2: "),
@@ -209,6 +229,14 @@ def test_what_cannot_be_released_is_named(
         take(pipeline, repository, {**FILES, **files})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_are_for_stages_of_this_pipeline_or_of_others(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    text = "stages: {production: {margin: 1}, eu: {margin: 2}}\nsmoke: {staging: {First: [e.json]}}\n"
+    snapshot = take(pipeline, repository, {**FILES, "tidegate.yaml": text, "e.json": "{}"})
+    assert list(snapshot.config.stages) == ["production", "eu"]
 
 
 def test_without_a_template_the_remedy_is_told(pipeline: Pipeline, repository: Repository) -> None:

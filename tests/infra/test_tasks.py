@@ -65,6 +65,7 @@ SETTINGS: dict[str, set[str]] = {
     "metric_period": {"PACE"},
     "pace": {"PACE"},
     "wait": {"PACE"},
+    "other_stages": {"OTHER_STAGES"},
     "release_machine": {"RELEASE_MACHINE"},
     "rollback_machine": {"ROLLBACK_MACHINE"},
     "sandbox_function": {"SANDBOX_FUNCTION"},

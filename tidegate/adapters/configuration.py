@@ -72,6 +72,12 @@ def read_yaml(text: str, file: str) -> tuple[Any, yaml.Node | None]:
         raise InvalidConfiguration(message, file=file, line=1) from None
 
 
+def find_key(text: str, file: str, place: Sequence[str]) -> int:
+    """The line of a key that stands below others in a file; of the deepest one that is there."""
+    _, root = read_yaml(text, file)
+    return _find_line(root, place) if root is not None else 1
+
+
 def _load(text: str, file: str) -> tuple[Any, yaml.Node | None]:
     loader = yaml.SafeLoader(text)
     root = loader.get_single_node()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.adapters.declarations import check_smoke
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Project, open_project
 from tidegate.adapters.threads import side_by_side
@@ -44,12 +45,9 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     """Read a checkout into a snapshot; stores the packages, and looks up which artifacts exist."""
     project = open_project(checkout, override)
     _check_service(project.config, commit)
-    _check_smoke(project)
-    functions = tuple(
-        _read_function(project, source)
-        for source in read_functions(project.template, project.parameters)
-        if source.code_uri is not None
-    )
+    sources = read_functions(project.template, project.parameters)
+    check_smoke(checkout, project.config, [source.logical_id for source in sources])
+    functions = tuple(_read_function(project, source) for source in sources if source.code_uri is not None)
     tests = find_tests(project, functions)
     return Snapshot(
         commit=commit,
@@ -122,14 +120,6 @@ def _choose_method(project: Project, source: FunctionSource, code: str) -> Metho
     if code.endswith((".zip", ".jar")) and code in project.checkout.files:
         return Method.ARCHIVE
     return Method.PLAIN if source.skip_build or ASSET_PATH in metadata else Method.PYTHON
-
-
-def _check_smoke(project: Project) -> None:
-    for stage, events in project.config.smoke.items():
-        for path in (
-            path for paths in events.values() for path in paths if path not in project.checkout.files
-        ):
-            raise InvalidConfiguration(f"smoke.{stage}: {path} does not exist", file=CONFIG_FILE)
 
 
 def _check_service(config: ServiceConfig, commit: Commit) -> None:

@@ -35,10 +35,14 @@ def check(repository: Path, commit: str | None, *, as_json: bool) -> None:
         click.get_current_context().exit(Exit.FAILED)
 
 
+def _count(functions: int) -> str:
+    return "1 function" if functions == 1 else f"{functions:,} functions"
+
+
 def show_findings(findings: Findings) -> None:
     """For people: what was found on stdout, what is wrong on stderr."""
     if findings.template:
-        click.echo(f"{findings.service}: {findings.template}, {len(findings.functions)} functions")
+        click.echo(f"{findings.service}: {findings.template}, {_count(len(findings.functions))}")
     if findings.functions:
         rows = (
             (one.logical_id, one.runtime, one.architecture, one.handler, one.code)
@@ -47,6 +51,7 @@ def show_findings(findings: Findings) -> None:
         show_table(("function", "runtime", "architecture", "handler", "code"), rows)
     if findings.template:
         click.echo(f"tests: {findings.tests or 'none'}")
+        click.echo(f"stages: {', '.join(findings.stages)}; a pipeline that lacks one refuses the release")
     for note in findings.notes:
         click.echo(f"note: {note}")
     told = (notice.text for notice in findings.notices if notice.kind != Severity.REFUSE)

@@ -106,7 +106,7 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
     except TidegateError as error:
         return Findings(service=repository.resolve().name, problems=(str(error),))
     problems = [*check_handlers(checkout, snapshot)]
-    stages = tuple(snapshot.config.stages) or (STAGE,)
+    stages = tuple(dict.fromkeys((*snapshot.config.stages, *snapshot.config.smoke))) or (STAGE,)
     notices: list[Notice] = []
     for stage in stages:
         try:

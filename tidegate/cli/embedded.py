@@ -13,7 +13,7 @@ import boto3
 
 from tidegate.cli.local_state import NOBODY
 from tidegate.cli.pipeline import Pipeline
-from tidegate.local.assembly import MACHINES, deploy, synthesize
+from tidegate.local.assembly import MACHINES, STAGES, deploy, synthesize
 from tidegate.local.cloud import EXTENSIONS, REGION, LocalCloud
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # Every duration of the pipeline is multiplied by this: a minute on AWS is a second here.
 PACE: Final = 1 / 60
-STAGES: Final = ("staging", "production")
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidegate.cli.embedded import STAGES
 from tidegate.cli.failures import Failed
 from tidegate.cli.imports import export_samples, find_imports
 from tidegate.cli.parameters import make_sample, make_samples
 from tidegate.cli.surveys import PSEUDO
 from tidegate.domain.wording import list_names
+from tidegate.local.assembly import STAGES
 from tidegate.local.availability import look_at
 from tidegate.local.cloud import ACCOUNT_ID
 

@@ -17,13 +17,13 @@ from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
 from tidegate.cli.bundling import make_bundle
 from tidegate.cli.checking import PLACE, NoDocuments
-from tidegate.cli.embedded import STAGES
 from tidegate.cli.parameters import find_missing, find_stored
 from tidegate.cli.samples import find_events
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.identity import Commit
 from tidegate.domain.templates.literals import Literals
 from tidegate.domain.templates.template import Template
+from tidegate.local.assembly import STAGES
 from tidegate.settings import StageTarget
 
 if TYPE_CHECKING:

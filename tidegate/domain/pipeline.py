@@ -151,11 +151,16 @@ class BuildOverride(Frozen):
 
 
 class Pipeline(Frozen):
-    """The configuration of one pipeline: `tidegate` in the context of `cdk.json`."""
+    """The configuration of one pipeline: `tidegate` in the context of `cdk.json`.
+
+    `other_stages` are those of other pipelines for the same services: a tidegate.yaml may have settings for
+    them, which do nothing here; settings for any other stage are refused.
+    """
 
     account: AccountId = ""
     region: Region = ""
     stages: tuple[Stage, ...] = Field(min_length=1)
+    other_stages: tuple[StageName, ...] = ()
     branches: tuple[str, ...] = Field(default=("main",), min_length=1)
     pace: float = Field(default=1.0, gt=0, le=1)
     notify: tuple[Address, ...] = ()

@@ -28,6 +28,7 @@ BUILD: Final = ROOT / "build" / "local"
 # What a synthesis depends on; functions/ and tidegate/ are the code asset.
 INPUTS: Final = ("app.py", "cdk.json", "infra", "functions", "tidegate", "statemachines", "requirements")
 HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+STAGES: Final = ("staging", "production")
 MACHINES: Final = {"aarch64": "arm64", "arm64": "arm64"}
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 FINAL_STATES: Final = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
@@ -45,7 +46,7 @@ def synthesize(
     pace: float,
     architecture: str,
     branches: tuple[str, ...] = ("main",),
-    stages: tuple[str, ...] = ("staging", "production"),
+    stages: tuple[str, ...] = STAGES,
 ) -> Path:
     """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs."""
     layers = make_layers()
@@ -55,6 +56,7 @@ def synthesize(
         "pace": pace,
         "branches": list(branches),
         "stages": [{"name": name, "production": name == stages[-1]} for name in stages],
+        "other_stages": [name for name in STAGES if name not in stages],
         "runtime": f"python{HERE}",
         "architecture": architecture,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
