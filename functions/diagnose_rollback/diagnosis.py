@@ -49,7 +49,7 @@ def diagnose(trigger: Trigger, execution: str, tools: Tools) -> Diagnosis:
         return Diagnosis(reason=f"{claim.holder} is rolling {trigger.service} back already")
     match trigger:
         case ExecutionEnded():
-            found = _diagnose_execution(trigger, claim)
+            found = _diagnose_execution(trigger, claim, tools)
         case OperatorAsked():
             found = _diagnose_operator(trigger, claim, execution, tools)
         case AlarmFired():
@@ -76,10 +76,16 @@ def _is_rolling_back(claim: Claim, tools: Tools) -> bool:
     return read_status(tools.machines, claim.holder) == "RUNNING"
 
 
-def _diagnose_execution(trigger: ExecutionEnded, claim: Claim) -> Diagnosis:
-    """A release that repaired itself has freed its claim, or has lost it to a rollback."""
+def _diagnose_execution(trigger: ExecutionEnded, claim: Claim, tools: Tools) -> Diagnosis:
+    """A release that repaired itself has freed its claim, or has lost it to a rollback.
+
+    One that was closed as promoted and died before it freed its claim is healthy: only the claim is left.
+    """
     if claim.holder != trigger.execution or claim.state is not ClaimState.HELD:
         return Diagnosis(reason=f"{trigger.execution} ended as {trigger.status} and holds nothing")
+    if not claim.is_of_rollback and tools.ledger.release(claim.release).outcome is Outcome.PROMOTED:
+        tools.ledger.free_claim(claim.release)
+        return Diagnosis(reason=f"release {claim.release.id} was promoted before: its claim is free now")
     reason = f"the release's execution ended as {trigger.status} without repairing what it changed"
     return Diagnosis(reason=reason, error=f"Execution{trigger.status.title().replace('_', '')}", claim=claim)
 

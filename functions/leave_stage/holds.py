@@ -66,5 +66,5 @@ def _look(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
     key = f"{stage_prefix(ref, plan.stage)}leaving.json"
     looks = tools.documents.find(key, Looks) or Looks()
     if looks.count < MOST_LOOKS:
-        tools.documents.write(key, Looks(count=looks.count + 1))
+        tools.documents.write(key, looks.model_copy(update={"count": looks.count + 1}))
         raise HoldsPending(f"CloudFormation takes away what was held in {plan.stage}")

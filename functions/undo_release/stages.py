@@ -55,8 +55,10 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools, under: ReleaseRe
     """
     stage = tools.stage(plan.stage)
     role = stage.target.cloudformation_role
-    disarm(stage, ref)
+    disarmed = disarm(stage, ref)
     delete_guards(stage.cloudformation, ref.service, plan.stage, len(plan.canaried), role)
+    if not disarmed:
+        return False
     state = check_operable(stage.cloudformation, plan.stack_name)
     if state is None:
         return True

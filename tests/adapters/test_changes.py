@@ -121,8 +121,12 @@ class Stuck:
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"])
 def test_what_only_a_person_can_end_is_told(status: str) -> None:
     client: Any = Stuck(status)
-    with pytest.raises(StackNeedsOperator, match=f"stack orders is {status}: Jobs cannot be put back"):
+    with pytest.raises(
+        StackNeedsOperator, match=f"stack orders is {status}: Jobs cannot be put back; "
+    ) as told:
         advance(client, "orders", "first")
+    command = "delete-stack" if status == "DELETE_FAILED" else "continue-update-rollback"
+    assert f"`aws cloudformation {command} --stack-name orders`, and release again" in str(told.value)
 
 
 def test_a_change_set_that_is_gone_has_ended_if_the_stack_is_well() -> None:

@@ -96,6 +96,18 @@ def test_a_release_that_repaired_itself_is_left_alone(scene: Scene) -> None:
     assert diagnose(scene, ended(scene, execution="arn:another")).action == "ignore"
 
 
+def test_a_release_that_was_stopped_when_it_was_complete_is_not_taken_back(scene: Scene) -> None:
+    """Closed as promoted, and stopped before it freed its claim: only the claim is left."""
+    scene.open()
+    scene.tools.ledger.close_release(scene.ref, Outcome.PROMOTED, "", scene.tools.now(), under=scene.ref)
+    response = diagnose(scene, ended(scene, "ABORTED"))
+    assert (response.action, response.release) == ("ignore", None)
+    assert response.reason == f"release {scene.ref.id} was promoted before: its claim is free now"
+    claim = scene.tools.ledger.read_claim(scene.service)
+    assert claim is not None
+    assert claim.state is ClaimState.FREE
+
+
 def test_a_retry_goes_on_with_what_it_has(scene: Scene) -> None:
     scene.open()
     first = diagnose(scene, ended(scene))

@@ -11,6 +11,7 @@ from functions.complete_release.handler import Request as Complete
 from functions.complete_release.handler import handle as complete
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
+from functions.leave_stage.tidying import MOST_TRIES
 from functions.publish_versions.handler import Request as Publish
 from functions.publish_versions.handler import Response
 from functions.publish_versions.handler import handle as publish
@@ -27,7 +28,13 @@ from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.provisioning import list_provisioned
 from tidegate.adapters.stacks import list_resources
-from tidegate.domain.errors import ClaimLost, ForeignChange, ProvisioningFailed, ProvisioningPending
+from tidegate.domain.errors import (
+    ClaimLost,
+    ForeignChange,
+    HoldsPending,
+    ProvisioningFailed,
+    ProvisioningPending,
+)
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -153,6 +160,27 @@ def test_the_new_version_has_its_own_before_traffic_and_the_old_ones_goes_after(
     assert production.provided == {"1": 2, "2": 2}
     production.left()
     assert production.provided == {"2": 2}
+
+
+def test_a_split_alias_keeps_the_old_ones_and_takes_no_healthy_release_back(production: Production) -> None:
+    """Somebody weighs the alias after the bake: Lambda would refuse the removal, and it is the janitor's."""
+    scene = production.scene
+    production.first(template(2))
+    production.next(template(2))
+    production.published()
+    production.shifted(100)
+    scene.lambdas.update_alias(
+        FunctionName=production.name,
+        Name="live",
+        RoutingConfig={"AdditionalVersionWeights": {"1": 0.1}},
+    )
+    request = Leave(release=scene.ref, stage=production.stage)
+    for _ in range(MOST_TRIES):
+        with pytest.raises(HoldsPending):
+            leave(request, scene.tools)
+    leave(request, scene.tools)
+    assert "left behind: the old versions' provisioned concurrency (ForeignChange: " in scene.told()[-1]
+    assert production.provided == {"1": 2, "2": 2}
 
 
 def test_a_rollback_takes_the_canarys_and_leaves_the_stable_versions(production: Production) -> None:

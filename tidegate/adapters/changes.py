@@ -6,7 +6,7 @@ the stack's own state, so that a run which died at any point is gone on with.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.stacks import (
     create_change_set,
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.stacks import StackState
+
+
+# What ends the states that only a person can end; AWS CloudFormation User Guide, "Continue rolling back".
+REMEDIES: Final = {
+    "UPDATE_ROLLBACK_FAILED": "mend what it names, run `aws cloudformation continue-update-rollback "
+    "--stack-name {stack}`, and release again",
+    "DELETE_FAILED": "mend what it names, run `aws cloudformation delete-stack --stack-name {stack}`, and "
+    "release again",
+}
 
 
 class Change(Frozen):
@@ -106,6 +115,7 @@ def check_operable(client: CloudFormationClient, stack: str) -> StackState | Non
     """The stack as it is, or None; StackNeedsOperator where only a person can go on."""
     state = find_stack(client, stack)
     if state is not None and state.needs_operator:
-        message = f"stack {stack} is {state.status}: {state.reason or explain_failure(client, stack)}"
-        raise StackNeedsOperator(message)
+        reason = state.reason or explain_failure(client, stack)
+        remedy = REMEDIES[state.status].format(stack=stack)
+        raise StackNeedsOperator(f"stack {stack} is {state.status}: {reason}; {remedy}")
     return state

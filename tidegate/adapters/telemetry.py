@@ -12,6 +12,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tidegate.domain.rollouts import RollingFunction
 
 MOST: Final = 500  # functions that one call arms: a hundred seconds at five a second
+MOST_AWAY: Final = 250  # and that one call disarms: fifty seconds
 WATCH_DAYS: Final = 30
 SETTLED: Final = 240.0  # seconds on AWS after which no delivery is repeated any more
 READERS: Final = 8
@@ -209,19 +211,23 @@ def read_armings(stage: StageClients, ref: ReleaseRef) -> tuple[Arming, ...]:
     return tuple(Arming.model_validate_json(item["body"]["S"]) for item in items)
 
 
-def disarm(stage: StageClients, ref: ReleaseRef) -> tuple[str, ...]:
-    """Take back what was armed for a rollout, wholly or by half; gives the functions that were watched.
+def disarm(stage: StageClients, ref: ReleaseRef) -> bool:
+    """Take back what was armed for a rollout, wholly or by half; False where there is more than MOST_AWAY.
 
-    A filter that a later release of the service goes by already stays.
+    A filter that a later release of the service goes by already stays. Each log group is done with before the
+    next one, so that a call which dies has got on.
     """
-    armings = read_armings(stage, ref)
-    for group in sorted({arming.log_group for arming in armings if not arming.reason}):
-        if not _find_others(stage, ref, group):
+    armings = sorted(read_armings(stage, ref), key=lambda arming: arming.log_group)
+    for group, found in groupby(armings[:MOST_AWAY], key=lambda arming: arming.log_group):
+        own = list(found)
+        shared = any(arming.log_group == group for arming in armings[MOST_AWAY:])
+        watched = any(not arming.reason for arming in own)
+        if watched and not shared and not _find_others(stage, ref, group):
             _delete_filter(stage.logs, group, filter_name(ref, stage.target.name))
-    for arming in armings:
-        _delete(stage, {"pk": watch_key(arming.log_group), "sk": shares_key(ref, arming.function)})
-        _delete(stage, {"pk": rollout_key(ref), "sk": arming.function})
-    return tuple(arming.function for arming in armings if arming.armed)
+        for arming in own:
+            _delete(stage, {"pk": watch_key(group), "sk": shares_key(ref, arming.function)})
+            _delete(stage, {"pk": rollout_key(ref), "sk": arming.function})
+    return len(armings) <= MOST_AWAY
 
 
 def _delete_filter(client: CloudWatchLogsClient, group: str, name: str) -> None:

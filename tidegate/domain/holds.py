@@ -68,9 +68,13 @@ class Holds(Frozen):
 
 
 class Looks(Frozen):
-    """How often LeaveStage has looked at what is going: it lies at stages/<stage>/leaving.json."""
+    """How often LeaveStage has looked at what is going: it lies at stages/<stage>/leaving.json.
+
+    `tries` counts the attempts that ended with something else left behind.
+    """
 
     count: int = 0
+    tries: int = 0
 
 
 class Loss(NamedTuple):
