@@ -46,6 +46,7 @@ SURFACE: dict[str, set[str]] = {
 }
 # What a use of the tools in a handler's folder needs: variables, and one of the rights on a resource.
 NEEDS: dict[str, tuple[set[str], On | None]] = {
+    "announce": ({"EVENT_BUS"}, On.BUS),
     "bus": ({"EVENT_BUS"}, On.BUS),
     "documents": ({"ARTIFACT_BUCKET"}, None),
     "functions": (set(), On.SANDBOX),
