@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tidegate.domain.pipeline import Stage
 
 ANY_SERVICE: Final = "A stage serves many services; their stacks and functions are named by their templates."
-NO_RESOURCES: Final = "These calls know no resources."
+NO_RESOURCES: Final = "These calls know no resources, or answer in full only where they are allowed on all."
+# As Application Auto Scaling names the alarms that it makes.
+SCALING_ALARMS: Final = arn("cloudwatch", "alarm:TargetTracking-*")
 UNKNOWN_TEMPLATES: Final = (
     "CloudFormation makes what services' templates ask for; the boundary and the list of services limit it."
 )
@@ -238,7 +240,7 @@ class DeployRole(Construct):
         )
         wild = [
             arn("application-autoscaling", "scalable-target/*"),
-            arn("cloudwatch", "alarm:*"),
+            SCALING_ALARMS,
             arn("cloudformation", "stack/*"),
             arn("lambda", "function:*"),
             arn("lambda", "function:*:*"),
@@ -285,8 +287,8 @@ def _function_rights() -> list[iam.PolicyStatement]:
                 "lambda:DeleteProvisionedConcurrencyConfig",
                 "lambda:GetAlias",
                 "lambda:GetFunction",
-                "lambda:GetFunctionConfiguration",
                 "lambda:GetPolicy",
+                "lambda:GetProvisionedConcurrencyConfig",
                 "lambda:InvokeFunction",
                 "lambda:ListAliases",
                 "lambda:ListDurableExecutionsByFunction",
@@ -322,7 +324,12 @@ def _policies() -> list[str]:
 
 
 def _scaling_rights() -> list[iam.PolicyStatement]:
-    """Scaling of provisioned concurrency: of Lambda's targets alone, and the one role that AWS does it by."""
+    """Scaling of provisioned concurrency: of Lambda's targets alone, and the one role that AWS does it by.
+
+    Each call tries the caller's own rights on Lambda's provisioned concurrency and on the alarms that AWS makes
+    for it, and is refused where one is missing. Source: Application Auto Scaling User Guide, "Permissions
+    validation for Application Auto Scaling API calls on target resources".
+    """
     lambdas = {"StringEquals": {"application-autoscaling:service-namespace": "lambda"}}
     own_role = "aws-service-role/lambda.application-autoscaling.amazonaws.com/"
     own_role += "AWSServiceRoleForApplicationAutoScaling_LambdaConcurrency"
@@ -339,13 +346,15 @@ def _scaling_rights() -> list[iam.PolicyStatement]:
         ),
         _allow(("application-autoscaling:DescribeScalableTargets",), ["*"]),
         _allow(("iam:CreateServiceLinkedRole",), [role_arn(own_role)]),
+        _allow(("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"), [SCALING_ALARMS]),
     ]
 
 
 def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
     telemetry = arn("dynamodb", f"table/{stage.telemetry_table}")
     return [
-        _allow(("cloudwatch:GetMetricData",), ["*"]),
+        # Composite alarms are described to those alone who may describe everything.
+        _allow(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"), ["*"]),
         _allow(
             (
                 "logs:CreateLogGroup",
@@ -357,7 +366,6 @@ def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
             [arn("logs", "log-group:*")],
         ),
         _allow(("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), [telemetry]),
-        _allow(("cloudwatch:DescribeAlarms",), [arn("cloudwatch", "alarm:*")]),
     ]
 
 

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 STAGE_SERVICES = ("application-autoscaling", "cloudformation", "cloudwatch", "iam", "lambda", "logs")
 
+# Application Auto Scaling tries them with the rights of whoever registers a target or puts a policy (its User
+# Guide, "Permissions validation for Application Auto Scaling API calls on target resources").
+CHECKED_BY_SCALING = {
+    "lambda:DeleteProvisionedConcurrencyConfig",
+    "lambda:GetProvisionedConcurrencyConfig",
+    "lambda:PutProvisionedConcurrencyConfig",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:PutMetricAlarm",
+}
+
 
 def role(assembly: Assembly, stack: str, name: str) -> dict[str, Any]:
     roles = assembly.resources("AWS::IAM::Role", stack).values()
@@ -69,8 +80,19 @@ def called_actions() -> set[str]:
     found = {action.replace("lambda:Invoke", "lambda:InvokeFunction") for action in found}
     # The first target of scaling in an account has AWS make the role that scales.
     found |= {"cloudformation:TagResource", "iam:CreateServiceLinkedRole", "iam:PassRole"}
+    found |= CHECKED_BY_SCALING
     # IAM has a call of that name, too: what is called is Lambda's.
     return found - {"iam:GetPolicy"}
+
+
+def test_alarms_are_written_for_scaling_alone_and_all_kinds_of_them_are_read(assembly: Assembly) -> None:
+    """CloudWatch gives composite alarms to those alone who may describe `*` (API Reference, DescribeAlarms)."""
+    deploy = role(assembly, "Stage-staging", "tidegate-deploy-staging")
+    allowed = [s for s in statements({"Properties": deploy}) if s["Effect"] == "Allow"]
+    of = {action: listed(s["Resource"]) for s in allowed for action in listed(s["Action"])}
+    assert of["cloudwatch:DescribeAlarms"] == ["*"]
+    for action in ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"):
+        assert [flat(one).rpartition(":alarm:")[2] for one in of[action]] == ["TargetTracking-*"]
 
 
 def test_a_stage_passes_only_its_own_role_and_only_to_cloudformation(assembly: Assembly) -> None:

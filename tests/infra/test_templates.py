@@ -126,6 +126,7 @@ def test_a_resource_that_is_everything_is_only_where_there_are_no_resources(asse
     prefixes = {action for action in everything if not action.startswith(("xray:", "logs:"))}
     assert prefixes == {
         "application-autoscaling:DescribeScalableTargets",
+        "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
         "lambda:ListEventSourceMappings",
     }
