@@ -303,7 +303,7 @@ def _function_rights() -> list[iam.PolicyStatement]:
         ),
         # Versions only: the ARN of a whole function has no qualifier.
         _allow(("lambda:DeleteFunction",), [arn("lambda", "function:*:*")]),
-        _allow(("lambda:ListEventSourceMappings",), ["*"]),
+        _allow(("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"), ["*"]),
         _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.judge_canary.gauges import gauge
 from functions.judge_canary.probes import list_lacking, probe
 from tidegate.adapters.observing import observe as read
 from tidegate.adapters.plans import read_snapshot
@@ -44,7 +45,8 @@ def look(
     found, cursor = _read(ref, plan.stage(rollout.stage), rollout, trial, now, tools)
     state = forget(trial.state, now.timestamp() - MEMORY)
     state = observe(state, _select(found, trial, state), policy)
-    moment = Moment(now=now.timestamp(), delay=found.delay, holds=found.holds)
+    shown = gauge(ref, rollout.stage, trial, config.signals, tools)
+    moment = Moment(now=now.timestamp(), delay=found.delay, holds=shown.holds, broken=shown.broken)
     verdict = decide(state, policy, moment)
     if verdict.status in OPEN:
         lacking = list_lacking(verdict, policy)
@@ -52,10 +54,13 @@ def look(
         state = observe(state, probed.batches, policy)
         verdict = decide(state, policy, moment)
         trial = trial.remember(probed.requests, now).hide(probed.unknown, probed.span)
-    verdict = verdict.model_copy(update={"reason": verdict.reason + note})
+    told_too = "".join(f"; {sentence}" for sentence in shown.told)
+    verdict = verdict.model_copy(update={"reason": verdict.reason + told_too + note})
     told = _is_news(trial, verdict, now, QUIET * factor)
     said = {"said": verdict.status, "said_at": now} if told else {}
-    seen = trial.model_copy(update={"state": state, "cursor": cursor, "delay": found.delay, **said})
+    seen = trial.model_copy(
+        update={"state": state, "cursor": cursor, "delay": found.delay, "gauged": shown, **said}
+    )
     _tell_silent(ref, rollout, trial.cursor, cursor, tools)
     if told:
         _tell(ref, rollout, seen, verdict, found.source, tools)
@@ -113,6 +118,7 @@ def _tell(
             "next_weight": verdict.weight,
             "weight": shift.weight,
             "source": source,
+            "gauges": trial.gauged.model_dump(mode="json"),
         },
     )
 

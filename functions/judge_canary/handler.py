@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.judge_canary.evidence import look
+from functions.judge_canary.gauges import check_gauges
 from functions.judge_canary.limits import check_limits
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.trials import read_trial
@@ -45,6 +46,8 @@ def handle(request: Request, tools: Tools) -> Response:
         if verdict.status is Status.ROLLBACK:
             tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
             raise CanaryFailed(verdict.reason)
+    else:
+        check_gauges(release, stage, trial, config.signals, tools)
     strategy = config.rollout.pace(tools.settings.pace)
     move = move_on(config, strategy, trial.shifts, verdict, tools.now(), trial.delay)
     if move is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.publish_versions.provisioning import provide
-from functions.publish_versions.trials import open_trial
+from functions.publish_versions.trials import describe_trial, open_trial
 from functions.publish_versions.versions import publish_versions
 from tidegate.adapters.plans import find_rollout, read_plan, write_rollout
 from tidegate.domain.identity import Frozen, ReleaseRef
@@ -49,11 +49,9 @@ def handle(request: Request, tools: Tools) -> Response:
             f"; role or dead letter queue of {list_names(rollout.undivided)} differ between the versions, "
             "which no alias can hold both: all traffic moves at once"
         )
-    if trial and trial.unwatched:
-        name, reason = next(iter(trial.unwatched.items()))
-        what += f"; the slower metrics serve {list_names(list(trial.unwatched))} ({name}: {reason})"
-    evidence = {"versions": moves, "served by metrics": trial.unwatched if trial else {}}
-    tools.record(release, "PublishVersions", what, stage=stage, evidence=evidence)
+    said, evidence = describe_trial(trial)
+    evidence = {"versions": moves, **evidence}
+    tools.record(release, "PublishVersions", what + said, stage=stage, evidence=evidence)
     weight = first_weight(plan.config.rollout, trial.first) if trial and not rollout.undivided else ALL
     return Response(rolling=len(moves), first_weight=weight)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from functions.publish_versions.gauges import place_gauges
 from tidegate.adapters.history import read_history
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.profiles import read_profiles
@@ -13,6 +14,7 @@ from tidegate.domain.errors import VersionsPending
 from tidegate.domain.observing import METRICS_DELAY
 from tidegate.domain.rollouts import pace
 from tidegate.domain.trials import TELEMETRY_DELAY, Trial, begin_trial
+from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
@@ -45,5 +47,19 @@ def open_trial(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: Tools)
         unwatched = {arming.function: arming.reason for arming in armings if not arming.armed}
         delay = delay if unwatched else TELEMETRY_DELAY * factor
     config = pace(plan.config, factor)
-    trial = begin_trial(config, history, now, delay).model_copy(update={"unwatched": unwatched})
+    ungauged = place_gauges(ref, plan, rollout, tools).unread
+    trial = begin_trial(config, history, now, delay)
+    trial = trial.model_copy(update={"unwatched": unwatched, "ungauged": ungauged})
     return write_trial(tools.documents, ref, rollout.stage, trial)
+
+
+def describe_trial(trial: Trial | None) -> tuple[str, dict[str, Any]]:
+    """What of the trial is not as it could be: as it goes on a sentence, and for the ledger's evidence."""
+    said = ""
+    if trial and trial.unwatched:
+        name, reason = next(iter(trial.unwatched.items()))
+        said += f"; the slower metrics serve {list_names(list(trial.unwatched))} ({name}: {reason})"
+    if trial and trial.ungauged:
+        said += f"; not observed: {list_names(trial.ungauged)}"
+    unwatched, ungauged = (trial.unwatched, list(trial.ungauged)) if trial else ({}, [])
+    return said, {"served by metrics": unwatched, "not observed": ungauged}

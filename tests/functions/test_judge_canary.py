@@ -16,11 +16,13 @@ from functions.judge_canary.handler import Request, Response, handle
 from functions.judge_canary.probes import PATIENCE, Answers, Pair, ask_pairs, choose_patience, count
 from tests.scene import CODE
 from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.gauges import write_gauges
 from tidegate.adapters.plans import write_rollout
 from tidegate.adapters.probing import Answer
 from tidegate.adapters.trials import read_trial, write_trial
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
+from tidegate.domain.gauges import Gauge, Gauges, Metric
 from tidegate.domain.observing import History, Thresholds
 from tidegate.domain.rollouts import Move, Rollout, pace
 from tidegate.domain.trials import Span, begin_shift, begin_trial, end_shift
@@ -326,3 +328,116 @@ def test_without_the_claim_nobody_judges(scene: Scene) -> None:
     scene.lose()
     with pytest.raises(ClaimLost):
         look(scene)
+
+
+class TestGauges:
+    """What shows how both versions fare together; a minute takes 1.2 s, and so a period a second."""
+
+    QUEUE = Metric(
+        namespace="AWS/SQS", name="ApproximateNumberOfMessagesVisible", dimensions=(), stat="Maximum"
+    )
+
+    @classmethod
+    def prepare(cls, scene: Scene, mode: str = "hold", weight: float = 50, **changes: Any) -> Gauge:
+        function = prepare(
+            scene, weight, seconds_ago=5 if weight == 100 else 30, signals={"queue_depth": mode}
+        )
+        if weight != 100:
+            serve(scene, function, 5, 0, 0)
+        metric = cls.QUEUE.model_copy(update={"dimensions": (("QueueName", scene.unique),)})
+        values = {
+            "guard": "queue_depth",
+            "reading": "latest",
+            "of": "queue q (Place)",
+            "functions": ("Place",),
+        }
+        gauge = Gauge.model_validate({**values, "metric": metric, "floor": 100, "usual": 20, **changes})
+        write_gauges(scene.tools.documents, scene.ref, scene.production, Gauges(gauges=(gauge,)))
+        return gauge
+
+    @staticmethod
+    def wait_in_queue(scene: Scene, messages: int, ago: float = 2) -> None:
+        data = {
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": scene.unique}],
+            "Timestamp": NOW - ago * SECOND,
+            "Value": messages,
+        }
+        scene.cloud.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[data])
+
+    def test_one_that_is_out_of_its_bounds_holds_a_good_canary_and_is_named(self, scene: Scene) -> None:
+        self.prepare(scene)
+        self.wait_in_queue(scene, 4210)
+        move = look(scene)
+        assert move.next is Move.HOLD
+        assert move.reason == (
+            "queue q (Place): 4,210 messages wait, at most 20 in the hour before the first shift"
+        )
+        assert scene.told() == [f"hold shared at 50 %: {move.reason}"]
+        (entry,) = scene.tools.ledger.entries(scene.service, scene.ref.id)
+        assert entry.evidence["gauges"]["holds"] == [move.reason]
+
+    def test_when_it_is_within_them_again_the_rollout_goes_on(self, scene: Scene) -> None:
+        self.prepare(scene)
+        self.wait_in_queue(scene, 4210)
+        assert look(scene).next is Move.HOLD
+        self.wait_in_queue(scene, 3, ago=-1)
+        assert look(scene, NOW + 2 * SECOND).next is Move.SHIFT
+
+    def test_one_that_was_as_bad_before_is_told_and_does_not_hold(self, scene: Scene) -> None:
+        self.prepare(scene, usual=4000)
+        self.wait_in_queue(scene, 4210)
+        move = look(scene)
+        assert move.next is Move.SHIFT
+        assert move.reason.endswith("at most 4,000 in the hour before the first shift, which does not count")
+
+    def test_silence_holds_nothing(self, scene: Scene) -> None:
+        self.prepare(scene)
+        assert look(scene).next is Move.SHIFT
+
+    def test_one_that_is_only_observed_is_told(self, scene: Scene) -> None:
+        self.prepare(scene, "observe")
+        self.wait_in_queue(scene, 4210)
+        move = look(scene)
+        assert move.next is Move.SHIFT
+        assert "4,210 messages wait" in move.reason
+        assert move.reason.endswith("(only observed)")
+
+    @pytest.mark.parametrize("weight", [50, 100])
+    def test_one_that_is_enforced_ends_the_rollout_in_the_bake_too(self, scene: Scene, weight: float) -> None:
+        self.prepare(scene, "enforce", weight)
+        self.wait_in_queue(scene, 4210)
+        with pytest.raises(CanaryFailed, match=r"the operator's limit.*queue q \(Place\): 4,210 messages"):
+            look(scene)
+        assert scene.told()[0].startswith("rollback")
+
+    def test_in_the_bake_one_that_holds_is_not_asked_about(self, scene: Scene) -> None:
+        self.prepare(scene, weight=100)
+        self.wait_in_queue(scene, 4210)
+        assert look(scene).next is Move.HOLD
+        assert scene.told() == []
+
+    def test_after_the_longest_hold_no_policy_goes_over_it(self, scene: Scene) -> None:
+        self.prepare(scene)
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        at = NOW - 74 * SECOND
+        shifts = tuple(shift.model_copy(update={"at": at, "began": at}) for shift in trial.shifts)
+        state = trial.state.model_copy(update={"begun": at.timestamp()})
+        write_trial(
+            scene.tools.documents,
+            scene.ref,
+            scene.production,
+            trial.model_copy(update={"shifts": shifts, "state": state}),
+        )
+        self.wait_in_queue(scene, 4210)
+        with pytest.raises(InsufficientEvidence, match="4,210 messages wait"):
+            look(scene)
+
+    def test_they_are_read_once_a_period(self, scene: Scene) -> None:
+        self.prepare(scene)
+        look(scene)
+        self.wait_in_queue(scene, 4210)
+        assert look(scene, NOW + 0.5 * SECOND).next is Move.SHIFT
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        assert trial.gauged.at == NOW.timestamp()
+        assert look(scene, NOW + SECOND).next is Move.HOLD

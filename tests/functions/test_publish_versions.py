@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
 import re
+import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from functions.publish_versions.handler import Request, Response, handle
 from functions.publish_versions.versions import publish_version
+from tests.scene import eventually
+from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.gauges import find_gauges
 from tidegate.adapters.plans import find_rollout
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
 
@@ -158,3 +164,79 @@ def test_all_versions_are_asked_for_before_any_is_awaited(
     for name in names:
         versions = scene.lambdas.list_versions_by_function(FunctionName=name)["Versions"]
         assert len(versions) == 3
+
+
+class TestGauges:
+    """What shows how both versions fare together is found in the template that was applied."""
+
+    @staticmethod
+    def apply(scene: Scene, function: RollingFunction) -> str:
+        """A stack with a queue that the function reads; gives the queue's URL."""
+        queue = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 60}}
+        source = {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "FunctionName": f"{function.name}:{function.alias}",
+                "EventSourceArn": {"Fn::GetAtt": ["Orders", "Arn"]},
+                "Enabled": False,
+            },
+        }
+        body = json.dumps({"Resources": {"Orders": queue, "Source": source}})
+        key = f"{stage_prefix(scene.ref, scene.production)}template.json"
+        scene.tools.documents.write_bytes(key, body.encode())
+        client = scene.cloud.client("cloudformation")
+        name = f"{scene.service}-{scene.production}"
+        client.create_stack(StackName=name, TemplateBody=body)
+        client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        found: str = client.describe_stack_resource(StackName=name, LogicalResourceId="Orders")[
+            "StackResourceDetail"
+        ]["PhysicalResourceId"]
+        return found
+
+    def test_they_are_set_by_what_they_showed_before(self, scene: Scene, function: RollingFunction) -> None:
+        url = self.apply(scene, function)
+        for _ in range(3):
+            scene.cloud.client("sqs").send_message(QueueUrl=url, MessageBody="x")
+        scene.change(function.name, NEW)
+        name = url.rpartition("/")[2]
+        eventually(lambda: self.find_depths(scene, name))
+        time.sleep(scene.tools.settings.metric_period)
+        publish(scene)
+        found = find_gauges(scene.tools.documents, scene.ref, scene.production)
+        assert found is not None
+        gauges = {str(one.guard): one for one in found.gauges}
+        assert set(gauges) == {
+            "throttles",
+            "dropped_events",
+            "queue_depth",
+            "queue_age",
+            "concurrency",
+        }
+        depth = gauges["queue_depth"]
+        assert (depth.of, depth.usual) == (f"queue {name} (Place)", 3)
+        assert (gauges["concurrency"].of, gauges["concurrency"].most) == ("the account", 1000)
+        assert "not observed" not in scene.told()[0]
+
+    @staticmethod
+    def find_depths(scene: Scene, name: str) -> list[float]:
+        stat = {
+            "Metric": {
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Dimensions": [{"Name": "QueueName", "Value": name}],
+            },
+            "Period": 1,
+            "Stat": "Maximum",
+        }
+        now = datetime.now(UTC)
+        answer = scene.cloud.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[{"Id": "q", "MetricStat": stat}],
+            StartTime=now - timedelta(minutes=1),
+            EndTime=now + timedelta(minutes=1),
+        )
+        return [value for value in answer["MetricDataResults"][0]["Values"] if value == 3]
+
+    def test_where_no_template_is_known_that_is_told(self, scene: Scene, function: RollingFunction) -> None:
+        scene.change(function.name, NEW)
+        publish(scene)
+        assert scene.told()[0].endswith("; not observed: no template of the stage is known")

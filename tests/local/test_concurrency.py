@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,3 +133,23 @@ def test_a_function_and_each_of_its_qualifiers_have_policies_of_their_own(
     with pytest.raises(ClientError, match="ResourceNotFound"):
         client.get_policy(FunctionName=name, Qualifier="live")
     assert "one" in client.get_policy(FunctionName=name)["Policy"]
+
+
+def test_the_account_tells_its_limit_and_how_much_of_it_is_taken(
+    scene: Scene, function: RollingFunction
+) -> None:
+    before = scene.lambdas.get_account_settings()["AccountLimit"]
+    assert before["ConcurrentExecutions"] == 1000
+    scene.lambdas.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=7)
+    after = scene.lambdas.get_account_settings()["AccountLimit"]
+    assert after["UnreservedConcurrentExecutions"] == before["UnreservedConcurrentExecutions"] - 7
+    scene.lambdas.invoke(FunctionName=function.name)
+    metric = {"Namespace": "AWS/Lambda", "MetricName": "ClaimedAccountConcurrency"}
+    query = {"Id": "q", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Maximum"}}
+    now = datetime.now(UTC)
+    answer = scene.cloud.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[query],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=1),
+    )
+    assert max(answer["MetricDataResults"][0]["Values"]) >= 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -177,3 +178,30 @@ def test_a_bad_record_of_a_stream_is_given_up_after_its_retries(cloud, function,
     assert json.loads(message["Body"])["KinesisBatchInfo"]["batchSize"] == 1
     wait_for(lambda: len(got(cloud, name)) == 3)
     assert [base64.b64decode(data) for data in got(cloud, name)] == [b"bad", b"bad", b"good"]
+    (age,) = metric(cloud, name, "IteratorAge", "Maximum")
+    assert 0 <= age < 60_000
+
+
+def test_queues_tell_how_deep_they_are_and_how_old_their_oldest_message_is(cloud, unique):
+    url, _ = make_queue(cloud, unique)
+    told = lambda name: queue_metric(cloud, unique, name)  # noqa: E731
+    wait_for(lambda: told("ApproximateNumberOfMessagesVisible") == [0])
+    assert told("ApproximateAgeOfOldestMessage") == []
+    for body in ("a", "b"):
+        cloud.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+    wait_for(lambda: told("ApproximateNumberOfMessagesVisible") == [2])
+    (age,) = told("ApproximateAgeOfOldestMessage")
+    assert 0 <= age < 60
+
+
+def queue_metric(cloud, queue, name):
+    now = datetime.now(UTC)
+    wanted = {
+        "Namespace": "AWS/SQS",
+        "MetricName": name,
+        "Dimensions": [{"Name": "QueueName", "Value": queue}],
+    }
+    query = {"Id": "q", "MetricStat": {"Metric": wanted, "Period": 3600, "Stat": "Maximum"}}
+    span = {"StartTime": now - timedelta(minutes=5), "EndTime": now + timedelta(minutes=1)}
+    answer = cloud.client("cloudwatch").get_metric_data(MetricDataQueries=[query], **span)
+    return answer["MetricDataResults"][0]["Values"]

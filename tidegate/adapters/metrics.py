@@ -1,4 +1,4 @@
-"""Batches from CloudWatch metrics, for functions whose log cannot be watched, and throttles for all.
+"""Batches from CloudWatch metrics, for functions whose log cannot be watched.
 
 Metrics carry the version as `ExecutedVersion` (AWS Lambda Developer Guide, "Types of metrics for Lambda
 functions"), have one-minute periods and are complete some minutes after; each period is read once. They know
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tidegate.adapters.marks import find_marks
 from tidegate.domain.batches import Arm, Batch
@@ -33,6 +33,14 @@ WRITING: Final = 1 / 15  # seconds that an alias takes to write, by Lambda's rat
 SILENT: Final = "the metrics count its requests, but its log does not come: may its role write logs?"
 # Values by label and period's beginning (seconds since 1970).
 Series = dict[str, dict[int, float]]
+
+
+class Asked(Protocol):
+    """A metric with its statistic."""
+
+    def query(self, name: str, period: int) -> Any:  # noqa: ANN401
+        """The query for it, under a name of its own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Stat:
 
 
 def read_series(
-    client: CloudWatchClient, stats: Mapping[str, Stat], period: int, start: datetime, end: datetime
+    client: CloudWatchClient, stats: Mapping[str, Asked], period: int, start: datetime, end: datetime
 ) -> Series:
     """The values of these metrics by label, in as few calls as the limit allows."""
     labels = list(stats)
@@ -139,7 +147,6 @@ def read_metrics(stage: StageClients, look: Look, cursor: Cursor) -> tuple[tuple
     update = {
         "metrics_to": end,
         "totals": totals,
-        "throttled": _newest(series, "Throttles", end - look.period),
         **_listen(look, series, cursor),
     }
     return tuple(batches), cursor.model_copy(update=update)
@@ -154,8 +161,6 @@ def _stats(look: Look, cursor: Cursor) -> Iterator[tuple[str, Stat]]:
         for version in (function.stable, function.canary):
             for metric in ("Invocations", "Errors"):
                 yield f"{metric}/{function.logical_id}/{version}", Stat(function, metric, version)
-    for function in (*look.served, *look.watched):
-        yield f"Throttles/{function.logical_id}", Stat(function, "Throttles")
     for function in look.watched:
         if not _is_heard(cursor, function):
             yield f"Invocations/{function.logical_id}", Stat(function, "Invocations")
@@ -164,16 +169,6 @@ def _stats(look: Look, cursor: Cursor) -> Iterator[tuple[str, Stat]]:
 def _is_heard(cursor: Cursor, function: RollingFunction) -> bool:
     read = cursor.telemetry.get(function.logical_id)
     return read is not None and read.heard
-
-
-def _newest(series: Series, metric: str, begin: int) -> dict[str, int]:
-    """The functions whose metric is above zero in one period."""
-    found = {
-        label.removeprefix(f"{metric}/"): int(values.get(begin, 0))
-        for label, values in series.items()
-        if label.startswith(f"{metric}/")
-    }
-    return {function: count for function, count in found.items() if count}
 
 
 def _listen(look: Look, series: Series, cursor: Cursor) -> dict[str, Any]:
@@ -252,19 +247,6 @@ def count_marks(
         (version, at // 1000 // look.period * look.period)
         for (version, request), at in marks.items()
         if request not in own
-    )
-
-
-def tell_holds(cursor: Cursor, period: int) -> tuple[str, ...]:
-    """Sentences of what is wrong with both versions, as of the newest period whose metrics are there.
-
-    Throttles alone: what a function's concurrency is reserved to, and its queues, streams and APIs, are not
-    known here.
-    """
-    at = _moment(cursor.metrics_to - period).strftime("%H:%M:%S")
-    return tuple(
-        f"{function}: {count} requests were throttled in the {period} s from {at}"
-        for function, count in sorted(cursor.throttled.items())
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.metrics import Look, read_metrics, tell_holds
+from tidegate.adapters.metrics import Look, read_metrics
 from tidegate.adapters.telemetry import read, read_armings
 from tidegate.domain.batches import Observation
 from tidegate.domain.observing import METRICS, MIXED, TELEMETRY, Cursor, Terms
@@ -52,7 +52,6 @@ def observe(
         batches=tuple(every),
         source=MIXED if watched and served else TELEMETRY if watched else METRICS,
         delay=_delay(given, look),
-        holds=tell_holds(cursor, terms.period),
     )
     return observation, cursor
 

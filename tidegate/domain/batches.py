@@ -63,10 +63,9 @@ class Observation(Frozen):
     """What a source of batches has at one look.
 
     `delay` is the measured time in seconds from a request's start to when it can be read, which the ramp is
-    paced by; `holds` are sentences of signals that belong to both versions (throttles, a queue's depth).
+    paced by.
     """
 
     batches: tuple[Batch, ...]
     source: str = Field(description="`telemetry` or `metrics`")
     delay: float = Field(gt=0)
-    holds: tuple[str, ...] = ()

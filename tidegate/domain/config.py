@@ -101,7 +101,11 @@ class SignalMode(StrEnum):
 
 
 class SignalsConfig(Frozen):
-    """The judge's signals; each compares the new version with the stable one over the same minutes."""
+    """What is watched. The first five compare the new version with the stable one over the same minutes.
+
+    The others show how both fare together. They are out of bounds where they are worse than in the hour
+    before, and never evidence against a version: `hold` keeps the rollout from going on, `enforce` ends it.
+    """
 
     errors: SignalMode = Field(SignalMode.ENFORCE, description="requests that failed")
     timeouts: SignalMode = Field(SignalMode.ENFORCE, description="requests that ran into their timeout")
@@ -114,6 +118,30 @@ class SignalsConfig(Frozen):
     init: SignalMode = Field(
         SignalMode.OBSERVE, description="cold starts that take longer than those of the stable version"
     )
+    dead_letters: SignalMode = Field(
+        SignalMode.HOLD,
+        description="messages that come into the dead letter queues of a function and of its event sources, "
+        "and events that cannot be delivered there",
+    )
+    dropped_events: SignalMode = Field(SignalMode.HOLD, description="asynchronous events that are given up")
+    throttles: SignalMode = Field(SignalMode.HOLD, description="requests that are throttled")
+    concurrency: SignalMode = Field(
+        SignalMode.HOLD,
+        description="executions at once that are near what is reserved for a function or the account's limit",
+    )
+    queue_depth: SignalMode = Field(
+        SignalMode.HOLD, description="messages that wait in a queue that a function reads"
+    )
+    queue_age: SignalMode = Field(SignalMode.HOLD, description="how long the oldest of them has waited")
+    iterator_age: SignalMode = Field(SignalMode.HOLD, description="how late the records of a stream are read")
+    api_errors: SignalMode = Field(
+        SignalMode.HOLD, description="answers with 5XX of an API that calls a function"
+    )
+
+    def mode(self, signal: str) -> SignalMode:
+        """What the signal of that name may do."""
+        found: SignalMode = getattr(self, signal)
+        return found
 
 
 class StageConfig(Frozen):

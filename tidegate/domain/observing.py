@@ -125,9 +125,6 @@ class Cursor(Frozen):
     invoked: dict[str, int] = Field(
         default_factory=dict, description="invocations by the metrics of functions that telemetry serves"
     )
-    throttled: dict[str, int] = Field(
-        default_factory=dict, description="throttles in the newest period, by function"
-    )
 
 
 def find_weight(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from tidegate.domain import judging
+from tidegate.domain.gauges import Gauged
 from tidegate.domain.identity import Frozen
 from tidegate.domain.judging import Mode, Moment, Policy, Signal, State, Status
 from tidegate.domain.observing import Cursor, Thresholds
@@ -44,8 +45,9 @@ class Trial(Frozen):
     """`said` is the last verdict that the ledger has, and `said_at` when it was given.
 
     `first` is the weight that the judge proposes to begin with (0 to 1), `delay` how many seconds pass until
-    a request is judged, and `unwatched` says why the metrics serve a function. `revisions` are those that the
-    aliases have had since they were last written, by logical id.
+    a request is judged, `unwatched` says why the metrics serve a function, and `ungauged` what should have a
+    gauge and has none. `revisions` are those that the aliases have had since they were last written, by
+    logical id.
     """
 
     state: State
@@ -65,6 +67,8 @@ class Trial(Frozen):
     tag: str = Field(
         default="", exclude=True, description="which revision of the document this was read from; not in it"
     )
+    ungauged: tuple[str, ...] = ()
+    gauged: Gauged = Gauged()
     said: Status | None = None
     said_at: datetime | None = None
 
@@ -145,7 +149,7 @@ def make_policy(config: StageConfig, stages: int = 1, schedule: float = 0) -> Po
         longest_hold=max(config.longest_hold + schedule, 1e-3),
         minimum=config.minimum_invocations,
         late=(config.bake or 0) > 0,
-        modes={Signal(name): Mode(mode) for name, mode in config.signals.model_dump().items()},
+        modes={signal: Mode(config.signals.mode(signal)) for signal in Signal},
     )
 
 

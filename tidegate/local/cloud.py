@@ -34,6 +34,7 @@ EXTENSIONS: Final = (
     "tidegate.local.functions",
     "tidegate.local.public_layers",
     "tidegate.local.mappings",
+    "tidegate.local.queue_metrics",
     "tidegate.local.jsonata",
     "tidegate.local.machines",
     "tidegate.local.events",

@@ -23,6 +23,7 @@ from tidegate.local import functions
 from tidegate.local.compute.destinations import Destinations
 from tidegate.local.compute.queue_source import QueueSource
 from tidegate.local.compute.stream_source import StreamSource
+from tidegate.local.compute.telemetry import Subject
 from tidegate.local.compute.versions import ResourceConflictException, split_name
 
 if TYPE_CHECKING:
@@ -131,9 +132,21 @@ def _start(cloud: LocalCloud, destinations: Destinations, mapping: Any) -> None:
     if ":sqs:" in mapping.event_source_arn:
         source = QueueSource(mapping, invoker, going, cloud.pace)
     else:
-        source = StreamSource(mapping, invoker, going, destinations.send)
+        source = StreamSource(mapping, invoker, going, destinations.send, _age(mapping))
     run = _guarded(source.run, going)
     threading.Thread(target=run, name=f"tidegate-mapping-{mapping.uuid}", daemon=True).start()
+
+
+def _age(mapping: Any) -> Callable[[float], None]:  # noqa: ANN401
+    """Tells CloudWatch how old the records are that a stream's function gets."""
+
+    def tell(seconds: float) -> None:
+        _, _, _, region, account, _, name, *qualifier = mapping.function_arn.split(":")
+        subject = Subject(account, region, name, ":".join((name, *qualifier)))
+        age = {"IteratorAge": max(0.0, seconds * 1000)}
+        functions.compute().telemetry.count(subject, time.time(), age)
+
+    return tell
 
 
 def _guarded(run: Callable[[], None], going: Callable[[], bool]) -> Callable[[], None]:

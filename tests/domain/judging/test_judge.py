@@ -178,6 +178,14 @@ def test_shared_signals_hold() -> None:
     assert (verdict.status, verdict.reason) == (Status.HOLD_SHARED, "12 throttles")
 
 
+def test_a_shared_signal_that_may_end_a_release_does_so_whatever_the_evidence() -> None:
+    state = seen(*healthy(60), weight=0.5)
+    verdict = decide(state, POLICY, Moment(now=1300, delay=20, broken=("F: 12 throttles",)))
+    assert verdict.status is Status.ROLLBACK
+    assert verdict.reason == "the operator's limit, whatever the evidence: F: 12 throttles"
+    assert verdict.strength < 3
+
+
 def test_silence_is_never_promoted_and_the_silent_function_is_named() -> None:
     state = observe(start(0.5, "F", "Silent"), healthy(60), POLICY)
     assert look(state, 2000).status is Status.HOLD

@@ -25,7 +25,7 @@ def decide(state: State, policy: Policy, moment: Moment) -> Verdict:
     Whoever carries out a RAMP or a lowered weight tells the state by `shift`.
     """
     look = _Look(state, policy, moment)
-    if look.strength >= policy.threshold or look.beyond_limit:
+    if look.strength >= policy.threshold or look.beyond_limit or moment.broken:
         return look.say(Status.ROLLBACK, look.tell_rollback())
     if not look.missing and look.obstacle is None:
         return look.say(Status.PROMOTE, f"{look.describe()}; {sentences.tell_excluded(look.found)}")
@@ -73,6 +73,8 @@ class _Look:
         """The evidence; where it was the operator's limit alone, that."""
         if self.strength >= self.policy.threshold:
             return self.describe()
+        if self.moment.broken:
+            return f"the operator's limit, whatever the evidence: {'; '.join(self.moment.broken)}"
         each = max(self.beyond_limit, key=lambda found: found.canary.failed)
         counts = sentences.describe(each, self.state.functions[each.function], self.policy, Signal.ERRORS)
         return f"{counts}; the operator's limit is {self.policy.failure_limit}, whatever the evidence"

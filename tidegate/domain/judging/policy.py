@@ -102,3 +102,4 @@ class Moment(Frozen):
     now: float
     delay: float = Field(gt=0)
     holds: tuple[str, ...] = Field((), description="sentences of signals that belong to both versions")
+    broken: tuple[str, ...] = Field((), description="the same of those that end a release outside alpha")

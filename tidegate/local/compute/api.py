@@ -27,10 +27,11 @@ OF_FUNCTIONS: Final = (
     "response-streaming-invocations.*|runtime-management-config.*"
     "|recursion-config.*|function-scaling-config.*|urls.*"
 )
-OF_ACCOUNTS: Final = "account-settings.*|code-signing-configs.*|capacity-providers.*|durable-executions.*"
+OF_ACCOUNTS: Final = "code-signing-configs.*|capacity-providers.*|durable-executions.*"
 PROVISIONED: Final = (
     r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/provisioned-concurrency/?$"
 )
+SETTINGS: Final = r"{0}/(?P<api_version>[^/]+)/account-settings/?$"
 ABSENT: Final = (
     rf"{{0}}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/(?P<what>{OF_FUNCTIONS})$",
     rf"{{0}}/(?P<api_version>[^/]+)/(?P<what>{OF_ACCOUNTS})$",
@@ -58,7 +59,8 @@ def install(cloud: LocalCloud, invoker: Invoker, deliveries: Deliveries) -> None
         cloud.patch(responses.LambdaResponse, method.__name__, method)
     cloud.patch(responses.LambdaResponse, "_set_configuration_qualifier", staticmethod(_qualify))
     cloud.patch(responses.LambdaResponse, "_enrich_response", staticmethod(_keep_request_id))
-    added = {PROVISIONED: responses.LambdaResponse.dispatch, **dict.fromkeys(ABSENT, refuse)}
+    known = dict.fromkeys((PROVISIONED, SETTINGS), responses.LambdaResponse.dispatch)
+    added = {**known, **dict.fromkeys(ABSENT, refuse)}
     cloud.patch(urls, "url_paths", {**urls.url_paths, **added})
 
 

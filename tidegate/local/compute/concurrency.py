@@ -64,6 +64,7 @@ def install(cloud: LocalCloud) -> None:
         list_provisioned_concurrency_configs,
         put_function_concurrency,
         get_function_concurrency,
+        get_account_settings,
     ):
         cloud.patch(response, method.__name__, method)
     STATE["get_code"] = cloud.patch(models.LambdaFunction, "get_code", _get_code)
@@ -233,6 +234,16 @@ def get_function_concurrency(self: Any) -> Answer:  # noqa: ANN401
     name, _ = _request(self)
     reserved = _reserved(self.backend, name)
     return 200, {}, json.dumps({} if reserved is None else {"ReservedConcurrentExecutions": reserved})
+
+
+def get_account_settings(self: Any) -> Answer:  # noqa: ANN401
+    """Answer GetAccountSettings, as far as concurrency goes."""
+    with LOCK:
+        names = self.backend._lambdas._functions
+        reserved = sum(_reserved(self.backend, name) or 0 for name in names)
+    limit = {"ConcurrentExecutions": ACCOUNT, "UnreservedConcurrentExecutions": ACCOUNT - reserved}
+    usage = {"FunctionCount": len(names)}
+    return 200, {}, json.dumps({"AccountLimit": limit, "AccountUsage": usage})
 
 
 def _get_code(self: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -149,7 +149,7 @@ class Invoker:
         """Hold one of the function's executions; raises TooManyRequestsException if none is left."""
         with self._lock:
             running = self._running.setdefault((subject.account_id, subject.region), {})
-            free = self._free(subject, running)
+            free, claimed = self._claim(subject, running)
             if free:
                 running[subject.name] = running.get(subject.name, 0) + 1
             now = running.get(subject.name, 0)
@@ -157,23 +157,27 @@ class Invoker:
             self._telemetry.count(subject, started, {"Throttles": 1})
             raise TooManyRequestsException
         self._telemetry.count(subject, started, {"ConcurrentExecutions": now})
+        account = Subject(subject.account_id, subject.region, "", "")
+        self._telemetry.count(account, started, {"ClaimedAccountConcurrency": claimed})
         try:
             yield
         finally:
             with self._lock:
                 running[subject.name] -= 1
 
-    def _free(self, subject: Subject, running: dict[str, int]) -> bool:
+    def _claim(self, subject: Subject, running: dict[str, int]) -> tuple[bool, int]:
+        """Whether an execution is free, and how many of the account are then no longer for anybody else."""
         backend = models.lambda_backends[subject.account_id][subject.region]
         reserved = {
             name: int(group["latest"].reserved_concurrency)
             for name, group in list(backend._lambdas._functions.items())
             if group["latest"].reserved_concurrency is not None
         }
-        if subject.name in reserved:
-            return running.get(subject.name, 0) < reserved[subject.name]
         shared = sum(count for name, count in running.items() if name not in reserved)
-        return shared < self.account_concurrency - sum(reserved.values())
+        claimed = shared + sum(reserved.values())
+        if subject.name in reserved:
+            return running.get(subject.name, 0) < reserved[subject.name], claimed
+        return claimed < self.account_concurrency, claimed + 1
 
     def _blueprint(self, function: Any) -> Blueprint:  # noqa: ANN401
         key = blueprint_key(function)

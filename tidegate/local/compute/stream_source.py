@@ -29,7 +29,10 @@ RETRY_SECONDS: Final = 0.3
 
 
 class StreamSource:
-    """The poller of one mapping; `give_up` gets a destination's ARN and a record of what failed."""
+    """The poller of one mapping; `give_up` gets a destination's ARN and a record of what failed.
+
+    `age` is told how old (seconds) the last record of each batch is when the function gets it.
+    """
 
     def __init__(
         self,
@@ -37,11 +40,12 @@ class StreamSource:
         invoker: Invoker,
         going: Callable[[], bool],
         give_up: Callable[[str, dict[str, Any]], None],
+        age: Callable[[float], None],
     ) -> None:
         self._mapping = mapping
         self._invoker = invoker
         self._going = going
-        self._give_up = give_up
+        self._give_up, self._age = give_up, age
         parts = mapping.event_source_arn.split(":")
         self._service, self._region, self._account = parts[2:5]
         self._name = mapping.event_source_arn.split("/")[1]
@@ -111,6 +115,7 @@ class StreamSource:
 
     def _invoke(self, batch: list[dict[str, Any]]) -> Outcome | None:
         payload = json.dumps({"Records": batch}, default=str).encode()
+        self._age(time.time() - _written(batch[-1]))
         try:
             return self._invoker.run(Call(self._account, self._region, self._mapping.function_arn, payload))[
                 1
@@ -165,3 +170,10 @@ class StreamSource:
             "eventID": f"{shard_id}:{record.sequence_number}",
             "eventName": "aws:kinesis:record",
         }
+
+
+def _written(record: dict[str, Any]) -> float:
+    """When a record came into its stream, in Unix seconds."""
+    if "kinesis" in record:
+        return float(record["kinesis"]["approximateArrivalTimestamp"])
+    return float(record["dynamodb"]["ApproximateCreationDateTime"])

@@ -23,7 +23,10 @@ MILLISECONDS: Final = "Milliseconds"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who a datapoint is about; `resource` is the function as it was invoked, `name` or `name:qualifier`."""
+    """Who a datapoint is about; `resource` is the function as it was invoked, `name` or `name:qualifier`.
+
+    Without a name it is the account.
+    """
 
     account_id: str
     region: str
@@ -36,6 +39,8 @@ class Subject:
         function = {"Name": "FunctionName", "Value": self.name}
         resource = {"Name": "Resource", "Value": self.resource}
         yield []
+        if not self.name:
+            return
         yield [function]
         yield [function, resource]
         if self.executed_version is not None:
@@ -92,7 +97,7 @@ def _summed(
         sum_stat=float(sum(values)),
         dimensions=dimensions,
         timestamp=_moment(second),
-        unit="Count",
+        unit=MILLISECONDS if name == "IteratorAge" else "Count",
     )
 
 
