@@ -326,7 +326,7 @@ def _policies() -> list[str]:
 def _scaling_rights() -> list[iam.PolicyStatement]:
     """Scaling of provisioned concurrency: of Lambda's targets alone, and the one role that AWS does it by.
 
-    Each call tries the caller's own rights on Lambda's provisioned concurrency and on the alarms that AWS makes
+    Each call tries the caller's own rights on provisioned concurrency and on the alarms that AWS makes
     for it, and is refused where one is missing. Source: Application Auto Scaling User Guide, "Permissions
     validation for Application Auto Scaling API calls on target resources".
     """
