@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(WHOLE)))
+        self.send_header("ETag", '"whole"')
         self.end_headers()
         self.wfile.write(WHOLE[: self.sent])
 
