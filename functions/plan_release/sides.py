@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tidegate.domain.templates.values import MASKED, Values
+from tidegate.domain.templates.values import MASKED, Values, name_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,7 @@ def know_values(change: StageChange, moved: frozenset[str] = frozenset()) -> Kno
     old, template = change.state.parameters, change.normalized.template
     new = _effective(template, change.parameters, old)
     changed = frozenset(name for name, value in new.items() if value != old.get(name))
-    around = {
-        "AWS::AccountId": change.target.account,
-        "AWS::Partition": "aws",
-        "AWS::Region": change.target.region,
-        "AWS::StackName": change.wanted.stack_name,
-        "AWS::URLSuffix": "amazonaws.com",
-    }
+    around = name_surroundings(change.target.account, change.target.region, change.wanted.stack_name)
     return KnownValues(
         before=Values(change.deployed, old, change.standing, around),
         after=Values(template, new, change.standing, around, changed | moved),

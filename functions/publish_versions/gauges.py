@@ -11,7 +11,7 @@ from tidegate.adapters.stacks import find_stack, list_resources
 from tidegate.domain.gauges import Gauges
 from tidegate.domain.neighbours import Surroundings, make_gauges
 from tidegate.domain.templates.surroundings import find_surroundings
-from tidegate.domain.templates.values import Values
+from tidegate.domain.templates.values import Values, name_surroundings
 
 if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
@@ -45,16 +45,7 @@ def _look_around(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: Tool
         return Surroundings(unread=("no template of the stage is known",))
     template: dict[str, Any] = json.loads(body)
     standing = list_resources(client, plan.stack_name)
-    values = Values(template, state.parameters, standing, _name_place(plan))
+    around = name_surroundings(plan.account, plan.region, plan.stack_name)
+    values = Values(template, state.parameters, standing, around)
     functions = {function.name: function.logical_id for function in rollout.functions}
     return find_surroundings(template, values, functions, standing, (plan.account, plan.region))
-
-
-def _name_place(plan: StagePlan) -> dict[str, str]:
-    return {
-        "AWS::AccountId": plan.account,
-        "AWS::Partition": "aws",
-        "AWS::Region": plan.region,
-        "AWS::StackName": plan.stack_name,
-        "AWS::URLSuffix": "amazonaws.com",
-    }

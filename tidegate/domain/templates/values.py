@@ -24,6 +24,17 @@ MASKED: Final = "****"  # what CloudFormation shows of a NoEcho parameter
 _NOTHING: Final = object()
 
 
+def name_surroundings(account: str, region: str, stack: str) -> dict[str, str]:
+    """The pseudo parameters of a stack."""
+    return {
+        "AWS::AccountId": account,
+        "AWS::Partition": "aws",
+        "AWS::Region": region,
+        "AWS::StackName": stack,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+
+
 class Values:
     """One side of an update.
 
