@@ -66,9 +66,29 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
         {"service": "Orders"},
         {"tests": {"timeout": "1h"}},
         {"tests": {"command": ""}},
+        {"failure_mark": " "},
+        {"failure_mark": "{ $.level = "},
+        {"failure_mark": '{ $.level = "ERROR"'},
+        {"failure_mark": '{ level = "ERROR" }'},
         {"unknown": 1},
     ],
 )
 def test_mistakes_are_refused(given_config: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ServiceConfig.model_validate(given_config)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "ERROR",
+        "?ERROR ?Traceback",
+        '{ $.level = "ERROR" && $.status >= 500 }',
+        "[ip, user, code = 5*]",
+        "%ERR[0-9]+%",
+        "{ $.level = %^ERR% }",
+        "{ $.errors[*].code = 5 }",
+    ],
+)
+def test_what_cloudwatch_logs_reads_may_mark_failures(mark: str) -> None:
+    assert ServiceConfig(failure_mark=mark).failure_mark == mark

@@ -7,11 +7,13 @@ whole seconds from here on; shares are percent.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
+from tidegate.domain import log_patterns
 from tidegate.domain.identity import Frozen, ServiceName, StageName
 from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
 
@@ -260,6 +262,17 @@ class ServiceConfig(Frozen):
         '{ $.level = "ERROR" }',
         description="CloudWatch Logs filter pattern of a log line that marks its request as failed",
     )
+
+    @field_validator("failure_mark")
+    @classmethod
+    def _check_mark(cls, mark: str) -> str:
+        """Refuse what CloudWatch Logs would refuse in the middle of a rollout, and what fits every line."""
+        if not mark.strip():
+            message = "an empty pattern fits every line; leave the key out for the default"
+            raise ValueError(message)
+        with suppress(log_patterns.UnsupportedPattern):
+            log_patterns.read(mark)
+        return mark
 
     def stage(self, name: str, *, production: bool) -> StageConfig:
         """The settings of one stage, defaults filled in."""

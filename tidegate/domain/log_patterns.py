@@ -24,6 +24,7 @@ TOKEN: Final = re.compile(
     r"""\s*(?:(?P<op>&&|\|\||!=|<=|>=|=|<|>|\(|\))|(?P<path>\$(?:\.[\w@-]+|\[\d+\])+)"""
     r"""|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()&|=<>!]+))"""
 )
+REGEX: Final = re.compile(r"=\s*%")
 TERM: Final = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s"]+))')
 ORDER: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 KEYWORDS: Final = {"NULL": None, "TRUE": True, "FALSE": False}
@@ -36,6 +37,10 @@ class InvalidPattern(ValueError):
         super().__init__(f"Invalid filter pattern {pattern!r}: {problem}")
 
 
+class UnsupportedPattern(InvalidPattern):
+    """The pattern is of a kind that CloudWatch Logs reads, and this module does not."""
+
+
 @functools.lru_cache(maxsize=256)
 def read(pattern: str) -> Callable[[str], bool]:
     """The check that a pattern stands for; InvalidPattern where it cannot be read."""
@@ -45,11 +50,15 @@ def read(pattern: str) -> Callable[[str], bool]:
     if text.startswith("{"):
         if not text.endswith("}"):
             raise InvalidPattern(pattern, "the closing brace is missing")
+        if REGEX.search(text):
+            raise UnsupportedPattern(pattern, "regular expressions are not read")
+        if "[*]" in text:
+            raise UnsupportedPattern(pattern, "any element of a list is not read")
         return _on_json(_Json(pattern, text[1:-1]).read())
     if text.startswith("["):
-        raise InvalidPattern(pattern, "space-delimited patterns are not read")
+        raise UnsupportedPattern(pattern, "space-delimited patterns are not read")
     if "%" in text:
-        raise InvalidPattern(pattern, "regular expressions are not read")
+        raise UnsupportedPattern(pattern, "regular expressions are not read")
     return _read_terms(pattern, text)
 
 
