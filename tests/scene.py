@@ -82,6 +82,7 @@ class Scene:
         for key, value in cloud.environment().items():
             monkeypatch.setenv(key, value)
         self.cloud, self.service, self.unique = cloud, unique, unique
+        self.began = datetime.now(UTC).replace(microsecond=0)
         self.staging, self.production = f"{unique}-s", f"{unique}-p"
         stages = [
             {"name": name, "account": ACCOUNT_ID, "region": REGION, "production": name == self.production}

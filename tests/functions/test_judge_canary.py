@@ -6,7 +6,7 @@ import io
 import json
 import time
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,11 +28,12 @@ from tidegate.domain.rollouts import Move, Rollout, pace
 from tidegate.domain.trials import Span, begin_shift, begin_trial, end_shift
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from functions.judge_canary.probes import Probed
     from tests.scene import Scene
     from tidegate.domain.rollouts import RollingFunction
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 SECOND = timedelta(seconds=1)
 SCHEDULE = "Linear50PercentEvery1Minute"
 
@@ -59,7 +60,7 @@ def prepare(
         scene.ref,
         Rollout(stage=scene.production, functions=(function,), limits=limits),
     )
-    at = NOW - seconds_ago * SECOND
+    at = scene.began - seconds_ago * SECOND
     paced = pace(stage.config, scene.tools.settings.pace)
     trial = end_shift(begin_shift(begin_trial(paced, {"Place": History()}, at, 4), 0, weight, at), at)
     write_trial(scene.tools.documents, scene.ref, scene.production, trial)
@@ -76,15 +77,20 @@ def serve(scene: Scene, function: RollingFunction, requests: int, stable: int, c
             {"Name": "ExecutedVersion", "Value": version},
         ]
         data = [
-            {"MetricName": name, "Dimensions": dimensions, "Timestamp": NOW - ago * SECOND, "Value": value}
+            {
+                "MetricName": name,
+                "Dimensions": dimensions,
+                "Timestamp": scene.began - ago * SECOND,
+                "Value": value,
+            }
             for ago in range(10, 20)
             for name, value in (("Invocations", requests), ("Errors", failed))
         ]
         clients.put_metric_data(Namespace="AWS/Lambda", MetricData=data)
 
 
-def look(scene: Scene, now: datetime = NOW) -> Response:
-    with scene.at(now):
+def look(scene: Scene, now: datetime | None = None) -> Response:
+    with scene.at(now or scene.began):
         return handle(Request(release=scene.ref, stage=scene.production), scene.tools)
 
 
@@ -97,7 +103,7 @@ def test_a_look_that_was_given_up_forgets_no_shift(scene: Scene) -> None:
     def shift_meanwhile(**_: Any) -> None:
         events.unregister(at, shift_meanwhile)
         trial = read_trial(documents, scene.ref, scene.production)
-        write_trial(documents, scene.ref, scene.production, begin_shift(trial, 1, 100, NOW))
+        write_trial(documents, scene.ref, scene.production, begin_shift(trial, 1, 100, scene.began))
 
     events.register(at, shift_meanwhile)
     with pytest.raises(ClientError, match="PreconditionFailed"):
@@ -108,7 +114,7 @@ def test_a_look_that_was_given_up_forgets_no_shift(scene: Scene) -> None:
 
 def look_until(scene: Scene, seconds: int) -> None:
     for second in range(seconds):
-        look(scene, NOW + second * SECOND)
+        look(scene, scene.began + second * SECOND)
 
 
 def test_a_good_canary_gets_the_next_weight(scene: Scene) -> None:
@@ -222,7 +228,9 @@ class TestProbes:
         asked = [Pair(function, "safe", b"{}", "", 1, odd=bool(number % 2)) for number in range(pairs)]
         stage = scene.tools.stage(scene.production)
         given = ask_pairs(asked, scene.tools.now() + 60 * SECOND, stage, scene.tools)
-        return given, count(given, NOW, Span(begin=NOW.timestamp(), end=NOW.timestamp() + 2))
+        return given, count(
+            given, scene.began, Span(begin=scene.began.timestamp(), end=scene.began.timestamp() + 2)
+        )
 
     def test_one_that_hangs_fails_and_holds_nobody(self, scene: Scene) -> None:
         begun = time.monotonic()
@@ -249,7 +257,7 @@ class TestProbes:
         stage, until = scene.tools.stage(scene.production), scene.tools.now() + 60 * SECOND
         given = ask_pairs([pair], until, stage, scene.tools)
         assert given == {"Stopped": [Answers(None, None)]}
-        assert not count(given, NOW, Span(begin=0, end=0)).batches
+        assert not count(given, scene.began, Span(begin=0, end=0)).batches
 
     def test_no_pair_begins_that_could_not_end(self, scene: Scene) -> None:
         function = scene.function()
@@ -261,7 +269,7 @@ class TestProbes:
         function = self.prepare(scene, CODE)
         serve(scene, function, 5, 0, 0)
         trial = read_trial(scene.tools.documents, scene.ref, scene.production)
-        span = Span(begin=NOW.timestamp() - 16, end=NOW.timestamp() - 15)
+        span = Span(begin=scene.began.timestamp() - 16, end=scene.began.timestamp() - 15)
         write_trial(scene.tools.documents, scene.ref, scene.production, trial.hide(["Place"], span))
         look(scene)
         found = read_trial(scene.tools.documents, scene.ref, scene.production).state.functions["Place"]
