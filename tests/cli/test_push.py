@@ -7,11 +7,13 @@ from tests.cli.conftest import machine
 from tidegate.domain.ledger import Outcome
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import World
     from tests.conftest import Repository
     from tidegate.cli.pipeline import Pipeline
 
-BRIEF = machine({"Wait": {"Type": "Wait", "Seconds": 5, "End": True}})
+BRIEF = machine({"Wait": {"Type": "Wait", "Seconds": 8, "End": True}})
 
 
 def keys(pipeline: Pipeline) -> list[str]:
@@ -50,7 +52,7 @@ def test_wait_follows_the_release_that_is_under_way(world: World, repository: Re
     commit = repository.commit({"a.txt": "a"})
     release = world.release(commit, service="repository")
     world.run("tidegate-release", BRIEF, f"repository-{release.ref.id}")
-    ending = Timer(0.5, world.end, (release, Outcome.ROLLED_BACK, "JudgeCanary: CanaryFailed: worse"))
+    ending = Timer(2, world.end, (release, Outcome.ROLLED_BACK, "JudgeCanary: CanaryFailed: worse"))
     ending.start()
     done = world.call("push", str(repository.folder), "--wait")
     ending.join()
@@ -75,6 +77,13 @@ def test_branch_that_is_not_released_is_warned_of(world: World, repository: Repo
     done = world.call("push", str(repository.folder), "--branch", "feature/x")
     assert done.exit_code == 0
     assert done.stderr == "warning: this pipeline releases main, next and will ignore feature/x\n"
+
+
+def test_folder_that_is_no_repository_is_told(world: World, tmp_path: Path) -> None:
+    git_says = ": fatal: not a git repository (or any of the parent directories): .git"
+    for more in ((), ("--branch", "main")):
+        done = world.call("push", str(tmp_path), *more)
+        assert (done.exit_code, done.stderr) == (1, f"error: {tmp_path} is no git repository{git_says}\n")
 
 
 def test_mistakes_are_one_line(world: World, repository: Repository) -> None:

@@ -12,6 +12,7 @@ import click
 from botocore.config import Config
 
 from tidegate.cli.failures import Failed
+from tidegate.cli.releases import never_released
 from tidegate.cli.screens import show_json, show_table
 from tidegate.cli.targets import on_pipeline
 from tidegate.domain.pipeline import function_name
@@ -33,6 +34,8 @@ def prune(pipeline: Pipeline, service: str, *, dry_run: bool, as_json: bool) -> 
 
     The releases that one can go back to keep theirs: three, or `keep_releases` of tidegate.yaml.
     """
+    if pipeline.ledger.read_claim(service) is None:
+        raise never_released(pipeline.ledger, service)
     report = ask_janitor(pipeline, service, dry_run=dry_run)
     if as_json:
         show_json(report.model_dump(mode="json"))

@@ -45,9 +45,10 @@ def push(
     What git has committed is pushed, not what lies in the working folder. A commit is released once; to
     release it again, use `tidegate retry`. Branches that the pipeline does not release are ignored by it.
     """
-    chosen = branch or find_branch(repository)
     if service is not None and service_name(service) != service:
         raise click.BadParameter(f"{service!r} is no service's name", param_hint="--service")
+    resolve_commit(repository, commit)
+    chosen = branch or find_branch(repository)
     _warn(pipeline, chosen)
     pushed = push_commit(pipeline, repository, commit, chosen, service or find_service(repository, commit))
     name = pushed.commit.service

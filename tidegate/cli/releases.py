@@ -29,9 +29,14 @@ def find_release(ledger: Ledger, service: str, wanted: str | None = None) -> Rel
             return release
         known.append(release.ref.id)
     if not known:
-        names = ", ".join(ledger.services()) or "none yet"
-        raise LookupError(f"{service} has never been released; released services: {names}")
+        raise never_released(ledger, service)
     raise LookupError(f"{service} has no release {wanted}; the last ones are {', '.join(known[:NAMED])}")
+
+
+def never_released(ledger: Ledger, service: str) -> LookupError:
+    """The error for a service that the ledger does not know; it names those that it knows."""
+    names = ", ".join(ledger.services()) or "none yet"
+    return LookupError(f"{service} has never been released; released services: {names}")
 
 
 def matches(release: Release, wanted: str) -> bool:

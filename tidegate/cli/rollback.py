@@ -15,6 +15,7 @@ import click
 from tidegate.cli.failures import Failed
 from tidegate.cli.following import POLL
 from tidegate.cli.outcomes import Exit
+from tidegate.cli.releases import never_released
 from tidegate.cli.screens import show_entry
 from tidegate.cli.targets import on_pipeline
 from tidegate.cli.ways import choose_way, read_ways, show_ways
@@ -58,10 +59,13 @@ def rollback(  # noqa: PLR0913 (an option each)
     """
     if stages and wanted is None:
         raise click.UsageError("--stage goes with --to: a release is taken back in all its stages")
+    if listed and (wanted or reason or wait):
+        raise click.UsageError("--list only shows where one can go: not with --to, --reason or --wait")
+    if as_json and not listed:
+        raise click.UsageError("--json goes with --list")
     claim = pipeline.ledger.read_claim(service)
     if claim is None:
-        names = ", ".join(pipeline.ledger.services()) or "none yet"
-        raise Failed(f"{service} has never been released; released services: {names}")
+        raise never_released(pipeline.ledger, service)
     if listed:
         show_ways(pipeline, service, read_ways(pipeline, service), as_json=as_json)
         return

@@ -48,6 +48,10 @@ def read_ways(pipeline: Pipeline, service: str) -> list[Goal]:
 
 def choose_way(pipeline: Pipeline, service: str, wanted: str, stages: tuple[str, ...]) -> str:
     """The id of the release meant; Failed, naming where one can go, if there is no way to it."""
+    known_stages = _list_stages(pipeline, service)
+    for stage in stages:
+        if stage not in known_stages:
+            raise Failed(f"{service} has no stage {stage}; it has {', '.join(known_stages) or 'none yet'}")
     goals = read_ways(pipeline, service)
     needed = stages or tuple({stage: None for goal in goals for stage in goal.states})
     for goal in goals:
