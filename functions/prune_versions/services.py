@@ -6,15 +6,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from functions.prune_versions.stages import Turn, prune_stages
+from functions.prune_versions.tidying import Tidying, tidy_stage
 from tidegate.adapters.healthy import cut_chain, read_chain
-from tidegate.adapters.plans import find_snapshot
-from tidegate.domain.ledger import Claim, ClaimState
+from tidegate.adapters.plans import find_rollouts, find_snapshot
+from tidegate.domain.ledger import ClaimState
 from tidegate.domain.pruning import DOCUMENT_DAYS, Progress, PruneReport, choose_kept
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tidegate.domain.healthy import Healthy
+    from tidegate.domain.ledger import Claim
     from tidegate.task import Tools
 
 PROGRESS: Final = "pruned"
@@ -42,20 +44,37 @@ def prune_service(service: str, until: datetime, tools: Tools, *, dry_run: bool)
         return PruneReport(service=service, note="nothing was released since the last time")
     kept = _choose(service, tools)
     after = progress.after if progress is not None and progress.epoch == claim.epoch else ""
-    epoch = claim.epoch
     if not dry_run and not after:
         for items in kept.values():
             cut_chain(tools.documents, *items[-1])
-        if not _pass(claim, tools):
+        raised = claim.model_copy(update={"epoch": claim.epoch + 1})
+        # An order that read the chain before the cut must read it again.
+        if not tools.ledger.write_claim(raised, over=claim):
             return PruneReport(service=service, note="a release has just begun: nothing is touched")
-        epoch += 1
-    turn = Turn(kept=kept, after="" if dry_run else after, until=until, dry_run=dry_run)
-    fates, reached = prune_stages(turn, tools)
+        claim = raised
+    tidying = Tidying(claim, tools, dry_run)
+    for target in tools.settings.stages:
+        tidy_stage(target.name, [h.release_id for _, h in kept.get(target.name, ())], tidying)
+    others = _list_moved(claim, tools)
+    fates, reached = prune_stages(Turn(kept, others, "" if dry_run else after, until, tidying), tools)
     if not dry_run:
-        done = Progress(epoch=epoch, after=reached, done=not reached)
+        # What was left behind goes step by step, or could not go: the next turn looks again.
+        done = Progress(epoch=claim.epoch, after=reached, done=not reached and not tidying.said)
         tools.ledger.put_document(service, PROGRESS, done.model_dump_json())
-    documents = _prune_documents(claim, kept, tools, dry_run=dry_run)
-    return PruneReport(service=service, fates=fates, documents=documents, unfinished=bool(reached))
+    return PruneReport(
+        service=service,
+        fates=fates,
+        documents=_prune_documents(claim, kept, tools, dry_run=dry_run),
+        tidied=tuple(tidying.said),
+        unfinished=bool(reached),
+    )
+
+
+def _list_moved(claim: Claim, tools: Tools) -> dict[str, frozenset[str]]:
+    """The functions that the last release has moved, by stage: an undone one may be in no healthy state."""
+    stages = [target.name for target in tools.settings.stages]
+    rollouts = find_rollouts(tools.documents, claim.release, stages)
+    return {rollout.stage: frozenset(f.name for f in rollout.functions) for rollout in rollouts}
 
 
 def _choose(service: str, tools: Tools) -> Kept:
@@ -68,12 +87,6 @@ def _choose(service: str, tools: Tools) -> Kept:
             keep = snapshot.config.keep_releases if snapshot else LEAST
             kept[target.name] = choose_kept(chain, max(keep, LEAST))
     return kept
-
-
-def _pass(claim: Claim, tools: Tools) -> bool:
-    """Raise the epoch of the free claim: an order that read the chain before the cut must read it again."""
-    raised = claim.model_copy(update={"epoch": claim.epoch + 1})
-    return tools.ledger.write_claim(raised, over=claim)
 
 
 def _prune_documents(claim: Claim, kept: Kept, tools: Tools, *, dry_run: bool) -> tuple[str, ...]:

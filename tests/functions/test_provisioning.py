@@ -12,6 +12,9 @@ from functions.complete_release.handler import handle as complete
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
 from functions.leave_stage.tidying import MOST_TRIES
+from functions.prune_versions.handler import Request as Prune
+from functions.prune_versions.handler import handle as janitor
+from functions.prune_versions.tidying import Tidying, take_provisioned
 from functions.publish_versions.handler import Request as Publish
 from functions.publish_versions.handler import Response
 from functions.publish_versions.handler import handle as publish
@@ -27,7 +30,7 @@ from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.provisioning import list_provisioned
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stacks import create, find_stack, list_resources
 from tidegate.domain.errors import (
     ClaimLost,
     ForeignChange,
@@ -35,10 +38,13 @@ from tidegate.domain.errors import (
     ProvisioningFailed,
     ProvisioningPending,
 )
+from tidegate.domain.guards import guard_name
+from tidegate.domain.ledger import ClaimState
 
 if TYPE_CHECKING:
     from tests.scene import Scene
     from tidegate.domain.plans import StagePlan
+    from tidegate.domain.pruning import PruneReport
 
 READY = "      ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: %s}\n"
 SCALED = """  Target:
@@ -372,3 +378,99 @@ def test_without_the_claim_nothing_is_given(production: Production) -> None:
     with pytest.raises(ClaimLost):
         production.publish()
     assert production.provided == {"1": 2}
+
+
+def prune(scene: Scene, *, dry_run: bool = False) -> PruneReport:
+    (report,) = janitor(Prune(service=scene.service, dry_run=dry_run), scene.tools).reports
+    return report
+
+
+class TestTheJanitor:
+    """What a release left behind, or a call of its that came late, is taken away while nobody releases."""
+
+    @pytest.fixture
+    def undone(self, production: Production) -> Production:
+        """Version 1 is live with 2, and the release of version 2 was undone; the claim is free."""
+        production.first(template(2))
+        complete(Complete(release=production.scene.ref), production.scene.tools)
+        production.next(template(3))
+        production.published()
+        production.shifted(10)
+        production.undone()
+        production.scene.tools.ledger.free_claim(production.scene.ref)
+        assert production.provided == {"1": 2}
+        return production
+
+    def test_a_put_that_comes_through_after_the_rollback_is_taken_back(self, undone: Production) -> None:
+        """A handler was held up between its look at the claim and its call."""
+        scene = undone.scene
+        scene.lambdas.put_provisioned_concurrency_config(
+            FunctionName=undone.name, Qualifier="2", ProvisionedConcurrentExecutions=3
+        )
+        said = f"provisioned concurrency of {undone.name}:2: "
+        assert prune(scene, dry_run=True).tidied == (f"{said}would go",)
+        assert undone.provided == {"1": 2, "2": 3}
+        assert prune(scene).tidied == (f"{said}goes",)
+        assert undone.provided == {"1": 2}
+        assert prune(scene).tidied == ()
+        assert prune(scene).note == "nothing was released since the last time"
+
+    def test_what_may_be_somebodys_stays(self, undone: Production) -> None:
+        scene = undone.scene
+        theirs = scene.lambdas.create_alias(FunctionName=undone.name, Name="theirs", FunctionVersion="2")
+        scene.lambdas.put_provisioned_concurrency_config(
+            FunctionName=undone.name, Qualifier="2", ProvisionedConcurrentExecutions=3
+        )
+        assert theirs["FunctionVersion"] == "2"
+        assert prune(scene).tidied == ()
+        assert undone.provided == {"1": 2, "2": 3}
+
+    def test_a_release_that_begins_meanwhile_keeps_its_own(self, undone: Production) -> None:
+        """The claim is taken between the turn's beginning and the removal."""
+        scene = undone.scene
+        claim = scene.tools.ledger.read_claim(scene.service)
+        assert claim is not None
+        tidying = Tidying(claim, scene.tools, dry_run=False)
+        scene.claim(epoch=claim.epoch + 1, state=ClaimState.HELD)
+        scene.lambdas.put_provisioned_concurrency_config(
+            FunctionName=undone.name, Qualifier="2", ProvisionedConcurrentExecutions=3
+        )
+        clients = scene.tools.stage(undone.stage)
+        assert not take_provisioned(clients, undone.name, "2", tidying)
+        assert tidying.said == [
+            f"provisioned concurrency of {undone.name}:2: stays, since a release has just begun"
+        ]
+        assert undone.provided == {"1": 2, "2": 3}
+
+    def test_what_a_healthy_release_could_not_take_away_goes(self, production: Production) -> None:
+        """The old version's own, with its scaling, and the alarms of the release."""
+        scene = production.scene
+        production.first(template(0, SCALED))
+        production.next(template(0, SCALED))
+        production.published()
+        production.shifted(100)
+        production.left()
+        scene.tools.ledger.free_claim(scene.ref)
+        resource = {"ServiceNamespace": "lambda", "ResourceId": f"function:{production.name}:1"}
+        scene.cloud.client("application-autoscaling").register_scalable_target(
+            **resource,
+            ScalableDimension="lambda:function:ProvisionedConcurrency",
+            MinCapacity=3,
+            MaxCapacity=9,
+        )
+        scene.lambdas.put_provisioned_concurrency_config(
+            FunctionName=production.name, Qualifier="1", ProvisionedConcurrentExecutions=3
+        )
+        stage, name = scene.tools.stage(production.stage), guard_name(scene.service, production.stage)
+        body = b'{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
+        stage.documents.write_bytes("guard.json", body, "application/json")
+        url, role = stage.documents.url("guard.json"), stage.target.cloudformation_role
+        create(stage.cloudformation, name, url, role, {})
+        eventually(lambda: getattr(find_stack(stage.cloudformation, name), "is_healthy", False))
+        assert prune(scene).tidied == (
+            f"the alarms of {name}: goes",
+            f"provisioned concurrency of {production.name}:1: goes",
+        )
+        assert set(production.provided) == {"2"}
+        assert set(production.scaled) == {"2"}
+        eventually(lambda: find_stack(stage.cloudformation, name) is None)

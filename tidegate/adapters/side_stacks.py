@@ -86,6 +86,10 @@ class SideStacks:
         delete(self.client, name, self.role)
         return Removal(ended=False)
 
+    def has_holds(self) -> bool:
+        """Whether any rights are held."""
+        return find_stack(self.client, hold_name(self.ref.service, self.stage)) is not None
+
     def take_holds(self) -> Removal:
         """One step towards a stage without held rights, whichever release has held them.
 

@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 from tidegate.domain.pruning import Published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_lambda import LambdaClient
 
@@ -42,24 +40,15 @@ def list_published(client: LambdaClient, function: str) -> tuple[Published, ...]
     )
 
 
-def find_needs(client: LambdaClient, function: str) -> dict[str, str]:
-    """The versions that an alias, whoever's, or provisioned concurrency needs."""
-    needs = dict(_list_provisioned(client, function))
+def find_pointed(client: LambdaClient, function: str) -> dict[str, str]:
+    """The versions that an alias, whoever's, points at."""
+    needs: dict[str, str] = {}
     for page in client.get_paginator("list_aliases").paginate(FunctionName=function):
         for alias in page["Aliases"]:
             weights: Any = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
             for version in (alias["FunctionVersion"], *weights):
                 needs[version] = f"the alias {alias['Name']} points at it"
     return needs
-
-
-def _list_provisioned(client: LambdaClient, function: str) -> Iterator[tuple[str, str]]:
-    pages = client.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=function)
-    for page in pages:
-        for config in page["ProvisionedConcurrencyConfigs"]:
-            qualifier = config["FunctionArn"].rpartition(":")[2]
-            if qualifier.isdigit():
-                yield qualifier, "it has provisioned concurrency"
 
 
 def list_mapped(client: LambdaClient) -> Needs:

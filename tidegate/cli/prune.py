@@ -47,6 +47,8 @@ def prune(pipeline: Pipeline, service: str, *, dry_run: bool, as_json: bool) -> 
     rows = [(f.stage, f.function, f.version, goes if f.goes else "stays", f.reason) for f in report.fates]
     if rows:
         show_table(("stage", "function", "version", "fate", "why"), rows)
+    for sentence in report.tidied:
+        click.echo(f"left behind: {sentence}")
     for name in report.documents:
         click.echo(f"documents of release {name}: {goes}")
     more = "; it has not come to all yet and goes on at its next turn" if report.unfinished else ""

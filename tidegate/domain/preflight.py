@@ -286,7 +286,7 @@ def _inspect_alias(finder: _Finder, facts: FunctionFacts, around: Surroundings) 
         yield finder.inform(
             "provisioned_idle",
             f"provisioned concurrency is charged for versions that take no traffic here: {list_names(idle)}",
-            "it is left as it is",
+            "the janitor takes what releases left behind, and leaves what is somebody else's",
         )
     if facts.stable is not None and facts.stable.state in {"Inactive", "Failed"}:
         yield finder.inform(

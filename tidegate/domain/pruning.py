@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MARK: Final = "Tidegate: release "
 DOCUMENT_DAYS: Final = 400
 STALE: Final = "nobody needs it"
+PROVISIONED: Final = "it has provisioned concurrency"
 
 
 class Published(Frozen):
@@ -53,12 +54,18 @@ class PruneReport(Frozen):
     note: str = ""
     fates: tuple[Fate, ...] = ()
     documents: tuple[str, ...] = Field((), description="releases whose documents go")
+    tidied: tuple[str, ...] = Field((), description="what releases left behind besides versions")
     unfinished: bool = False
 
     @property
     def gone(self) -> int:
         """How many versions go."""
         return sum(fate.goes for fate in self.fates)
+
+
+def is_own(found: Published) -> bool:
+    """Whether a release has published it."""
+    return found.description.startswith(MARK)
 
 
 def choose_kept(chain: Iterable[tuple[str, Healthy]], keep: int) -> tuple[tuple[str, Healthy], ...]:
@@ -85,6 +92,6 @@ def judge_versions(
             return needs[found.version]
         if int(found.version) == newest:
             return "the newest: a release that changes nothing is given it again"
-        return "" if found.description.startswith(MARK) else "not published by Tidegate"
+        return "" if is_own(found) else "not published by Tidegate"
 
     return tuple((found, judge(found)) for found in versions)
