@@ -18,6 +18,7 @@ from tidegate.domain.wording import list_names
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from functions.judge_canary.limits import Limited
     from tidegate.domain.batches import Batch, Observation
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.judging import State, Verdict
@@ -32,12 +33,12 @@ QUIET: Final = 60  # seconds after which a verdict that says the same again is t
 
 
 def look(
-    ref: ReleaseRef, rollout: Rollout, trial: Trial, plan: Plan, note: str, tools: Tools
+    ref: ReleaseRef, rollout: Rollout, trial: Trial, plan: Plan, limited: Limited, tools: Tools
 ) -> tuple[Verdict, Trial]:
     """The verdict at this moment, and the trial with what it has read; both are kept.
 
-    `note` is added to the reason. The trial is written last: if this dies before, the next look reads the
-    same again.
+    What is said of the limits is added to the reason. The trial is written last: if this dies before, the
+    next look reads the same again.
     """
     now, factor = tools.now(), tools.settings.pace
     config = pace(plan.stage(rollout.stage).config, factor)
@@ -46,7 +47,9 @@ def look(
     state = forget(trial.state, now.timestamp() - MEMORY)
     state = observe(state, _select(found, trial, state), policy)
     shown = gauge(ref, rollout.stage, trial, config.signals, tools)
-    moment = Moment(now=now.timestamp(), delay=found.delay, holds=shown.holds, broken=shown.broken)
+    moment = Moment(
+        now=now.timestamp(), delay=found.delay, holds=(*shown.holds, *limited.holds), broken=shown.broken
+    )
     verdict = decide(state, policy, moment)
     if verdict.status in OPEN:
         lacking = list_lacking(verdict, policy)
@@ -55,7 +58,7 @@ def look(
         verdict = decide(state, policy, moment)
         trial = trial.remember(probed.requests, now).hide(probed.unknown, probed.span)
     told_too = "".join(f"; {sentence}" for sentence in shown.told)
-    verdict = verdict.model_copy(update={"reason": verdict.reason + told_too + note})
+    verdict = verdict.model_copy(update={"reason": verdict.reason + told_too + limited.note})
     told = _is_news(trial, verdict, now, QUIET * factor)
     said = {"said": verdict.status, "said_at": now} if told else {}
     seen = trial.model_copy(

@@ -39,10 +39,10 @@ def handle(request: Request, tools: Tools) -> Response:
     config = pace(plan.stage(stage).config, tools.settings.pace)
     rollout = find_rollout(tools.documents, release, stage) or Rollout(stage=stage, functions=())
     trial = read_trial(tools.documents, release, stage)
-    note = check_limits(release, rollout, trial, tools)
+    limited = check_limits(release, rollout, trial, tools)
     verdict = None
     if trial.shifts[-1].weight != ALL:
-        verdict, trial = look(release, rollout, trial, plan, note, tools)
+        verdict, trial = look(release, rollout, trial, plan, limited, tools)
         if verdict.status is Status.ROLLBACK:
             tools.bus.publish("Verdict Reached", release, f"{release.service}: {verdict.reason}", stage=stage)
             raise CanaryFailed(verdict.reason)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.limits import read_limits
 from tidegate.domain.errors import CanaryFailed
+from tidegate.domain.strategies import ALL
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
@@ -15,10 +16,20 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 
-def check_limits(ref: ReleaseRef, rollout: Rollout, trial: Trial, tools: Tools) -> str:
-    """What a verdict says of the limits; CanaryFailed where one was broken since the first shift."""
+class Limited(NamedTuple):
+    """What a verdict says of the limits, and why a rollout holds at them."""
+
+    note: str = ""
+    holds: tuple[str, ...] = ()
+
+
+def check_limits(ref: ReleaseRef, rollout: Rollout, trial: Trial, tools: Tools) -> Limited:
+    """What follows of the limits; CanaryFailed where one was broken since the first shift.
+
+    One that is not there cannot be broken, so nothing goes on without it. A bake ends by the clock: it tells.
+    """
     if not rollout.limits:
-        return ""
+        return Limited()
     first = trial.shifts[0]
     limits = read_limits(tools.stage(rollout.stage).cloudwatch, rollout.limits, first.began)
     if limits.broken:
@@ -38,6 +49,8 @@ def check_limits(ref: ReleaseRef, rollout: Rollout, trial: Trial, tools: Tools) 
         note += (
             f"; alarm {list_names(limits.standing)} was in ALARM before the first shift and does not count"
         )
-    if limits.missing:
-        note += f"; alarm {list_names(limits.missing)} is a limit but does not exist"
-    return note
+    missing = tuple(f"alarm {name} is a limit but does not exist" for name in limits.missing)
+    if missing and trial.shifts[-1].weight == ALL:
+        what = f"{'; '.join(missing)}: it cannot end the bake"
+        tools.record(ref, "JudgeCanary", what, stage=rollout.stage, key=f"missing#{'#'.join(limits.missing)}")
+    return Limited(note, missing)

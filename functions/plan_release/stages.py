@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from functions.plan_release.adoption import explain, plan_adoption, write_updates
 from functions.plan_release.holds import plan_holds
+from functions.plan_release.limits import find_limits
 from functions.plan_release.preflight import inspect_stage, read_facts
 from functions.plan_release.provisioning import is_provided, plan_provisioning
 from functions.plan_release.removals import describe_exact, keep_removed, tell_removed
@@ -184,8 +185,10 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     own = leave_out(changes, adoption, change.normalized)
     notices = [*diff_notices(own, functions), *change.normalized.notices]
     new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
-    holds = plan_holds(change, tools) if any(p.canaried for p in plans) else Holds()
     preferences = read_preferences(functions)
+    canaried = any(p.canaried for p in plans)
+    holds = plan_holds(change, tools) if canaried else Holds()
+    limits, absent = find_limits(change, preferences.limits) if canaried else (preferences.limits, ())
     given = change.snapshot.config.stages.get(change.target.name)
     strategy, source = preferences.choose(given, change.config, production=change.target.production)
     return StagePlan(
@@ -200,7 +203,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         functions=plans,
         config=change.config.model_copy(update={"strategy": strategy}),
         strategy_source=source,
-        limits=preferences.limits,
+        limits=limits,
         at_once=(
             *(f"{notice.logical_id}: {notice.text}" for notice in notices),
             *change.removals.at_once,
@@ -210,7 +213,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         ),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
-        findings=(*inspect_stage(change, moving, facts), *(describe(item) for item in provisioned)),
+        findings=(*inspect_stage(change, moving, facts), *map(describe, provisioned), *absent),
         provisioned=provisioned,
         held=(*holds.held, *tell_removed(change)),
         held_roles=tuple(role.logical_id for role in holds.roles),

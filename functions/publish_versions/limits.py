@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 def resolve_limits(plan: StagePlan, tools: Tools) -> tuple[str, ...]:
-    """Names of alarms; one of the template itself has its name from the stack, which is up to date by now."""
+    """Names of alarms; one of the template itself has its name from the stack, which is up to date by now.
+
+    One that the stack does not have keeps its logical id, which no alarm has as its name: the judge holds.
+    """
     if not plan.limits or not plan.canaried:
         return ()
     standing = {}
     if any(limit.logical_id for limit in plan.limits):
         standing = list_resources(tools.stage(plan.stage).cloudformation, plan.stack_name)
-    named = (limit.name or standing.get(limit.logical_id, "") for limit in plan.limits)
-    return tuple(sorted(set(filter(None, named))))
+    named = (limit.name or standing.get(limit.logical_id, limit.logical_id) for limit in plan.limits)
+    return tuple(sorted(set(named)))

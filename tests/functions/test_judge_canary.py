@@ -25,6 +25,7 @@ from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
 from tidegate.domain.gauges import Gauge, Gauges, Metric
 from tidegate.domain.observing import History, Thresholds
 from tidegate.domain.rollouts import Move, Rollout, pace
+from tidegate.domain.strategies import ALL
 from tidegate.domain.trials import Span, begin_shift, begin_trial, end_shift
 
 if TYPE_CHECKING:
@@ -325,10 +326,16 @@ class TestLimits:
         look(scene)
         assert "alarm" not in scene.told()[0]
 
-    def test_one_that_is_not_there_is_told(self, scene: Scene, alarm: str) -> None:
-        prepare(scene, limits=(alarm, "gone"))
-        look(scene)
-        assert scene.told()[0].endswith("; alarm gone is a limit but does not exist")
+    def test_one_that_is_not_there_any_more_holds_the_rollout(self, scene: Scene, alarm: str) -> None:
+        """Evidence enough for the next step, and its time has come."""
+        serve(scene, prepare(scene, limits=(alarm, "gone")), 200, 0, 0)
+        assert look(scene).next is Move.HOLD
+        assert scene.told()[0] == "hold shared at 50 %: alarm gone is a limit but does not exist"
+
+    def test_one_that_is_not_there_in_the_bake_is_told_once(self, scene: Scene, alarm: str) -> None:
+        prepare(scene, ALL, limits=(alarm, "gone"), seconds_ago=1)
+        assert [look(scene).next for _ in range(2)] == [Move.HOLD] * 2
+        assert scene.told() == ["alarm gone is a limit but does not exist: it cannot end the bake"]
 
 
 def test_without_the_claim_nobody_judges(scene: Scene) -> None:

@@ -18,6 +18,7 @@ from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import find_rollout, read_plan, read_snapshot
 from tidegate.adapters.stacks import list_resources
 from tidegate.domain.errors import ForeignChange, PreflightPending, PreflightRefused
+from tidegate.domain.plans import AlarmLimit
 from tidegate.domain.preflight import Finding, Severity
 from tidegate.domain.rollouts import Pointing
 
@@ -44,6 +45,67 @@ def test_an_ordinary_release_has_no_finding(scene: Scene) -> None:
     standing(scene)
     assert findings(scene) == {}
     assert not any(text.startswith("preflight") for text in scene.told())
+
+
+ALARM = (
+    "ComparisonOperator: LessThanThreshold, EvaluationPeriods: 1, Threshold: 1, Namespace: N, MetricName: M"
+)
+WITH_LIMITS = f"""
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Outside: {{Type: String, Default: from-outside}}
+Conditions:
+  Never: !Equals [a, b]
+Resources:
+  Place:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src
+      Handler: index.handler
+      Runtime: python3.12
+      DeploymentPreference:
+        Alarms: [by-hand, own-name, !Ref Outside, !Ref Errors, !Ref Left, !Ref Place]
+  Errors: {{Type: AWS::CloudWatch::Alarm, Properties: {{{ALARM}, Period: 60, Statistic: Sum}}}}
+  Named:
+    Type: AWS::CloudWatch::Alarm
+    Properties: {{AlarmName: own-name, {ALARM}, Period: 60, Statistic: Sum}}
+  Left:
+    Type: AWS::CloudWatch::Alarm
+    Condition: Never
+    Properties: {{{ALARM}, Period: 60, Statistic: Sum}}
+"""
+
+
+def test_a_limit_that_neither_stands_nor_comes_rejects_the_release(scene: Scene) -> None:
+    standing(scene)
+    text = WITH_LIMITS.replace("by-hand", f"{scene.unique}-by-hand").replace(
+        "own-name", f"{scene.unique}-own"
+    )
+    scene.sam(2, template_text=text.replace("from-outside", f"{scene.unique}-outside"))
+    with pytest.raises(PreflightRefused, match=f"{scene.unique}-by-hand: a DeploymentPreference names it as"):
+        plan(scene)
+    stage = read_plan(scene.tools.documents, scene.ref).stage(scene.production)
+    assert {one.logical_id for one in stage.findings if one.kind == "limit"} == {
+        "Left",
+        "Place",
+        f"{scene.unique}-by-hand",
+        f"{scene.unique}-outside",
+    }
+    assert AlarmLimit(name=f"{scene.unique}-outside") in stage.limits
+    assert stage.findings[0].text.endswith("has such an alarm: create it, or take it out of the Alarms")
+
+
+def test_limits_that_stand_are_no_finding(scene: Scene) -> None:
+    standing(scene)
+    own = f"{scene.unique}-own"
+    text = WITH_LIMITS.replace("own-name", own).replace(", !Ref Left, !Ref Place", "")
+    names = [f"{scene.unique}-by-hand", f"{scene.unique}-outside"]
+    scene.sam(2, template_text=text.replace("by-hand", names[0]).replace("from-outside", names[1]))
+    metric = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    compared: Any = {"Threshold": 1, "ComparisonOperator": "LessThanThreshold", **metric}
+    for name in names:
+        scene.cloud.client("cloudwatch").put_metric_alarm(AlarmName=name, **compared)
+    assert "limit" not in findings(scene)
 
 
 def test_a_stopped_function_rejects_the_release_by_name_and_the_plan_says_so(scene: Scene) -> None:

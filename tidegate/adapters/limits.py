@@ -41,6 +41,12 @@ def read_limits(client: CloudWatchClient, names: Sequence[str], began: datetime)
     )
 
 
+def find_missing(client: CloudWatchClient, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of these names that no alarm has."""
+    found = {alarm["AlarmName"] for alarm in _describe(client, names)}
+    return tuple(name for name in names if name not in found)
+
+
 def _since(alarm: MetricAlarmTypeDef | CompositeAlarmTypeDef) -> datetime:
     return alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
 
