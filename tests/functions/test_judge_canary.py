@@ -375,7 +375,7 @@ class TestGauges:
         data = {
             "MetricName": "ApproximateNumberOfMessagesVisible",
             "Dimensions": [{"Name": "QueueName", "Value": scene.unique}],
-            "Timestamp": NOW - ago * SECOND,
+            "Timestamp": scene.began - ago * SECOND,
             "Value": messages,
         }
         scene.cloud.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[data])
@@ -397,7 +397,7 @@ class TestGauges:
         self.wait_in_queue(scene, 4210)
         assert look(scene).next is Move.HOLD
         self.wait_in_queue(scene, 3, ago=-1)
-        assert look(scene, NOW + 2 * SECOND).next is Move.SHIFT
+        assert look(scene, scene.began + 2 * SECOND).next is Move.SHIFT
 
     def test_one_that_was_as_bad_before_is_told_and_does_not_hold(self, scene: Scene) -> None:
         self.prepare(scene, usual=4000)
@@ -435,7 +435,7 @@ class TestGauges:
     def test_after_the_longest_hold_no_policy_goes_over_it(self, scene: Scene) -> None:
         self.prepare(scene)
         trial = read_trial(scene.tools.documents, scene.ref, scene.production)
-        at = NOW - 74 * SECOND
+        at = scene.began - 74 * SECOND
         shifts = tuple(shift.model_copy(update={"at": at, "began": at}) for shift in trial.shifts)
         state = trial.state.model_copy(update={"begun": at.timestamp()})
         write_trial(
@@ -452,7 +452,7 @@ class TestGauges:
         self.prepare(scene)
         look(scene)
         self.wait_in_queue(scene, 4210)
-        assert look(scene, NOW + 0.5 * SECOND).next is Move.SHIFT
+        assert look(scene, scene.began + 0.5 * SECOND).next is Move.SHIFT
         trial = read_trial(scene.tools.documents, scene.ref, scene.production)
-        assert trial.gauged.at == NOW.timestamp()
-        assert look(scene, NOW + SECOND).next is Move.HOLD
+        assert trial.gauged.at == scene.began.timestamp()
+        assert look(scene, scene.began + SECOND).next is Move.HOLD
