@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
     from tidegate.adapters.bus import Bus
     from tidegate.adapters.documents import Documents
@@ -54,10 +55,22 @@ class StageTools:
         self._session_name = session_name
         self._probing: dict[int, LambdaClient] = {}
 
+    def prepare(self) -> STSClient:
+        """Make the client that the role is assumed with, where it is not made yet."""
+        return self._tokens
+
+    def enter(self) -> None:
+        """Assume the role, where that has not been done yet; after `prepare` in any thread."""
+        _ = self._credentials
+
+    @cached_property
+    def _tokens(self) -> STSClient:
+        return check_answers(boto3.client("sts", config=CLIENT_CONFIG))
+
     @cached_property
     def _credentials(self) -> dict[str, str]:
-        client = check_answers(boto3.client("sts", config=CLIENT_CONFIG))
-        answer = client.assume_role(RoleArn=self.target.deploy_role, RoleSessionName=self._session_name[:64])
+        role, name = self.target.deploy_role, self._session_name[:64]
+        answer = self._tokens.assume_role(RoleArn=role, RoleSessionName=name)
         credentials = answer["Credentials"]
         return {
             "aws_access_key_id": credentials["AccessKeyId"],
@@ -199,6 +212,22 @@ class Tools:
             tools = StageTools(self.settings.stage(name), f"tidegate-{name}")
             self._stages[name] = (self.now(), tools)
         return tools
+
+    def prepare_entry(self) -> Callable[[], None]:
+        """What assumes the roles of all stages, side by side, in any thread: its clients are made here.
+
+        A session makes one client at a time.
+        """
+        from tidegate.adapters.threads import side_by_side
+
+        stages = [self.stage(target.name) for target in self.settings.stages]
+        for stage in stages:
+            stage.prepare()
+
+        def enter() -> None:
+            side_by_side(StageTools.enter, stages)
+
+        return enter
 
     def side_stacks(self, ref: ReleaseRef, stage: str) -> SideStacks:
         """The side stacks of a release in a stage."""

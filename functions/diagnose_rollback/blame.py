@@ -10,25 +10,26 @@ The rule, for an alarm that fires after the stage's first shift:
 - At 100 % there is nobody to compare with, and going back is the safe side: traffic is restored first and the
   numbers are told afterwards. But where the stable version has raised this same alarm in this release, its
   own history is asked first: going back to what was no better would undo the fix.
+
+The alarm after a promotion is what users wait for: what only the other ways need is imported there.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from functions.diagnose_rollback.numbers import count, describe, measure_tail
-from tidegate.adapters.plans import find_plan, find_rollout
-from tidegate.domain.blame import Suspicion, weigh, weigh_history, weigh_tail
+from tidegate.adapters.plans import find_glance, find_rollout
 from tidegate.domain.identity import Frozen
 from tidegate.domain.rollouts import Shift
 from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
     from tidegate.domain.blame import Pair
+    from tidegate.domain.glances import StageGlance
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.ledger import Entry
-    from tidegate.domain.plans import StagePlan
+    from tidegate.domain.ledger import Entry, Release
     from tidegate.domain.rollouts import RollingFunction
     from tidegate.domain.triggers import AlarmFired
     from tidegate.task import Tools
@@ -55,15 +56,19 @@ class Blame(Frozen):
 
 
 class Case:
-    """An alarm, and what the ledger and the documents of the release know about it."""
+    """An alarm, and what the ledger and the documents of the release know about it, read side by side."""
 
     def __init__(self, trigger: AlarmFired, ref: ReleaseRef, tools: Tools) -> None:
         self.trigger, self.ref, self.tools = trigger, ref, tools
-        entries = tools.ledger.entries(ref.service, ref.id)
+        documents, ledger = tools.documents, tools.ledger
+        with ThreadPoolExecutor(2) as pool:
+            glance, record = pool.submit(find_glance, documents, ref), pool.submit(ledger.release, ref)
+            entries = ledger.entries(ref.service, ref.id)
+        self.release: Release = record.result()
         self.entries: list[Entry] = [entry for entry in entries if entry.stage == trigger.stage]
         self.shifts = [entry for entry in self.entries if entry.step == "ShiftTraffic"]
-        plan = find_plan(tools.documents, ref) if self.shifts else None
-        self.plan: StagePlan | None = plan.stage(trigger.stage) if plan else None
+        plan = glance.result() if self.shifts else None
+        self.plan: StageGlance | None = plan.find(trigger.stage) if plan else None
 
     @property
     def is_early(self) -> bool:
@@ -92,6 +97,8 @@ class Case:
 
     def read_history(self, function: RollingFunction) -> Pair:
         """Both versions: the new one since the last shift, the stable one in the hour before the release."""
+        from functions.diagnose_rollback.numbers import count
+
         now, first = self.tools.now(), self.shifts[0].at
         before = count(self, function, first - HISTORY * self.tools.settings.pace, first)
         return before.model_copy(update={"canary": count(self, function, self.shift.at, now).canary})
@@ -110,6 +117,8 @@ def find_blame(case: Case) -> Blame:
     if case.shift.weight < ALL:
         guilty, reason = _compare(case, plan)
         return found.model_copy(update={"guilty": guilty, "reason": reason})
+    from tidegate.domain.blame import Suspicion, weigh_history
+
     function = case.find_function() if case.was_stable else None
     if function is None or trigger.signal != "errors":
         return found.model_copy(update={"guilty": True, "reason": f"after the promotion: {trigger.reason}"})
@@ -124,12 +133,17 @@ def tell_details(case: Case) -> str:
         return ""
     planned = next((f for f in case.plan.functions if f.logical_id == function.logical_id), None)
     same = planned is not None and planned.artifact == planned.previous_artifact
+    from functions.diagnose_rollback.numbers import describe
+
     what = "its configuration alone" if same else "its code"
     return f"{describe(case.read_history(function))}; the release changed {what}{_list_changes(case.plan)}"
 
 
-def _compare(case: Case, plan: StagePlan) -> tuple[bool, str]:
+def _compare(case: Case, plan: StageGlance) -> tuple[bool, str]:
     """Whether to roll back below 100 %, and why."""
+    from functions.diagnose_rollback.numbers import count, measure_tail
+    from tidegate.domain.blame import Suspicion, weigh, weigh_tail
+
     if case.trigger.signal == "throttles":
         return False, "throttles are shared by both versions"
     function = case.find_function()
@@ -147,14 +161,16 @@ def _compare(case: Case, plan: StagePlan) -> tuple[bool, str]:
     return suspicion is Suspicion.NEW, reason
 
 
-def _was_well(case: Case, function: RollingFunction, plan: StagePlan) -> bool:
+def _was_well(case: Case, function: RollingFunction, plan: StageGlance) -> bool:
     """Whether the stable version failed less than the alarm forbids in the hour before the stack changed."""
+    from functions.diagnose_rollback.numbers import count
+
     begun = next((entry.at for entry in case.entries if entry.step == "EnterStage"), case.shifts[0].at)
     before = count(case, function, begun - HISTORY * case.tools.settings.pace, begun).stable
     return before.requests > 0 and before.failed * 100 < plan.config.alarms.error_rate * before.requests
 
 
-def _list_changes(plan: StagePlan) -> str:
+def _list_changes(plan: StageGlance) -> str:
     """What took effect at once, in words; empty where nothing did."""
     found = [f"{change.logical_id} ({change.type})" for change in plan.changes if change.type not in HARMLESS]
     return f" and at once {', '.join(found[:5])}" if found else ""

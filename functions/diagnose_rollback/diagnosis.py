@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.diagnose_rollback.blame import Case, find_blame, tell_details
-from functions.diagnose_rollback.orders import place_order
-from tidegate.adapters.executions import read_status
 from tidegate.domain.ledger import ClaimState, Outcome
 from tidegate.domain.rollouts import is_within_bake
 from tidegate.domain.strategies import ALL
@@ -73,6 +71,8 @@ def _go_on(trigger: AlarmFired | ExecutionEnded | OperatorAsked, claim: Claim) -
 def _is_rolling_back(claim: Claim, tools: Tools) -> bool:
     if claim.state is not ClaimState.HELD or not claim.is_of_rollback:
         return False
+    from tidegate.adapters.executions import read_status
+
     return read_status(tools.machines, claim.holder) == "RUNNING"
 
 
@@ -92,6 +92,8 @@ def _diagnose_execution(trigger: ExecutionEnded, claim: Claim, tools: Tools) -> 
 
 def _diagnose_operator(trigger: OperatorAsked, claim: Claim, execution: str, tools: Tools) -> Diagnosis:
     if trigger.to:
+        from functions.diagnose_rollback.orders import place_order
+
         order = place_order(trigger, claim, execution, tools)
         if order.release is None:
             return Diagnosis(reason=order.reason)
@@ -104,10 +106,10 @@ def _diagnose_operator(trigger: OperatorAsked, claim: Claim, execution: str, too
 
 
 def _diagnose_alarm(trigger: AlarmFired, claim: Claim, tools: Tools) -> Diagnosis:
-    release = tools.ledger.release(claim.release)
+    case = Case(trigger, claim.release, tools)
+    release = case.release
     if claim.state is ClaimState.FREE and release.outcome is not Outcome.PROMOTED:
         return Diagnosis(reason=f"release {claim.release.id} is {release.outcome.value} already")
-    case = Case(trigger, claim.release, tools)
     blame = find_blame(case)
     alarm = f"alarm {trigger.signal} of {trigger.function} in {trigger.stage}"
     if blame.shift is None:

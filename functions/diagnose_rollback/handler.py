@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from functions.diagnose_rollback.diagnosis import diagnose
-from functions.diagnose_rollback.restoring import restore_traffic
+from functions.diagnose_rollback.restoring import entering, restore_traffic
 from functions.diagnose_rollback.takeover import take_over
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.ledger import Failure
@@ -38,13 +38,14 @@ def handle(request: Request, tools: Tools) -> Response:
 
     Then the traffic, in the same invocation; only then is it told.
     """
-    diagnosis = diagnose(read_trigger(request.event), request.execution, tools)
-    if diagnosis.claim is None:
-        logger().info("no rollback", extra={"reason": diagnosis.reason})
-        return Response(action="ignore", reason=diagnosis.reason)
-    claim = take_over(diagnosis.claim, request.execution, tools, diagnosis.order)
+    with entering(tools) as entered:
+        diagnosis = diagnose(read_trigger(request.event), request.execution, tools)
+        if diagnosis.claim is None:
+            logger().info("no rollback", extra={"reason": diagnosis.reason})
+            return Response(action="ignore", reason=diagnosis.reason)
+        claim = take_over(diagnosis.claim, request.execution, tools, diagnosis.order)
+        rollouts = restore_traffic(claim.release, entered, tools)
     failure = Failure(state="DiagnoseRollback", error=diagnosis.error, cause=diagnosis.reason)
-    rollouts = restore_traffic(claim.release, tools)
     verb = "" if diagnosis.order else f"taking release {claim.release.id} back: "
     event = request.event.get("id", "")
     evidence = {"event": event, "epoch": claim.epoch, "execution": request.execution}

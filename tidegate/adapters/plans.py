@@ -1,45 +1,67 @@
-"""The documents of a release by name: where each lies, and what is in it."""
+"""The documents of a release by name: where each lies, and what is in it.
+
+What restores traffic reads rollouts and no plan: the models of a plan are imported where one is read.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.documents import Documents, release_prefix, stage_prefix
-from tidegate.domain.plans import Plan, render
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.rollouts import Rollout
-from tidegate.domain.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tidegate.domain.glances import PlanGlance
     from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import Plan
+    from tidegate.domain.snapshots import Snapshot
 
 
 def read_snapshot(documents: Documents, ref: ReleaseRef) -> Snapshot:
     """What CheckOutSource found."""
+    from tidegate.domain.snapshots import Snapshot
+
     return documents.read(f"{release_prefix(ref)}snapshot.json", Snapshot)
 
 
 def find_snapshot(documents: Documents, service: str, release_id: str) -> Snapshot | None:
     """The same of a release known by its id alone, or None where its documents are gone."""
+    from tidegate.domain.snapshots import Snapshot
+
     return documents.find(f"releases/{service}/{release_id}/snapshot.json", Snapshot)
 
 
 def write_plan(documents: Documents, ref: ReleaseRef, plan: Plan) -> None:
     """Store the plan, for programs and for people."""
+    from tidegate.domain.plans import render
+
     documents.write_bytes(f"{release_prefix(ref)}plan.md", render(plan).encode(), "text/markdown")
     documents.write(f"{release_prefix(ref)}plan.json", plan)
 
 
 def read_plan(documents: Documents, ref: ReleaseRef) -> Plan:
     """What PlanRelease decided."""
+    from tidegate.domain.plans import Plan
+
     return documents.read(f"{release_prefix(ref)}plan.json", Plan)
 
 
 def find_plan(documents: Documents, ref: ReleaseRef) -> Plan | None:
     """The plan, or None where the release ended before it."""
+    from tidegate.domain.plans import Plan
+
     return documents.find(f"{release_prefix(ref)}plan.json", Plan)
+
+
+def find_glance(documents: Documents, ref: ReleaseRef) -> PlanGlance | None:
+    """What a diagnosis needs of the plan, or None where the release ended before it."""
+    from tidegate.domain.glances import PlanGlance
+
+    return documents.find(f"{release_prefix(ref)}plan.json", PlanGlance)
 
 
 def write_rollout(documents: Documents, ref: ReleaseRef, rollout: Rollout) -> None:
@@ -54,6 +76,5 @@ def find_rollout(documents: Documents, ref: ReleaseRef, stage: str) -> Rollout |
 
 def find_rollouts(documents: Documents, ref: ReleaseRef, stages: Sequence[str]) -> tuple[Rollout, ...]:
     """The rollouts of those stages that have one, in their order; read side by side."""
-    with ThreadPoolExecutor(len(stages)) as pool:
-        found = pool.map(lambda stage: find_rollout(documents, ref, stage), stages)
+    found = side_by_side(partial(find_rollout, documents, ref), stages)
     return tuple(rollout for rollout in found if rollout is not None)

@@ -20,9 +20,12 @@ SHORT: Final = 12  # hexadecimal digits of a commit id in names; 48 bits, far mo
 
 
 class Frozen(BaseModel):
-    """The base of every value: immutable, and unknown keys are refused."""
+    """The base of every value: immutable, and unknown keys are refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A validator is made when it is first used: a task that starts cold needs few of those that it imports.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class BundleLocation(Frozen):

@@ -15,18 +15,19 @@ from pydantic import Field
 
 from tidegate.domain.config import OnInsufficientEvidence, StageConfig
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judging import Status, Verdict
 from tidegate.domain.strategies import ALL, Kind, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    # Imported where a verdict is at hand: nothing that restores traffic needs the judge.
+    from tidegate.domain.judging import Verdict
 
 LONGEST_LOOK: Final = 900  # seconds between two looks of the judge
 LOOKS_PER_AGE: Final = (
     100  # a rollout is looked at so often while its age doubles, not counting the first looks
 )
 ARRIVAL: Final = 2  # periods of a metric that may still be on their way
-SETTLED: Final = frozenset({Status.RAMP, Status.HOLD, Status.PROMOTE, Status.INSUFFICIENT_EVIDENCE})
 
 
 class RollingFunction(Frozen):
@@ -143,6 +144,8 @@ def move_on(
 
 
 def _ramp(config: StageConfig, shift: Shift, verdict: Verdict, wait: float) -> NextMove | None:
+    from tidegate.domain.judging import Status
+
     if verdict.status is Status.PROMOTE:
         return NextMove(next=Move.SHIFT, weight=ALL, reason=verdict.reason)
     if verdict.status is Status.INSUFFICIENT_EVIDENCE:
@@ -180,7 +183,10 @@ def _settle(config: StageConfig, verdict: Verdict, weight: float) -> NextMove | 
 
 def is_clear(verdict: Verdict) -> bool:
     """Whether nothing speaks against going on; too little evidence alone does not."""
-    return verdict.status in SETTLED and verdict.obstacle is None
+    from tidegate.domain.judging import Status
+
+    settled = {Status.RAMP, Status.HOLD, Status.PROMOTE, Status.INSUFFICIENT_EVIDENCE}
+    return verdict.status in settled and verdict.obstacle is None
 
 
 def find_short(config: StageConfig, verdict: Verdict) -> str:
