@@ -267,10 +267,10 @@ class Sleeper:
     def __init__(self) -> None:
         self.state, self.asked = "Inactive", 0
 
-    def get_function_configuration(self, **_: Any) -> Any:
+    def get_function(self, **_: Any) -> Any:
         found = {"FunctionName": "place", "Version": "1", "State": self.state, "CodeSha256": "x"}
         self.state = "Active" if self.state == "Pending" else self.state
-        return found
+        return {"Configuration": found}
 
     def invoke(self, **_: Any) -> Any:
         from botocore.exceptions import ClientError
