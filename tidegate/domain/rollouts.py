@@ -192,9 +192,9 @@ def is_clear(verdict: Verdict) -> bool:
 def find_short(config: StageConfig, verdict: Verdict) -> str:
     """The first function that has served too few requests with the new version; empty where none has."""
     for function in verdict.functions:
-        if function.canary.requests < config.minimum_invocations:
+        if function.judged < config.minimum_invocations:
             return (
-                f"not enough evidence: {function.function} served {function.canary.requests} requests with "
+                f"not enough evidence: {function.function} served {function.judged} requests with "
                 f"the new version, {config.minimum_invocations} needed"
             )
     return ""

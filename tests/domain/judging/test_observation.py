@@ -132,3 +132,13 @@ def test_a_weight_goes_forward_in_time_and_is_a_share() -> None:
         shift(start(), 30, 1100)
     with pytest.raises(ValueError, match="before"):
         shift(start(), 0.3, 900)
+
+
+def test_requests_that_wait_for_more_are_seen_but_judged_only_with_these() -> None:
+    state = shift(begin(["F"]), 0.5, 0)
+    few = observe(state, [batch(canary=(1, 2), stable=(0, 1), weight=0.5, key="a")], POLICY)
+    (found,) = decide(few, POLICY, Moment(now=1100, delay=10)).functions
+    assert (found.canary.requests, found.judged) == (2, 0)
+    more = observe(few, [batch(canary=(1, 1), stable=(0, 1), weight=0.5, key="b")], POLICY)
+    (found,) = decide(more, POLICY, Moment(now=1100, delay=10)).functions
+    assert (found.canary.requests, found.judged) == (3, 3)

@@ -34,6 +34,7 @@ def find(name: str, found: Progress, policy: Policy, among: int) -> FunctionEvid
         canary=found.canary,
         probed_stable=found.probed_stable,
         probed_canary=found.probed_canary,
+        judged=found.judged,
         signals=signals,
         total=evidence.combine(signals, policy),
         promotion={
@@ -61,8 +62,8 @@ def join(users: Promotion, probes: Promotion, policy: Policy) -> dict[float, flo
 def lacks(found: FunctionEvidence, progress: Progress, policy: Policy) -> list[str]:
     """What a promotion of this function still needs, in words; empty where nothing."""
     missing = []
-    if found.canary.requests < policy.minimum:
-        missing.append(f"{found.canary.requests:,} of at least {policy.minimum:,} canary requests")
+    if found.judged < policy.minimum:
+        missing.append(f"{found.judged:,} of at least {policy.minimum:,} canary requests")
     for signal, kind in ((Signal.ERRORS, "failures"), (Signal.LATENCY, "slow requests")):
         margin = policy.margin if signal is Signal.ERRORS else policy.slow_margin
         if is_needed(signal, progress, policy) and found.promotion[signal] < 1 / policy.beta:

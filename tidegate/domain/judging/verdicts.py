@@ -33,6 +33,7 @@ class FunctionEvidence(Frozen):
     canary: Arm
     probed_stable: Arm
     probed_canary: Arm
+    judged: int = Field(description="users' canary requests that are in the evidence; the last few wait")
     signals: dict[Signal, float] = Field(description="evidence against the canary by signal")
     total: float = Field(description="the same over the enforced signals")
     promotion: dict[Signal, float] = Field(
