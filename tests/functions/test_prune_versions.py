@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from functions.prune_versions.handler import Request, handle
 from tidegate.adapters.healthy import list_ways, write_healthy
-from tidegate.adapters.versions import delete_version, find_use, list_mapped
+from tidegate.adapters.versions import delete_version, find_use, list_mapped, list_published
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.healthy import Healthy, HealthyFunction
 from tidegate.domain.ledger import ClaimState, Outcome
 from tidegate.domain.pruning import PruneReport, Published
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_lambda import LambdaClient
+
     from tests.scene import Scene
 
 OLD = timedelta(days=500)
@@ -139,17 +145,82 @@ class Fake:
 NONE = "ResourceNotFoundException"
 
 
-def test_a_permission_or_a_durable_execution_keeps_a_version() -> None:
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:place"
+
+
+@pytest.fixture
+def stub() -> Iterator[tuple[LambdaClient, Stubber]]:
+    """Lambda that answers what is queued; botocore's own model of the API is held by requests and answers."""
+    client: LambdaClient = boto3.client(
+        "lambda", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stubber:
+        yield client, stubber
+        stubber.assert_no_pending_responses()
+
+
+def queue_executions(stubber: Stubber, found: Sequence[str], more: str = "", marker: str = "") -> None:
+    """A page of durable executions with these states, asked for after a marker."""
+    items = [
+        {
+            "DurableExecutionArn": f"{ARN}:4/durable-execution/order-{number}/8f6a",
+            "DurableExecutionName": f"order-{number}",
+            "FunctionArn": f"{ARN}:4",
+            "Status": status,
+            "StartTimestamp": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        for number, status in enumerate(found)
+    ]
+    asked = {"FunctionName": "place", "Qualifier": "4", "Statuses": ["RUNNING", "PAUSING", "PAUSED"]}
+    answer = {"DurableExecutions": items, **({"NextMarker": more} if more else {})}
+    expected = {**asked, **({"Marker": marker} if marker else {})}
+    stubber.add_response("list_durable_executions_by_function", answer, expected)
+
+
+def queue_no_policy(stubber: Stubber) -> None:
+    expected = {"FunctionName": "place", "Qualifier": "4"}
+    stubber.add_client_error("get_policy", NONE, "no", 404, expected_params=expected)
+
+
+def test_a_permission_of_its_own_keeps_a_version(stub: tuple[LambdaClient, Stubber]) -> None:
+    client, stubber = stub
+    stubber.add_response("get_policy", {"Policy": "{}", "RevisionId": "r"})
+    assert "a permission of its own" in find_use(client, "place", Published(version="4", durable=True))
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PAUSED"])
+def test_a_durable_execution_on_any_page_keeps_a_version(
+    stub: tuple[LambdaClient, Stubber], status: str
+) -> None:
+    client, stubber = stub
+    queue_no_policy(stubber)
+    queue_executions(stubber, [], more="m")
+    queue_executions(stubber, [status], marker="m")
     durable = Published(version="4", durable=True)
-    allowed: Any = Fake(get_policy={"Policy": "{}"})
-    assert "a permission of its own" in find_use(allowed, "place", durable)
-    pages = [{"DurableExecutions": []}, {"DurableExecutions": [{"Status": "RUNNING"}]}]
-    running: Any = Fake(get_policy=NONE, list_durable_executions_by_function=pages)
-    assert find_use(running, "place", durable) == "a durable execution runs on it"
-    idle: Any = Fake(get_policy=NONE, list_durable_executions_by_function=[{"DurableExecutions": []}])
-    assert find_use(idle, "place", durable) == ""
-    plain: Any = Fake(get_policy=NONE)
-    assert find_use(plain, "place", Published(version="4")) == ""
+    assert find_use(client, "place", durable) == "a durable execution runs on it"
+
+
+def test_a_version_without_durable_executions_goes(stub: tuple[LambdaClient, Stubber]) -> None:
+    client, stubber = stub
+    queue_no_policy(stubber)
+    queue_executions(stubber, [])
+    assert find_use(client, "place", Published(version="4", durable=True)) == ""
+    queue_no_policy(stubber)
+    assert find_use(client, "place", Published(version="4")) == ""
+
+
+def test_a_durable_function_is_known_by_its_versions(stub: tuple[LambdaClient, Stubber]) -> None:
+    client, stubber = stub
+    versions: list[Any] = [
+        {"Version": "$LATEST"},
+        {"Version": "4", "DurableConfig": {"ExecutionTimeout": 86_400, "RetentionPeriodInDays": 14}},
+        {"Version": "5", "Description": "Tidegate: release a"},
+    ]
+    stubber.add_response("list_versions_by_function", {"Versions": versions}, {"FunctionName": "place"})
+    assert list_published(client, "place") == (
+        Published(version="4", durable=True),
+        Published(version="5", description="Tidegate: release a"),
+    )
 
 
 def test_mappings_name_versions_and_lambda_may_refuse() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_lambda import LambdaClient
 
+UNFINISHED: Final[list[Any]] = ["RUNNING", "PAUSING", "PAUSED"]
 MISSING: Final = "ResourceNotFoundException"
 # Versions by function, each with why it is needed.
 Needs = dict[str, dict[str, str]]
@@ -96,9 +97,9 @@ def find_use(client: LambdaClient, function: str, found: Published) -> str:
 
 
 def _is_executing(client: LambdaClient, function: str, version: str) -> bool:
-    """Whether any durable execution runs; a page may be empty and have a further one."""
+    """Whether any durable execution runs or may run again; a page may be empty and have a further one."""
     pages = client.get_paginator("list_durable_executions_by_function").paginate(
-        FunctionName=function, Qualifier=version, Statuses=["RUNNING"]
+        FunctionName=function, Qualifier=version, Statuses=UNFINISHED
     )
     return any(page["DurableExecutions"] for page in pages)
 
