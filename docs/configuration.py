@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tidegate.domain.config import DURATION_SCHEMA, UNITS, ServiceConfig, StageConfig
+from tidegate.domain.config import DURATION_SCHEMA, ServiceConfig, StageConfig, show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,11 +139,5 @@ def _plain(field: Mapping[str, Any]) -> str:
         return "none"
     options = [option for option in field.get("anyOf", ()) if option.get("type") != "null"]
     if options == DURATION:
-        return f"`{_duration(default)}`"
+        return f"`{show_duration(default)}`"
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
-
-
-def _duration(seconds: int) -> str:
-    fitting = ((unit, size) for unit, size in reversed(UNITS.items()) if seconds and seconds % size == 0)
-    unit, size = next(fitting, ("s", 1))
-    return f"{seconds // size}{unit}"

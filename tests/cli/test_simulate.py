@@ -91,12 +91,16 @@ def test_a_file_says_all_and_options_overrule_it(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("traffic:\n  base: 1%\n", "scenario.yaml:2: traffic.base is unknown; did you mean baseline?"),
-        ("runs: 0\n", "scenario.yaml:1: runs: input should be greater than or equal to 1"),
+        ("runs: 0\n", "scenario.yaml:1: runs: must be 1 or more (it is 0)"),
         ("\nfaults:\n  - +2%\n  - rain\n", "scenario.yaml:4: faults.1: 'rain' is no fault; write +2%"),
         ("policies:\n  - Canary\n", "scenario.yaml:2: policies.0: 'Canary' is no strategy; write adaptive"),
         (
             "policies:\n  - strategy: flagger\n    intervall: 5s\n",
             "scenario.yaml:3: policies.0.flagger.intervall is unknown; did you mean interval?",
+        ),
+        (
+            "policies:\n  - strategy: Canary10Percent5Minutes\n    interval: 5s\n",
+            "scenario.yaml:3: policies.0.codedeploy.interval is unknown; known are alarm, name, strategy",
         ),
         ("policies: [\n", "scenario.yaml:2: not valid YAML"),
     ],
@@ -116,7 +120,8 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(tmp_path: Path, text: str
         (("--fault", "rain"), "'rain' is no fault"),
         (("--policy", "Canary"), "LinearXPercentEveryYMinutes, or flagger"),
         (("--baseline", "few"), "'few' is no share"),
-        (("--baseline", "200%"), "less than or equal to 1"),
+        (("--baseline", "200%"), "a share lies between 0 % and 100 %, not at 200 % (it is '200%')"),
+        (("--fault", "+200%"), "a share lies between 0 % and 100 %, not at 200 %"),
         (("--rate", "0"), "--rate"),
         (("--policy", "flagger", "--policy", "flagger"), "flagger stands twice"),
         (("no-such-file.yaml",), "does not exist"),

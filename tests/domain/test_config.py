@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tidegate.domain.config import Approval, OnInsufficientEvidence, ServiceConfig, StageConfig
+from tidegate.domain.config import AlarmConfig, Approval, OnInsufficientEvidence, ServiceConfig, StageConfig
 
 
 def test_a_service_without_a_file_is_released_by_defaults() -> None:
@@ -37,8 +37,8 @@ def test_what_is_given_comes_before_the_defaults() -> None:
 @given(st.integers(0, 10_000), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]))
 def test_durations_are_seconds(number: int, unit: tuple[str, int]) -> None:
     letter, seconds = unit
-    assert StageConfig.model_validate({"least_time": f" {number}{letter} "}).least_time == number * seconds
-    assert StageConfig.model_validate({"least_time": number}).least_time == number
+    assert AlarmConfig.model_validate({"p99": f" {number}{letter} "}).p99 == number * seconds
+    assert AlarmConfig.model_validate({"p99": number}).p99 == number
 
 
 @pytest.mark.parametrize("value", ["5", "5 m", "m", "-5s", "1.5h", "5w", "", True, -1, 1.5, [5], None])
@@ -53,6 +53,11 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
         {"stages": {"production": {"strategy": "Canary0Percent5Minutes"}}},
         {"stages": {"production": {"strategy": "Canary100Percent5Minutes"}}},
         {"stages": {"production": {"strategy": "Linear10"}}},
+        {"stages": {"production": {"strategy": "Canary10Percent9999999Minutes"}}},
+        {"stages": {"production": {"approval_timeout": 0}}},
+        {"stages": {"production": {"longest_hold": "40d"}}},
+        {"stages": {"production": {"bake": "4d"}}},
+        {"stages": {f"stage-{n}": {"approval": "required", "approval_timeout": "14d"} for n in range(3)}},
         {"stages": {"production": {"margin": 0}}},
         {"stages": {"production": {"signals": {"errors": "ignore"}}}},
         {"stages": {"production": {"minimum_invocations": 0}}},

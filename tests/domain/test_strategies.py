@@ -26,7 +26,7 @@ def test_all_at_once_has_no_steps_and_the_ramp_no_clock() -> None:
     assert parse_strategy("adaptive").seconds == 0
 
 
-@given(st.floats(0.5, 99.5).map(lambda value: round(value, 1)), st.integers(1, 100))
+@given(st.floats(0.5, 99.5).map(lambda value: round(value, 1)), st.integers(1, 21))
 def test_weights_of_a_schedule_rise_to_all(percent: float, minutes: int) -> None:
     for name in (f"Canary{percent}Percent{minutes}Minutes", f"Linear{percent}PercentEvery{minutes}Minutes"):
         found = parse_strategy(name)
@@ -50,6 +50,9 @@ def test_weights_of_a_schedule_rise_to_all(percent: float, minutes: int) -> None
         "Canary10Percent0Minutes",
         "Linear10Percent5Minutes",
         "Linear0PercentEvery1Minute",
+        "Linear0.4PercentEvery1Minute",
+        "Linear1PercentEvery60Minutes",
+        "Canary10Percent4321Minutes",
         "MyOwn",
     ],
 )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tidegate.domain.config import ServiceConfig
+from tidegate.domain.config import ServiceConfig, show_duration
 from tidegate.domain.errors import InvalidConfiguration
 
 if TYPE_CHECKING:
@@ -26,17 +27,37 @@ MAX_TEXT: Final = 256_000
 MAX_DEPTH: Final = 30
 MAX_NODES: Final = 10_000
 SHOWN: Final = 3
+DURATION: Final = re.compile(r"\s*\d+[smhd]\s*")
+LIMITS: Final = {"le", "lt", "ge", "gt"}
 PLAIN: Final = {
     "string_type": "must be text; write the value in quotes",
     "tuple_type": "must be a list",
     "dict_type": "must hold names and values",
     "model_type": "must hold names and values",
+    "string_pattern_mismatch": "must be lower-case letters, digits, hyphens; a letter first, {most} at most",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "less_than_equal": "must be {le} at most",
+    "less_than": "must be less than {lt}",
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
 }
 
 
 def read_config(text: str, file: str = "tidegate.yaml") -> ServiceConfig:
     """The configuration, or InvalidConfiguration with file, line and hint; empty is all defaults."""
-    return read_model(text, file, ServiceConfig)
+    config = read_model(text, file, ServiceConfig)
+    for name, stage in config.stages.items():
+        if stage.conflict:
+            place = ("stages", name, "least_time")
+            line = find_key(text, file, place)
+            raise InvalidConfiguration(f"{'.'.join(place)} {stage.conflict}", file=file, line=line)
+    return config
 
 
 def read_model(text: str, file: str, model: type[Model]) -> Model:
@@ -131,14 +152,41 @@ def _tell(problem: ErrorDetails, root: yaml.Node, model: type[BaseModel]) -> tup
     line = _find_line(root, place)
     if problem["type"] == "extra_forbidden":
         return line, f"{name} is unknown; {_suggest(place, model)}"
-    if problem["type"] in PLAIN:
-        return line, f"{name} {PLAIN[problem['type']]}"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    shown = (
-        f" (it is {given!r})" if isinstance(given, (str, int, float)) and repr(given) not in message else ""
-    )
-    return line, f"{name}: {message[:1].lower()}{message[1:]}{shown}"
+    return line, f"{name}: {say(problem, _read_text(root, place))}"
+
+
+def say(problem: ErrorDetails, text: str | None = None) -> str:
+    """What is wrong with a value, and the value, in words of one's own where there are some.
+
+    `text` is how the value is written, where that is known.
+    """
+    kind = problem["type"]
+    given = text if text is not None and DURATION.fullmatch(text) else problem["input"]
+    if kind in PLAIN:
+        message = PLAIN[kind].format(
+            **_read_limits(problem, lasts=DURATION.fullmatch(str(given)) is not None)
+        )
+        percent = isinstance(given, str) and given.strip().endswith("%") and message == PLAIN["float_parsing"]
+        message += "; it is in percent as it is, so write it without the sign" if percent else ""
+    elif kind == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+    else:
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+    shown = isinstance(given, (str, int, float)) and str(given) not in message
+    return f"{message} (it is {given!r})" if shown else message
+
+
+def _read_limits(problem: ErrorDetails, *, lasts: bool) -> dict[str, object]:
+    """What an error's words are filled in with: durations as they are written, lengths of names."""
+    context = dict(problem.get("ctx", {}))
+    found: dict[str, object] = {
+        key: show_duration(value) if lasts else f"{value:g}"
+        for key, value in context.items()
+        if key in LIMITS
+    }
+    if "pattern" in context:
+        found["most"] = int(max(re.findall(r"\d+(?=\})", context["pattern"]), default=0)) + 2
+    return context | found
 
 
 def _suggest(place: Sequence[int | str], model: type[BaseModel]) -> str:
@@ -153,9 +201,16 @@ def _keys_at(place: Sequence[int | str], model: type[BaseModel]) -> list[str]:
     nodes = [schema]
     for part in place:
         below = [inner for node in nodes for inner in _go_down(node, part)]
-        # A part that names an alternative is in no schema: the place stays.
-        nodes = [node for inner in below for node in _resolve(inner, schema)] or nodes
+        nodes = [node for inner in below for node in _resolve(inner, schema)] or _choose(nodes, part)
     return sorted({key for node in nodes for key in node.get("properties", {})})
+
+
+def _choose(nodes: list[dict[str, Any]], tag: int | str) -> list[dict[str, Any]]:
+    """Of alternatives the one that a tag names: its tag stands as a constant, or in none where it is free."""
+    constants = [{one.get("const") for one in node.get("properties", {}).values()} - {None} for node in nodes]
+    named = [node for node, found in zip(nodes, constants, strict=True) if tag in found]
+    free = [node for node, found in zip(nodes, constants, strict=True) if not found]
+    return named or free or nodes
 
 
 def _go_down(node: dict[str, Any], part: int | str) -> list[dict[str, Any]]:
@@ -189,6 +244,17 @@ def _find_line(root: yaml.Node, place: Sequence[int | str]) -> int:
             node = node.value[part]
             line = _line(node)
     return line
+
+
+def _read_text(root: yaml.Node, place: Sequence[int | str]) -> str | None:
+    """The text of the value at a place, where it is one value."""
+    node: yaml.Node | None = root
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(part)), node)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _line(node: yaml.Node) -> int:

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from tidegate.cli.failures import Failed
 from tidegate.cli.repositories import list_files, name_service
-from tidegate.domain.config import Duration, ServiceConfig, StageConfig
+from tidegate.domain.config import Duration, ServiceConfig, StageConfig, show_duration
 from tidegate.domain.sources import CONFIG_FILE, find_templates
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ HEAD: Final = """\
 STAGE: Final = "production"
 SMOKE: Final = {STAGE: {"MyFunction": ["events/harmless.json"]}}
 DURATION: Final = get_args(Duration)[1]  # the validator that makes a field a duration
-UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 @click.command()
@@ -102,18 +101,13 @@ def _default(name: str, field: FieldInfo, model: type[BaseModel]) -> Any:  # noq
         raise TypeError(f"{model.__name__}.{name} has no default")
     if default is None and model is StageConfig:
         default = getattr(StageConfig().for_stage(production=True), name)
-    return _duration(default) if is_duration(field) and default is not None else default
+    return show_duration(default) if is_duration(field) and default is not None else default
 
 
 def is_duration(field: FieldInfo) -> bool:
     """Whether a field takes `90s`; pydantic keeps the validator beside the field or in its annotation."""
     inner = [part for kind in get_args(field.annotation) for part in getattr(kind, "__metadata__", ())]
     return DURATION in (*field.metadata, *inner)
-
-
-def _duration(seconds: int) -> str:
-    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
-    return f"{seconds // size}{unit}"
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 (any field's)

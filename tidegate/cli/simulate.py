@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from tidegate.adapters.configuration import read_model
+from tidegate.adapters.configuration import read_model, say
 from tidegate.cli.screens import duration, show_json, show_table
 from tidegate.domain.simulation.choices import Choice, Share, Source
 from tidegate.domain.simulation.scenarios import Fault, Scenario, show_share
@@ -38,11 +38,11 @@ class Value(click.ParamType):  # type: ignore[type-arg] # generic in newer relea
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """The value, or a usage error with the model's own words."""
+        """The value, or a usage error that says what is wrong with it."""
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
-            self.fail(error.errors()[0]["msg"].removeprefix("Value error, "), param, ctx)
+            self.fail(say(error.errors()[0]), param, ctx)
 
 
 @click.command()
@@ -97,7 +97,7 @@ def overrule(scenario: Scenario, given: dict[str, Any]) -> Scenario:
             {**_fields(scenario), **told, "traffic": scenario.traffic.model_copy(update=traffic)}
         )
     except ValidationError as error:
-        raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise click.UsageError(say(error.errors()[0])) from None
 
 
 def _fields(scenario: Scenario) -> dict[str, Any]:

@@ -9,15 +9,20 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from tidegate.domain import log_patterns
 from tidegate.domain.identity import Frozen, ServiceName, StageName
 from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
 
 SHORTEST_BAKE: Final = 180
+DAY: Final = 86_400
+# A rollout is looked at some hundred times a day, and an execution's history has an end.
+LONGEST_HOLD: Final = 3 * DAY
+# An execution of the release machine ends after 30 days; the rest of the way takes hours at most.
+LONGEST_RELEASE: Final = 28 * DAY
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -38,6 +43,14 @@ DURATION_SCHEMA: Final = {
 Duration = Annotated[
     int, BeforeValidator(parse_duration), Field(ge=0), WithJsonSchema(DURATION_SCHEMA, mode="validation")
 ]
+
+
+def show_duration(seconds: float) -> str:
+    """`10m`, in the largest unit that leaves a whole number."""
+    for unit, size in reversed(UNITS.items()):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 def check_strategy(name: str) -> str:
@@ -153,7 +166,9 @@ class StageConfig(Frozen):
     parameters: dict[str, str] = Field(default_factory=dict, description="the template's parameters")
     capabilities: tuple[str, ...] = Field((), description="capabilities that CloudFormation asks for")
     approval: Approval = Field(Approval.NONE, description="whether a person must approve the stage first")
-    approval_timeout: Duration = Field(7 * 86_400, description="how long an approval is waited for")
+    approval_timeout: Duration = Field(
+        7 * DAY, ge=1, le=14 * DAY, description="how long an approval is waited for, 14d at most"
+    )
     strategy: StrategyName | None = Field(
         None,
         description="how traffic moves: `adaptive`, as fast as evidence comes in, or a schedule by name: "
@@ -173,7 +188,9 @@ class StageConfig(Frozen):
         description="percent by which warm requests may take longer, and cost more, with the new version; "
         "10 ms in any case",
     )
-    least_time: Duration = Field(180, description="how long `adaptive` observes the new version at least")
+    least_time: Duration = Field(
+        180, le=LONGEST_HOLD, description="how long `adaptive` observes the new version at least; 3d at most"
+    )
     probes: int = Field(
         0,
         ge=0,
@@ -184,12 +201,17 @@ class StageConfig(Frozen):
     signals: SignalsConfig = Field(
         default_factory=SignalsConfig, description="what each signal of the judge may do"
     )
-    bake: Duration | None = Field(None, description="how long all traffic is observed after the promotion")
+    bake: Duration | None = Field(
+        None, description="how long all traffic is observed after the promotion, 3d at most"
+    )
     minimum_invocations: int = Field(
         20, ge=1, description="requests that each function must have served with the new version"
     )
     longest_hold: Duration = Field(
-        3600, description="how long evidence is waited for, beyond the schedule of a strategy that has one"
+        3600,
+        le=LONGEST_HOLD,
+        description="how long evidence is waited for, beyond the schedule of a strategy that has one; "
+        "3d at most",
     )
     on_insufficient_evidence: OnInsufficientEvidence = Field(
         OnInsufficientEvidence.FLOOR, description="what to do when the longest hold has passed"
@@ -208,7 +230,24 @@ class StageConfig(Frozen):
         if bake is not None and 0 < bake < SHORTEST_BAKE:
             message = f"a bake lasts {SHORTEST_BAKE} seconds or more, or no alarm can end it; 0 leaves it out"
             raise ValueError(message)
+        if bake is not None and bake > LONGEST_HOLD:
+            message = f"a bake lasts {show_duration(LONGEST_HOLD)} at most"
+            raise ValueError(message)
         return bake
+
+    @property
+    def conflict(self) -> str:
+        """Why the times that were given cannot both be kept; empty if they can."""
+        given = self.strategy in {None, ADAPTIVE} and "least_time" in self.model_fields_set
+        if given and self.least_time > self.longest_hold:
+            return f"is longer than longest_hold, which is {show_duration(self.longest_hold)}"
+        return ""
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the stage may take, waiting for people and for evidence."""
+        approval = self.approval_timeout if self.approval is Approval.REQUIRED else 0
+        return approval + self.rollout.seconds + self.longest_hold + (self.bake or 0)
 
     def for_stage(self, *, production: bool) -> StageConfig:
         """The same with the defaults that depend on the stage: production is canaried, others are not."""
@@ -239,7 +278,9 @@ class TestsConfig(Frozen):
         None,
         description="requirement files to install first; default: the tests', the root's, the functions'",
     )
-    timeout: Duration = Field(600, ge=1, le=840, description="after this the tests count as failed")
+    timeout: Duration = Field(
+        600, ge=1, le=840, description="after this the tests count as failed; 14m at most"
+    )
 
 
 class ServiceConfig(Frozen):
@@ -262,6 +303,18 @@ class ServiceConfig(Frozen):
         '{ $.level = "ERROR" }',
         description="CloudWatch Logs filter pattern of a log line that marks its request as failed",
     )
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        """Refuse what could take longer than an execution of the release machine may."""
+        longest = sum(stage.longest for stage in self.stages.values())
+        if longest > LONGEST_RELEASE:
+            message = (
+                f"with approvals, schedules, holds and bakes a release could take {longest / DAY:.0f} days; "
+                f"{LONGEST_RELEASE // DAY} at most"
+            )
+            raise ValueError(message)
+        return self
 
     @field_validator("failure_mark")
     @classmethod

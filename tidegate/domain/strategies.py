@@ -7,6 +7,7 @@ traffic would move; whether it does is the judge's, whatever the strategy.
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ ADAPTIVE: Final = "adaptive"
 AT_ONCE: Final = "AllAtOnce"
 CANARY: Final = re.compile(r"Canary(\d+(?:\.\d+)?)Percent(\d+)Minutes?")
 LINEAR: Final = re.compile(r"Linear(\d+(?:\.\d+)?)PercentEvery(\d+)Minutes?")
+MOST_STEPS: Final = 200
+LONGEST: Final = 3 * 86_400  # seconds that a schedule may take to all traffic
 NAMES: Final = "adaptive, AllAtOnce, CanaryXPercentYMinutes or LinearXPercentEveryYMinutes"
 
 
@@ -74,6 +77,10 @@ def parse_strategy(name: str) -> Strategy:
         message = (
             f"{name} makes no schedule: a weight is above 0 and below 100 percent, a wait a minute or more"
         )
+        raise ValueError(message)
+    count = 1 if canary else math.ceil(round(ALL / percent, 6)) - 1
+    if count > MOST_STEPS or count * minutes * 60 > LONGEST:
+        message = f"{name} makes no schedule: it has {MOST_STEPS} steps at most, and takes 3 days at most"
         raise ValueError(message)
     steps = (percent,) if canary else tuple(_rise(percent))
     return Strategy(name=name, kind=Kind.TIMED, steps=steps, interval=minutes * 60)

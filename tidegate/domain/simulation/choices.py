@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from tidegate.domain.config import Duration, StageConfig
 from tidegate.domain.identity import Frozen
@@ -40,7 +40,15 @@ def parse_share(value: object) -> object:
     return float(match[1]) / (100 if match[2] else 1)
 
 
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+def check_share(share: float) -> float:
+    """The share, where it is one of a whole."""
+    if not 0 <= share <= 1:
+        message = f"a share lies between 0 % and 100 %, not at {100 * share:.4g} %"
+        raise ValueError(message)
+    return share
+
+
+Share = Annotated[float, BeforeValidator(parse_share), AfterValidator(check_share)]
 
 
 class AlarmSettings(Frozen):

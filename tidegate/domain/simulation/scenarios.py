@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
-from tidegate.domain.config import Duration, parse_duration
+from tidegate.domain.config import Duration, parse_duration, show_duration
 from tidegate.domain.identity import Frozen
 from tidegate.domain.simulation.choices import DEFAULT_CHOICES, Choice, Share, Source
 
@@ -140,11 +140,3 @@ def parse_fault(value: object) -> dict[str, Any]:
 def show_share(share: float) -> str:
     """`0.1 %`, without zeros that say nothing."""
     return f"{100 * share:.4g} %"
-
-
-def show_duration(seconds: float) -> str:
-    """`10m`, in the largest unit that leaves a whole number."""
-    for unit, size in (("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size:.0f}{unit}"
-    return f"{seconds:g}s"
