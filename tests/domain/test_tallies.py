@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.deliveries import BASE, LENGTH, SHIFTED, Table, report
-from tidegate.domain.attempts import LARGEST, Share, digest, share_out, thin_out
+from tidegate.domain.attempts import LARGEST, Share, digest, share_out, sort_key, thin_out
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.closing import measure_quiet
 from tidegate.domain.log_lines import Mark, Start
@@ -264,6 +264,29 @@ def test_an_item_that_grows_too_large_is_sampled_by_the_events_ids_alone() -> No
     assert {one[:8] for one in well.attempts} == {one[:8] for one in badly.attempts}
     assert 0 < well.size < LARGEST
     assert thin_out(Share(attempts={digest("x", 8) + bytes(21)}), LARGEST // 2).attempts
+
+
+def test_what_a_request_says_many_times_is_one_mark() -> None:
+    marks = [Mark(f"m{number}", BASE + number % 5000, "r1") for number in range(22_000)]
+    found = share_out([*marks, Mark("timed", BASE + 1, "r1", timed_out=True)], LENGTH, BASE)[BASE]
+    assert len(found.marks) == 2
+    assert share_out(reversed(marks), LENGTH, BASE)[BASE].marks < found.marks
+
+
+@pytest.mark.parametrize("name", ["r{}", ""])
+@pytest.mark.parametrize("deliveries", [1, 11])
+def test_marks_that_grow_too_many_go_by_the_time_alone(name: str, deliveries: int) -> None:
+    """DynamoDB refuses an item of more than 400 KB, and every later delivery for it with it."""
+    table, known, standing = Table(), 0, set[bytes]()
+    marks = [Mark(f"m{number}", BASE + number % 5000, name.format(number)) for number in range(22_000)]
+    for first in range(deliveries):
+        found = thin_out(share_out(marks[first::deliveries], LENGTH, BASE)[BASE], known)
+        standing |= found.marks
+        known = sum(len(one) + 3 for one in standing)
+    assert known < LARGEST * 3 // 2
+    table.items[sort_key(BASE, "8", "s")] = Share(marks=standing)
+    table.deliver("8", report(1, 1000), report(30_000, 6100, 10.0))
+    assert [batch.canary.failed for batch in table.look(20_000).batches] == [1, 0]
 
 
 @given(st.lists(st.floats(0, 1000), max_size=4).map(sorted), st.floats(0, 2))

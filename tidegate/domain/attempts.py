@@ -29,9 +29,10 @@ TIMED_OUT: Final = 2
 COLD: Final = 4
 ATTEMPT: Final = struct.Struct(">8s6sHfffB")
 START: Final = struct.Struct(">8s6s")
-MARK: Final = struct.Struct(">8s6sHB")
+MARK: Final = struct.Struct(">8x6sHB")
 LAG: Final = struct.Struct(">IH")
 NOBODY: Final = bytes(6)
+COARSE: Final = 10  # milliseconds, to which the time of a mark is rounded where there are many
 
 
 class Attempt(NamedTuple):
@@ -49,7 +50,6 @@ class Attempt(NamedTuple):
 class Flag(NamedTuple):
     """A failure mark; `request` is NOBODY where only its time tells whose it is."""
 
-    event: bytes
     request: bytes
     at: int
     timed_out: bool
@@ -97,7 +97,11 @@ def split_key(key: str) -> tuple[int, str, str]:
 
 
 def share_out(found: Iterable[Start | Report | Mark], length: int, arrived: int) -> dict[int, Share]:
-    """The shares by batch of what one delivery of one stream says; `arrived` is the time now, in ms."""
+    """The shares by batch of what one delivery of one stream says; `arrived` is the time now, in ms.
+
+    However many lines of a request are failure marks, they are one mark, at the time of the first.
+    """
+    firsts: dict[tuple[int, bytes, int], int] = {}
     shares: defaultdict[int, Share] = defaultdict(Share)
     lags: defaultdict[int, list[int]] = defaultdict(list)
     for item in found:
@@ -108,10 +112,16 @@ def share_out(found: Iterable[Start | Report | Mark], length: int, arrived: int)
         if isinstance(item, Start):
             share.starts.add(START.pack(event, request))
         elif isinstance(item, Mark):
-            share.marks.add(MARK.pack(event, request, at - batch, TIMED_OUT if item.timed_out else FAILED))
+            mark = batch, request, TIMED_OUT if item.timed_out else FAILED
+            if request == NOBODY:
+                share.marks.add(MARK.pack(request, at - batch, mark[-1]))
+            else:
+                firsts[mark] = min(at, firsts.get(mark, at))
         else:
             share.attempts.add(_pack(item, event, request, at - batch))
             lags[batch].append(max(0, arrived - item.at))
+    for (batch, request, kind), at in firsts.items():
+        shares[batch].marks.add(MARK.pack(request, at - batch, kind))
     for batch, values in lags.items():
         shares[batch].lags.add(LAG.pack(min(max(values), 2**32 - 1), min(len(values), 2**16 - 1)))
     return dict(shares)
@@ -125,7 +135,8 @@ def _pack(report: Report, event: bytes, request: bytes, offset: int) -> bytes:
 def thin_out(share: Share, known: int) -> Share:
     """The share, or the part that stands for it where its item, of `known` bytes already, grows too large.
 
-    Which events these are depends on their ids alone, not on the version and not on how a request went.
+    Which events these are depends on their ids alone, not on the version and not on how a request went. Of
+    marks the time stays, and not whose they are: so they are few, however many lines there were.
     """
     size = known + share.size
     if size <= LARGEST:
@@ -136,7 +147,12 @@ def thin_out(share: Share, known: int) -> Share:
         return {one for one in elements if one[7] % keep == 0}
 
     # Starts tell of requests that are still running: without their reports they would run for ever.
-    return Share(sample(share.attempts), set(), share.marks, share.lags)
+    return Share(sample(share.attempts), set(), set(map(_forget, share.marks)), share.lags)
+
+
+def _forget(mark: bytes) -> bytes:
+    _, offset, kind = MARK.unpack(mark)
+    return MARK.pack(NOBODY, offset // COARSE * COARSE, kind)
 
 
 def read_attempts(batch: int, elements: Iterable[bytes]) -> list[Attempt]:
@@ -150,8 +166,8 @@ def read_attempts(batch: int, elements: Iterable[bytes]) -> list[Attempt]:
 def read_flags(batch: int, elements: Iterable[bytes]) -> list[Flag]:
     """The failure marks in a batch that begins at `batch`, in ms since 1970."""
     return [
-        Flag(event, request, batch + offset, bool(kind & TIMED_OUT))
-        for event, request, offset, kind in map(MARK.unpack, elements)
+        Flag(request, batch + offset, bool(kind & TIMED_OUT))
+        for request, offset, kind in map(MARK.unpack, elements)
     ]
 
 
