@@ -207,12 +207,60 @@ def test_provisioned_concurrency_that_is_left_behind_is_named() -> None:
     assert finding.what.endswith("take no traffic here: 5")
 
 
-@pytest.mark.parametrize("state", ["Inactive", "Failed"])
-def test_a_rollback_target_that_is_not_active_is_named(state: str) -> None:
-    found = facts(stable=VersionFacts(version="7", role=ROLE, state=state))
-    (finding,) = look(found)
-    assert (finding.kind, finding.severity) == ("inactive", INFO)
+@pytest.mark.parametrize(
+    ("state", "kind", "severity"), [("Inactive", "inactive", REPAIR), ("Failed", "failed", INFO)]
+)
+def test_a_rollback_target_that_is_not_active_is_named(state: str, kind: str, severity: Severity) -> None:
+    (finding,) = look(facts(stable=VersionFacts(version="7", role=ROLE, state=state)))
+    assert (finding.kind, finding.severity) == (kind, severity)
     assert f"version 7, which a rollback goes to, is {state}" in finding.what
+
+
+def test_layers_that_change_are_named_and_others_are_not() -> None:
+    assert told(facts(), change("Code", "Layers")) == [("layers", INFO)]
+    assert told(facts(), change("Code")) == []
+
+
+GRANT = Statement(sid="by-hand", principal="events.amazonaws.com", grant="{1}")
+SPLIT = Pointing(version="7", weights={"8": 0.25})
+DONE: dict[str, tuple[Any, str]] = {
+    "role": (lambda: look(facts(), change("Role")), "all traffic of the stage moves at once"),
+    "dead letters": (lambda: look(facts(), change("DeadLetterConfig")), "all traffic of the stage moves"),
+    "alias's permissions": (lambda: look(facts(permissions=(GRANT,))), "gets the new code with the stack's"),
+    "triggers": (lambda: look(facts(mappings=("u",))), "point them at its alias live"),
+    "split": (lambda: look(facts(pointing=SPLIT)), "version 7 gets all traffic before the new one"),
+    "split, refused": (
+        lambda: look(facts(pointing=SPLIT), left_weights=LeftWeights.REFUSE),
+        "end that rollout first, or set left_weights to repair",
+    ),
+    "reserved for one": (lambda: look(facts(reserved=1)), "throttles count against neither version alone"),
+    "reserved too small": (lambda: look(facts(reserved=4), None, {"provisioned": 5}), "reserve 5 or more"),
+    "stopped": (lambda: look(facts(reserved=0)), "give it concurrency, or take the reservation away"),
+    "SnapStart": (lambda: kinds(snap_start=True), "the release waits until the version is active"),
+    "durable": (lambda: kinds(durable=True), "weights divide new executions only, a rollback ends none"),
+    "tenants": (lambda: kinds(tenants=True), "smoke tests run as the tenant tidegate-smoke"),
+    "files": (lambda: kinds(file_systems=True), "a rollback leaves what was written"),
+    "instances": (lambda: kinds(capacity_provider=True), "the release waits until the version is active"),
+    "layers": (lambda: look(facts(), change("Layers")), "the stable one keeps its own"),
+    "asleep": (
+        lambda: look(facts(stable=VersionFacts(version="7", role=ROLE, state="Inactive"))),
+        "it is woken before traffic shifts",
+    ),
+    "idle": (lambda: look(facts(provisioned={"5": 1})), "the janitor takes what releases left behind"),
+    "both": (lambda: kinds(snap_start=True, provisioned=1)[:1], "drop one"),
+}
+
+
+def kinds(**features: Any) -> list[Finding]:
+    return list(inspect_template(Features(logical_id="Place", **features)))
+
+
+@pytest.mark.parametrize("case", DONE)
+def test_each_finding_says_what_will_be_done_about_it(case: str) -> None:
+    make, action = DONE[case]
+    findings = [finding for finding in make() if finding.kind != "provisioned"]
+    assert [action in finding.action for finding in findings] == [True]
+    assert findings[0].text == f"Place: {findings[0].what}: {findings[0].action}"
 
 
 def test_findings_are_counted_in_words() -> None:

@@ -27,6 +27,26 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = 2  # what an alias with weights runs side by side
 DIVIDING: Final = {"Role": "execution role", "DeadLetterConfig": "dead letter queue"}
+# Features that work in a rollout, and what is to be known of them, by their field.
+KINDS: Final = {
+    "snap_start": (
+        "SnapStart makes a snapshot of each new version, which takes minutes and is charged",
+        "the release waits until the version is active",
+    ),
+    "durable": (
+        "its durable executions stay on the version that they began with, for up to a year",
+        "weights divide new executions only, a rollback ends none, and the janitor keeps that version",
+    ),
+    "tenants": (
+        "its execution environments are kept apart by tenant, and a version is drawn for each request",
+        "a tenant meets both versions during the rollout; smoke tests run as the tenant tidegate-smoke",
+    ),
+    "file_systems": ("both versions write to the same files", "a rollback leaves what was written"),
+    "capacity_provider": (
+        "it runs on instances of a capacity provider, which each new version is given some of",
+        "the release waits until the version is active",
+    ),
+}
 
 
 class Severity(StrEnum):
@@ -163,6 +183,9 @@ def inspect_function(
     yield from _inspect_division(finder, facts, changed)
     yield from _inspect_alias(finder, facts, around)
     yield from _inspect_bypasses(finder, facts, around)
+    if "Layers" in changed:
+        action = "the new version alone has the new ones; the stable one keeps its own, deleted since or not"
+        yield finder.inform("layers", "its layers change", action)
     configured = features.invoke_config or facts.alias in facts.invoke_configs
     if "$LATEST" in facts.invoke_configs and not configured:
         yield finder.inform(
@@ -218,34 +241,9 @@ def _inspect_provisioned(finder: _Finder, features: Features) -> Iterator[Findin
 
 
 def _inspect_kinds(finder: _Finder, features: Features) -> Iterator[Finding]:
-    if features.snap_start:
-        yield finder.inform(
-            "snap_start",
-            "SnapStart makes a snapshot of each new version, which takes minutes and is charged",
-            "the release waits until the version is active",
-        )
-    if features.durable:
-        yield finder.inform(
-            "durable",
-            "its durable executions stay on the version that they began with, for up to a year",
-            "weights divide new executions only, a rollback ends none, and that version must be kept",
-        )
-    if features.tenants:
-        yield finder.inform(
-            "tenants",
-            "its execution environments are kept apart by tenant, and a version is drawn for each request",
-            "a tenant meets both versions during the rollout; smoke tests run as the tenant tidegate-smoke",
-        )
-    if features.file_systems:
-        yield finder.inform(
-            "file_systems", "both versions write to the same files", "a rollback leaves what was written"
-        )
-    if features.capacity_provider:
-        yield finder.inform(
-            "capacity_provider",
-            "it runs on instances of a capacity provider, which each new version is given some of",
-            "the release waits until the version is active",
-        )
+    for kind, (what, action) in KINDS.items():
+        if getattr(features, kind):
+            yield finder.inform(kind, what, action)
 
 
 def _inspect_division(finder: _Finder, facts: FunctionFacts, changed: set[str]) -> Iterator[Finding]:
@@ -288,12 +286,13 @@ def _inspect_alias(finder: _Finder, facts: FunctionFacts, around: Surroundings) 
             f"provisioned concurrency is charged for versions that take no traffic here: {list_names(idle)}",
             "the janitor takes what releases left behind, and leaves what is somebody else's",
         )
-    if facts.stable is not None and facts.stable.state in {"Inactive", "Failed"}:
-        yield finder.inform(
-            "inactive",
-            f"version {facts.stable.version}, which a rollback goes to, is {facts.stable.state}",
-            "the first requests after a rollback may fail while Lambda makes it ready again",
-        )
+    target = f"version {facts.stable.version}, which a rollback goes to," if facts.stable else ""
+    if facts.stable and facts.stable.state == "Inactive":
+        action = "it is woken before traffic shifts, so that a rollback finds it active"
+        yield finder(Severity.REPAIR, "inactive", f"{target} is Inactive: it was idle for weeks", action)
+    if facts.stable and facts.stable.state == "Failed":
+        action = "the release goes on; what is older can be gone back to with `tidegate rollback --to`"
+        yield finder.inform("failed", f"{target} is Failed: it serves nobody, before and after", action)
 
 
 def _judge_left(finder: _Finder, where: str, found: Pointing, around: Surroundings) -> Finding:
