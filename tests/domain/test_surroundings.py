@@ -123,6 +123,24 @@ def test_the_apis_that_may_call_a_function_by_the_names_of_their_metrics() -> No
     assert found({**http, **bare}) == [(Kind.HTTP_API, "d4e5f6", "$default")]
 
 
+def test_an_api_that_a_permission_leaves_open_is_the_one_that_names_the_function() -> None:
+    uri = {
+        "Fn::Sub": "arn:aws:apigateway:x:lambda:path/2015-03-31/functions/${ShipTidegateAlias}/invocations"
+    }
+    resources = {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "shop"}},
+        "Method": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {"RestApiId": {"Ref": "Api"}, "Integration": {"Uri": uri}},
+        },
+        "Deployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "Properties": {"RestApiId": {"Ref": "Api"}, "StageName": "v1"},
+        },
+    }
+    assert found({**resources, **permission(None)}) == [(Kind.REST_API, "shop", "v1")]
+
+
 @pytest.mark.parametrize(
     ("resources", "sentence"),
     [
@@ -130,7 +148,7 @@ def test_the_apis_that_may_call_a_function_by_the_names_of_their_metrics() -> No
         (mapping("arn:aws:kafka:eu-west-1:1:cluster/c"), "it reads kafka, whose backlog is not observed"),
         (mapping("arn:aws:sqs:eu-west-1:999:far"), "queue far is in 999, eu-west-1"),
         (mapping(None, SelfManagedEventSource={"Endpoints": {}}), "it reads a self-managed source"),
-        (permission("arn:aws:execute-api:x:y:other/*"), "an API that is not of this template calls it"),
+        (permission("arn:aws:execute-api:x:y:other/*"), "an API that is not of this template may call it"),
     ],
 )
 def test_what_is_not_known_is_named(resources: dict[str, Any], sentence: str) -> None:

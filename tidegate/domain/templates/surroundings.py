@@ -23,6 +23,12 @@ INVOKE_CONFIG: Final = "AWS::Lambda::EventInvokeConfig"
 PERMISSION: Final = "AWS::Lambda::Permission"
 QUEUE: Final = "AWS::SQS::Queue"
 REST_API, HTTP_API = "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"
+INTEGRATIONS: Final = {  # the property that names the API; "" where it is the API itself
+    REST_API: "",
+    HTTP_API: "",
+    "AWS::ApiGateway::Method": "RestApiId",
+    "AWS::ApiGatewayV2::Integration": "ApiId",
+}
 API_STAGES: Final = {  # the property that names the API
     "AWS::ApiGateway::Stage": "RestApiId",
     "AWS::ApiGateway::Deployment": "RestApiId",
@@ -70,6 +76,7 @@ class _Reader:
             if isinstance(item, dict) and values.is_active(key) is not False
         }
         self._stages = self._find_stages()
+        self._integrated = self._find_integrated()
         self._redriven = dict(self._find_redriven())
 
     def read(self, key: str) -> Iterator[Neighbour]:
@@ -174,6 +181,21 @@ class _Reader:
                 found.setdefault(named[0], set()).add(stage)
         return found
 
+    def _find_integrated(self) -> dict[str, set[str]]:
+        """The APIs that name a function in their integrations, by the function."""
+        found: dict[str, set[str]] = {}
+        for key, item in self.resources.items():
+            properties, kind = properties_of(item), str(item.get("Type"))
+            if kind not in INTEGRATIONS:
+                continue
+            own = INTEGRATIONS[kind]
+            named = direct_reference(properties.get(own)) if own else (key, "")
+            for one in references(properties) if named else ():
+                function = self._name_function({"Ref": one.logical_id})
+                if function and named:
+                    found.setdefault(function, set()).add(named[0])
+        return found
+
     def _apis(self, function: str, properties: Mapping[str, Any]) -> Iterator[Neighbour]:
         """The APIs that a permission lets call the function."""
         if not str(properties.get("Principal", "")).startswith("apigateway."):
@@ -181,8 +203,9 @@ class _Reader:
         source = properties.get("SourceArn")
         apis = {one.logical_id for one in references(source) if not one.attribute}
         apis = {key for key in apis if self.resources.get(key, {}).get("Type") in {REST_API, HTTP_API}}
+        apis |= self._integrated.get(function, set())
         if not apis:
-            self.unread.append(f"{function}: an API that is not of this template calls it")
+            self.unread.append(f"{function}: an API that is not of this template may call it")
         for key in sorted(apis):
             yield from self._api(function, key)
 
