@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LAMBDA: Final = "AWS/Lambda"
 QUEUES: Final = "AWS/SQS"
 APIS: Final = "AWS/ApiGateway"
+SLOWEST: Final = 1 / 12  # of the pace: what waits 5 seconds for a process to start has not grown old anywhere
 
 
 class Kind(StrEnum):
@@ -82,7 +83,7 @@ def make_gauges(functions: Sequence[RollingFunction], around: Surroundings, pace
             own += [_after(one.kind, rolling[logical_id]) for logical_id in sorted(set(concerned))]
     own += _account(functions, around)
     return tuple(
-        gauge.model_copy(update={"floor": gauge.floor * pace}) if gauge.guard in AGES else gauge
+        gauge.model_copy(update={"floor": gauge.floor * max(pace, SLOWEST)}) if gauge.guard in AGES else gauge
         for gauge in own
     )
 
