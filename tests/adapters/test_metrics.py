@@ -171,6 +171,15 @@ def test_a_request_counts_once_though_its_error_and_its_mark_are_of_two_minutes(
     assert [b.canary.failed for b in (*batches, *more)] == [2, 0, 1]
 
 
+def test_a_probes_mark_is_no_users_failure() -> None:
+    """The alias's metrics do not have Tidegate's own invocations; the log has."""
+    cloud = Cloud({("Invocations", "8"): {0: 5}})
+    cloud.marks = [(0.1, "8", '{"requestId": "probe"}'), (0.2, "8", '{"requestId": "r1"}')]
+    terms = TERMS.model_copy(update={"left_out": ("probe",)})
+    (batch,), _ = read(cloud, dataclasses.replace(look(4.1), terms=terms))
+    assert batch.canary.failed == 1
+
+
 def test_more_failures_than_requests_wait_for_theirs() -> None:
     cloud = Cloud({("Invocations", "8"): {0: 1, 1: 5}, ("Errors", "8"): {0: 3}})
     batches, _ = read(cloud, look(5.1))
