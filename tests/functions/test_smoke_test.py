@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.smoke_test.handler import Request, handle
+from functions.smoke_test.handler import Request, check, choose_patience, handle
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.probing import Probe, invoke
 from tidegate.domain.errors import ClaimLost, InvalidConfiguration, SmokeFailed
@@ -131,3 +131,19 @@ def test_what_of_an_answer_is_a_failure(body: bytes, error: str, strict: bool, s
     probe = Probe(function="F", physical="f", qualifier="2", name="e", payload=b"{}", strict=strict)
     client: Any = Answer(body, error)
     assert invoke(client, probe).failure == said
+
+
+def test_a_version_that_hangs_is_refused_in_time(scene: Scene) -> None:
+    function = scene.function(
+        code="import time\ndef handler(event, context):\n    time.sleep(20 * {number})\n"
+    )
+    probe = Probe(
+        function="Place", physical=function.name, qualifier="2", name="slow", payload=b"{}", strict=True
+    )
+    with pytest.raises(SmokeFailed, match="Place version 2 with slow: it did not answer within 1 s"):
+        check(scene.tools.stage(scene.production), 1, probe)
+
+
+@pytest.mark.parametrize(("probes", "patience"), [(0, 800), (1, 800), (10, 800), (11, 400), (500, 30)])
+def test_all_invocations_end_before_the_task_does(probes: int, patience: int) -> None:
+    assert choose_patience(probes) == patience
