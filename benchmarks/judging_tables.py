@@ -13,7 +13,7 @@ import click
 
 from tidegate.cli.screens import duration, show_table
 from tidegate.domain.simulation.results import measure_share
-from tidegate.domain.simulation.scenarios import show_share
+from tidegate.domain.simulation.scenarios import show_interval, show_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,7 +118,7 @@ def _name(cell: Cell) -> tuple[str, str]:
 
 
 def _show_interval(wrong: Interval) -> str:
-    return f"{show_share(wrong.share)} ({100 * wrong.low:.2f} to {100 * wrong.high:.2f})"
+    return f"{show_share(wrong.share)} ({show_interval(wrong)})"
 
 
 def _show_time(seconds: float | None) -> str:

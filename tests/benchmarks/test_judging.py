@@ -55,7 +55,7 @@ def test_goals_that_are_missed_are_said_so(capsys: pytest.CaptureFixture[str]) -
     show(cells(30.0, 20))
     lines = capsys.readouterr().out.splitlines()[-7:-1]
     assert [line.startswith("NOT REACHED: ") for line in lines] == [False, True, False, True, True, True]
-    assert "missed bad versions: at most 5 % (3.26 to 7.60); goal 1 %" in lines[3]
+    assert "missed bad versions: at most 5 % (3.26 to 7.6 %); goal 1 %" in lines[3]
 
 
 def test_programs_get_the_same() -> None:

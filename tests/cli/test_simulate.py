@@ -55,6 +55,7 @@ def test_people_get_a_table() -> None:
         "failures are counted over 1 h 0 min"
     )
     assert lines[1] == "Canary10Percent5Minutes alarm 5%: its alarm fires above 5 %"
+    assert all("  0 to 43.4 %  " in line for line in lines[3:])
     assert [line.split()[:2] for line in lines[3:]] == [
         ["healthy", "flagger"],
         ["healthy", "Canary10Percent5Minutes"],
@@ -146,6 +147,13 @@ def test_charts_are_one_page_that_needs_nothing_else(tmp_path: Path) -> None:
     assert "A bad version: +20 %" in text
     assert "<script" not in text
     assert "nan" not in text.lower().replace("canary", "")
+
+
+def test_place_of_the_charts_is_tried_before_anything_is_replayed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = call("--runs", "1000000", "--plot", str(tmp_path / "file" / "page.html"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "page.html cannot be written: " in done.stderr
 
 
 def test_names_from_a_file_are_escaped(tmp_path: Path) -> None:

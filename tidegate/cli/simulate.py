@@ -9,9 +9,10 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from tidegate.adapters.configuration import read_model, say
+from tidegate.cli.failures import Failed
 from tidegate.cli.screens import duration, show_json, show_table
 from tidegate.domain.simulation.choices import Choice, Share, Source
-from tidegate.domain.simulation.scenarios import Fault, Scenario, show_share
+from tidegate.domain.simulation.scenarios import Fault, Scenario, show_interval, show_share
 
 if TYPE_CHECKING:
     from tidegate.cli.simulating import Simulated
@@ -50,9 +51,19 @@ class Value(click.ParamType):  # type: ignore[type-arg] # generic in newer relea
 @click.option("--rate", type=click.FloatRange(0, 100_000, min_open=True), help="Requests a second.")
 @click.option("--baseline", type=Value("share", Share), help="Share of requests that fail anyhow: 0.1%.")
 @click.option(
-    "--fault", "faults", type=Value("fault", Fault), multiple=True, help="+2%, outage, latency x2, …"
+    "--fault",
+    "faults",
+    type=Value("fault", Fault),
+    multiple=True,
+    help="+2%, outage, latency x2, …; may be given again.",
 )
-@click.option("--policy", "policies", type=Value("policy", Choice), multiple=True, help="What to compare.")
+@click.option(
+    "--policy",
+    "policies",
+    type=Value("policy", Choice),
+    multiple=True,
+    help="What to compare; may be given again.",
+)
 @click.option("--source", type=click.Choice([source.value for source in Source]), help="What judges see.")
 @click.option("--runs", type=click.IntRange(1, 1_000_000), help="Replays of each policy and fault.")
 @click.option("--seed", type=int, help="The same seed gives the same replays.")
@@ -69,11 +80,12 @@ def simulate(scenario: Path | None, plot: Path | None, *, as_json: bool, **given
     from tidegate.cli.simulating import replay_all
 
     asked = overrule(read_scenario(scenario), given)
+    if plot is not None:
+        check_place(plot)
     simulated = replay_all(asked)
     if plot is not None:
         from tidegate.cli.simulation_report import render_simulation
 
-        plot.parent.mkdir(parents=True, exist_ok=True)
         plot.write_text(render_simulation(simulated))
     if as_json:
         show_json(tell(simulated))
@@ -81,6 +93,15 @@ def simulate(scenario: Path | None, plot: Path | None, *, as_json: bool, **given
         show_simulated(simulated)
     if plot is not None:
         click.echo(f"charts: {plot}", err=True)
+
+
+def check_place(file: Path) -> None:
+    """Make the file, or fail before anything is replayed for it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise Failed(f"{file} cannot be written: {error.strerror}") from error
 
 
 def read_scenario(file: Path | None) -> Scenario:
@@ -133,7 +154,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
         summary.fault,
         summary.policy,
         show_share(wrong.share),
-        f"{100 * wrong.low:.2g}-{100 * wrong.high:.2g} %",
+        show_interval(wrong),
         f"{summary.failed:,.1f}",
         f"{summary.failed_95:,.0f}",
         duration(summary.to_rollback) if summary.to_rollback is not None else "-",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.cli.screens import duration
 from tidegate.cli.simulation_drawing import draw_bars, draw_runs, show_count
-from tidegate.domain.simulation.scenarios import HEALTHY, show_share
+from tidegate.domain.simulation.scenarios import HEALTHY, show_interval, show_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _render_table(summaries: Iterable[Summary], *, healthy: bool) -> str:
 def _render_row(summary: Summary) -> str:
     cells = (
         show_share(summary.wrong.share),
-        f"{100 * summary.wrong.low:.2g} to {100 * summary.wrong.high:.3g} %",
+        show_interval(summary.wrong),
         show_count(summary.failed),
         duration(summary.to_rollback) if summary.to_rollback is not None else "-",
         duration(summary.to_promotion) if summary.to_promotion is not None else "-",

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from tidegate.domain.config import StageConfig
 from tidegate.domain.simulation.choices import AdaptiveChoice, CodeDeployChoice, FlaggerChoice, Source
-from tidegate.domain.simulation.scenarios import Fault, Scenario, Traffic
+from tidegate.domain.simulation.results import Interval
+from tidegate.domain.simulation.scenarios import Fault, Scenario, Traffic, show_interval
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,8 @@ def test_shares_are_fractions_or_percent() -> None:
     assert Traffic.model_validate({"baseline": 0.25}).baseline == 0.25
     with pytest.raises(ValidationError, match="no share"):
         Traffic.model_validate({"baseline": "few"})
+
+
+def test_an_interval_is_shown_in_percent_without_powers_of_ten() -> None:
+    assert show_interval(Interval(share=1.0, low=0.5655, high=1.0)) == "56.5 to 100 %"
+    assert show_interval(Interval(share=0.0, low=0.0, high=0.000125)) == "0 to 0.0125 %"

@@ -7,13 +7,16 @@ Shares are written `0.1%` or as a fraction, durations `90s`, `5m`, `2h`. A fault
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
 from tidegate.domain.config import Duration, parse_duration, show_duration
 from tidegate.domain.identity import Frozen
 from tidegate.domain.simulation.choices import DEFAULT_CHOICES, Choice, Share, Source
+
+if TYPE_CHECKING:
+    from tidegate.domain.simulation.results import Interval
 
 FAULTS: Final = {
     r"\+?(?P<errors>[\d.]+\s*%)": "errors",
@@ -140,3 +143,8 @@ def parse_fault(value: object) -> dict[str, Any]:
 def show_share(share: float) -> str:
     """`0.1 %`, without zeros that say nothing."""
     return f"{100 * share:.4g} %"
+
+
+def show_interval(interval: Interval) -> str:
+    """`0.05 to 1.2 %`."""
+    return f"{100 * interval.low:.3g} to {100 * interval.high:.3g} %"
