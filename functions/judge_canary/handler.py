@@ -10,7 +10,7 @@ from tidegate.adapters.trials import read_trial
 from tidegate.domain.errors import CanaryFailed, InsufficientEvidence
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.judging import Status
-from tidegate.domain.rollouts import Move, Rollout, move_on, pace
+from tidegate.domain.rollouts import Move, Rollout, move_on, pace, tell_end
 from tidegate.domain.strategies import ALL
 from tidegate.task import Tools, task
 
@@ -51,10 +51,7 @@ def handle(request: Request, tools: Tools) -> Response:
     strategy = config.rollout.pace(tools.settings.pace)
     move = move_on(config, strategy, trial.shifts, verdict, tools.now(), trial.delay)
     if move is None:
-        message = (
-            f"{verdict.reason if verdict else ''}; the longest hold of {config.longest_hold:g} s has passed"
-        )
-        raise InsufficientEvidence(message)
+        raise InsufficientEvidence(tell_end(verdict, config))
     if move.by_policy:
         key = f"policy#{trial.shifts[-1].step}"
         evidence = {"policy": config.on_insufficient_evidence, "weight": trial.shifts[-1].weight}

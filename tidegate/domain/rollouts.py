@@ -181,6 +181,16 @@ def _settle(config: StageConfig, verdict: Verdict, weight: float) -> NextMove | 
     return NextMove(next=Move.SHIFT, weight=weight, reason=reason, by_policy=True)
 
 
+def tell_end(verdict: Verdict | None, config: StageConfig) -> str:
+    """Why a rollout ends for want of evidence, said once, and what may be set against it."""
+    from tidegate.domain.judging import Status
+
+    reason = verdict.reason if verdict else ""
+    if verdict is None or verdict.status is not Status.INSUFFICIENT_EVIDENCE:
+        reason += f"; the longest hold of {config.longest_hold:g} s has passed"
+    return f"{reason}; see `probes` and `on_insufficient_evidence` in tidegate.yaml"
+
+
 def is_clear(verdict: Verdict) -> bool:
     """Whether nothing speaks against going on; too little evidence alone does not."""
     from tidegate.domain.judging import Status

@@ -129,7 +129,8 @@ class _Look:
             parts.append(self.obstacle[1])
         if silent:
             parts.append(f"no canary requests of {list_names(silent)}")
-        parts += [sentences.tell_excluded(self.found), *self.missing[:1]]
+        else:
+            parts += [sentences.tell_excluded(self.found), *self.missing[:1]]
         status = Status.INSUFFICIENT_EVIDENCE
         held = None if self.obstacle is None else self.obstacle[0]
         return self.say(status, "; ".join(parts), obstacle=held)
