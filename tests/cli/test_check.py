@@ -127,6 +127,27 @@ def test_what_would_be_refused_is_named(repository: Repository, files: dict[str,
     assert len(found["problems"]) == 1
 
 
+def test_what_does_nothing_is_noted(repository: Repository) -> None:
+    repository.write({**GOOD, "tidegate.yaml": "stages: {production: {probes: 5}}\n"})
+    done = call("check", str(repository.folder))
+    assert (
+        "note: stages.production.probes does nothing: `smoke` declares no event for production\n"
+        in done.stdout
+    )
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_configuration_that_is_no_file_is_refused(repository: Repository, kind: str) -> None:
+    repository.write(GOOD)
+    place = repository.folder / "tidegate.yaml"
+    if kind == "folder":
+        repository.write({"tidegate.yaml/a.txt": "x"})
+    else:
+        place.symlink_to("template.yaml")
+    done = call("check", str(repository.folder))
+    assert done.stderr == "error: tidegate.yaml: must be a file, no folder and no link\n"
+
+
 def test_ignored_files_are_not_in_the_commit(repository: Repository) -> None:
     repository.commit({**GOOD, ".gitignore": "src/app.py\n"})
     repository.git("rm", "--quiet", "--cached", "--ignore-unmatch", "src/app.py")

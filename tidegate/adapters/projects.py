@@ -82,6 +82,9 @@ class Project(NamedTuple):
 def open_project(checkout: Checkout, override: Override) -> Project:
     """Read configuration, template and samconfig; each error names its file, and its line if it has one."""
     config = ServiceConfig()
+    is_folder = checkout.within(CONFIG_FILE) and CONFIG_FILE not in checkout.files
+    if is_folder or checkout.links_within(CONFIG_FILE):
+        raise InvalidConfiguration("must be a file, no folder and no link", file=CONFIG_FILE)
     if CONFIG_FILE in checkout.files:
         config = read_config(checkout.read_text(CONFIG_FILE), CONFIG_FILE)
     path = find_template(checkout, config)

@@ -139,6 +139,11 @@ def _notes(project: Project, functions: tuple[FunctionSnapshot, ...]) -> list[st
     others = find_other_tests(checkout.files)
     if others and project.config.tests.command is None:
         notes.append(f"the tests in {', '.join(others)} are not run; `tests.command` may name them")
+    notes += [
+        f"stages.{name}.probes does nothing: `smoke` declares no event for {name}"
+        for name, stage in project.config.stages.items()
+        if stage.probes and not any(project.config.smoke.get(name, {}).values())
+    ]
     if checkout.links:
         notes.append(f"symbolic links are left out of the source: {', '.join(sorted(checkout.links)[:5])}")
     if checkout.pointers:
