@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from pydantic import BaseModel
 
 from tidegate.adapters.answers import UNANSWERED, check_answers, close
@@ -317,7 +317,7 @@ def task(
             raise ClientError(error.response, error.operation_name) from error
         except ParamValidationError:
             raise  # a mistake of our own: it would be made again
-        except UNANSWERED as error:
+        except (BotoCoreError, *UNANSWERED) as error:
             raise close(error) from error
 
     return handler

@@ -53,10 +53,9 @@ def look(
     verdict = decide(state, policy, moment)
     if verdict.status in OPEN:
         lacking = list_lacking(verdict, policy)
-        probed = probe(ref, plan.stage(rollout.stage), rollout, trial, lacking, now, tools)
+        probed, trial = probe(ref, plan.stage(rollout.stage), rollout, trial, lacking, now, tools)
         state = observe(state, probed.batches, policy)
         verdict = decide(state, policy, moment)
-        trial = trial.remember(probed.requests, now).hide(probed.unknown, probed.span)
     told_too = "".join(f"; {sentence}" for sentence in shown.told)
     verdict = verdict.model_copy(update={"reason": verdict.reason + told_too + limited.note})
     told = _is_news(trial, verdict, now, QUIET * factor)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.probing import TENANT, Probe, ask, read_events
-from tidegate.adapters.threads import side_by_side
+from tidegate.adapters.threads import AT_ONCE, side_by_side
+from tidegate.adapters.trials import write_trial
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.judging import Signal
 from tidegate.domain.trials import Span
@@ -87,14 +88,31 @@ def probe(
     lacking: Sequence[str],
     now: datetime,
     tools: Tools,
-) -> Probed:
-    """Probe the functions that lack evidence and have events; nothing where no probes are asked for."""
-    if not plan.config.probes:
-        return Probed()
-    pairs = choose_pairs(ref, plan, rollout, trial, lacking, tools)
+) -> tuple[Probed, Trial]:
+    """Probe the functions that lack evidence and have events; nothing where no probes are asked for.
+
+    Gives the trial, too, with what it must know of them. That they are made is noted before: their ids are
+    lost where the look dies, and nothing that begins meanwhile could be told from users' requests.
+    """
+    pairs = choose_pairs(ref, plan, rollout, trial, lacking, tools) if plan.config.probes else []
+    if not pairs:
+        return Probed(), trial
     began = tools.now()
+    asked = {pair.function.logical_id for pair in pairs}
+    noted = trial.hide(asked, foresee(pairs, began, tools.settings.pace))
+    tag = write_trial(tools.documents, ref, plan.stage, noted).tag
     answers = ask_pairs(pairs, now + LONGEST, tools.stage(plan.stage), tools)
-    return count(answers, now, Span(begin=began.timestamp(), end=tools.now().timestamp()))
+    probed = count(answers, now, Span(begin=began.timestamp(), end=tools.now().timestamp()))
+    known = trial.model_copy(update={"tag": tag}).remember(probed.requests, now)
+    return probed, known.hide(probed.unknown, probed.span)
+
+
+def foresee(pairs: Sequence[Pair], began: datetime, pace: float) -> Span:
+    """The span in which probes begin, as long as it can be; shorter where durations are."""
+    rounds = math.ceil(len(pairs) / AT_ONCE)
+    longest = rounds * 2 * max(pair.patience for pair in pairs)
+    seconds = min(LONGEST.total_seconds(), longest) * pace
+    return Span(begin=began.timestamp(), end=began.timestamp() + seconds)
 
 
 def list_lacking(verdict: Verdict, policy: Policy) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import time
 import zipfile
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,6 +20,7 @@ from tidegate.adapters.gauges import write_gauges
 from tidegate.adapters.plans import write_rollout
 from tidegate.adapters.probing import Answer
 from tidegate.adapters.trials import read_trial, write_trial
+from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
 from tidegate.domain.gauges import Gauge, Gauges, Metric
@@ -196,6 +197,28 @@ def test_after_the_bake_the_stage_is_left(scene: Scene) -> None:
     assert look(scene).next is Move.LEAVE
 
 
+USERS: Final[dict[str, Any]] = {
+    "key": "k",
+    "function": "Place",
+    "weight": 0.5,
+    "stable": Arm(),
+    "canary": Arm(),
+}
+
+
+class Dying:
+    """Lambda's client in a process that ends after so many invocations."""
+
+    def __init__(self, client: Any, after: int) -> None:
+        self.client, self.left = client, after
+
+    def invoke(self, **arguments: Any) -> Any:
+        if not self.left:
+            raise SystemExit
+        self.left -= 1
+        return self.client.invoke(**arguments)
+
+
 class TestProbes:
     """Where users send too little, both versions are asked alike."""
 
@@ -219,6 +242,30 @@ class TestProbes:
         assert (found.probed_stable.requests, found.probed_canary.requests) == (5, 5)
         assert found.canary.requests == 50
         assert len(trial.probed) == 10
+
+    @pytest.mark.parametrize("dying", [0, 1, 7])
+    def test_a_look_that_dies_in_their_midst_leaves_nobodys_requests(self, scene: Scene, dying: int) -> None:
+        """Their ids are lost with it, so that nothing that begins then can be told from users' requests."""
+        serve(scene, self.prepare(scene, CODE), 5, 0, 0)
+        stage = scene.tools.stage(scene.production)
+        probing = stage.probing
+        stage.probing = lambda patience: Dying(probing(patience), dying)  # type: ignore[method-assign]
+        with pytest.raises(SystemExit):
+            look(scene)
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        found = [Batch(**USERS, at=scene.began.timestamp() + at, seconds=0.1) for at in (-1, 0.05, 60)]
+        assert [trial.is_hidden(batch) for batch in found] == [False, True, False]
+        assert not trial.probed
+        stage.probing = probing  # type: ignore[method-assign]
+        look(scene)
+        trial = read_trial(scene.tools.documents, scene.ref, scene.production)
+        assert [trial.is_hidden(batch) for batch in found] == [False, True, False]
+        assert len(trial.probed) == 10
+
+    def test_a_look_that_lives_hides_nothing(self, scene: Scene) -> None:
+        self.prepare(scene, CODE)
+        look(scene)
+        assert not read_trial(scene.tools.documents, scene.ref, scene.production).unknown
 
     def test_they_turn_back_a_version_that_fails_on_them(self, scene: Scene) -> None:
         broken = "def handler(event, context):\n    return {'statusCode': 498 + {number}}\n"

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from botocore.exceptions import BotoCoreError, ConnectionClosedError
+from botocore.exceptions import (
+    ChecksumError,
+    ConnectionClosedError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import ConnectionError as Unreachable
 from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
@@ -16,14 +23,20 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
 ClientT = TypeVar("ClientT", bound="BaseClient")
-# No answer, or a part of one, under any of some twenty names. Streamed bodies are read after botocore's own
-# retries.
-UNANSWERED: Final = (BotoCoreError, ResponseParserError)
+# No answer, or a part of one. Streamed bodies are read after botocore's own retries, and leave as several.
+UNANSWERED: Final = (
+    Unreachable,
+    HTTPClientError,
+    IncompleteReadError,
+    ChecksumError,
+    FlexibleChecksumError,
+    ResponseParserError,
+)
 BODILESS: Final = frozenset({204, 304})
 
 
 def close(error: Exception) -> ConnectionClosedError:
-    """One of UNANSWERED under the name that the state machines try again, with its own words."""
+    """An error of a call without an answer under the name that is tried again, with its own words."""
     closed = ConnectionClosedError(endpoint_url="")
     closed.args = (f"{type(error).__name__}: {error}",)
     return closed
