@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.leave_stage.provisioning import note_provided
-from tidegate.adapters.aliases import read_version
+from tidegate.adapters.aliases import find_version
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.plans import find_rollout, read_snapshot
@@ -51,19 +51,25 @@ def _list_known(
 def _list_functions(
     known: dict[str, HealthyFunction], plan: StagePlan, tools: Tools
 ) -> dict[str, HealthyFunction]:
-    """Every alias of the stack; Lambda is asked only about those that nobody knows yet."""
+    """Every alias of the stack; Lambda is asked only about those that nobody knows yet.
+
+    One that somebody has deleted meanwhile is no part of it; the next preflight names it.
+    """
     stage = tools.stage(plan.stage)
     client, aliases = stage.functions, list_aliases(stage.cloudformation, plan.stack_name)
 
-    def describe(logical_id: str) -> HealthyFunction:
+    def describe(logical_id: str) -> HealthyFunction | None:
         name, alias = aliases[logical_id]
         found = known.get(logical_id)
         if found is not None and (found.name, found.alias) == (name, alias):
             return found
-        state = read_version(client, name, alias)
+        state = find_version(client, name, alias)
+        if state is None:
+            return None
         return HealthyFunction(name=name, alias=alias, version=state.version, log_group=state.log_group)
 
-    return dict(zip(aliases, side_by_side(describe, aliases), strict=True))
+    found = zip(aliases, side_by_side(describe, aliases), strict=True)
+    return {logical_id: function for logical_id, function in found if function is not None}
 
 
 def _keep_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:

@@ -7,9 +7,10 @@ from botocore.exceptions import ClientError
 
 from functions.leave_stage.handler import Request, handle
 from functions.leave_stage.tidying import MOST_TRIES, Tidying
+from tests.functions.test_plan_release import plan, provision_all
 from tests.scene import eventually
 from tidegate.adapters.healthy import find_healthy, write_healthy
-from tidegate.adapters.stacks import create, find_stack, guard_name
+from tidegate.adapters.stacks import create, find_stack, guard_name, list_aliases
 from tidegate.domain.errors import ClaimLost, HoldsPending
 from tidegate.domain.healthy import Healthy, HealthyFunction
 
@@ -89,6 +90,21 @@ def test_what_cannot_be_tidied_up_takes_no_healthy_release_back(scene: Scene) ->
     (told,) = scene.told()
     assert told.startswith(f"left {scene.production}: 1 new versions are stable; left behind: its alarms (")
     assert told.endswith(f"the janitor tries again: tidegate prune {scene.service}")
+
+
+def test_a_new_functions_alias_that_somebody_deleted_takes_no_release_back(scene: Scene) -> None:
+    """It never shifted, so nobody knows it; the next preflight names it."""
+    scene.open()
+    scene.sam(1)
+    plan(scene)
+    provision_all(scene, scene.production)
+    clients = scene.tools.stage(scene.production)
+    ((name, alias),) = list_aliases(clients.cloudformation, f"{scene.service}-{scene.production}").values()
+    scene.lambdas.delete_alias(FunctionName=name, Name=alias)
+    handle(Request(release=scene.ref, stage=scene.production), scene.tools)
+    healthy = find_healthy(scene.tools.ledger, scene.tools.documents, scene.service, scene.production)
+    assert healthy is not None
+    assert healthy.functions == {}
 
 
 def test_a_lost_claim_is_not_tidied_over(scene: Scene) -> None:
