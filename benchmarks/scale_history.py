@@ -89,12 +89,10 @@ def measure_execution(pipeline: Pipeline, execution: str, noted: Sequence[Noted]
 
 def count_calls(measured: Measured) -> dict[str, Counter[str]]:
     """By task: its calls by service, and those against Lambda's control-plane quota as `lambda quota`."""
-    found: dict[str, Counter[str]] = {}
-    for one in measured.attempts:
-        counter = found.setdefault(one.task, Counter())
-        for call in measured.calls:
-            if one.begun <= call.at <= one.ended:
-                counter["lambda quota" if call.quota == "calls" else call.service] += 1
+    found: dict[str, Counter[str]] = {one.task: Counter() for one in measured.attempts}
+    for call in measured.calls:
+        for task in {one.task for one in measured.attempts if one.begun <= call.at <= one.ended}:
+            found[task]["lambda quota" if call.quota == "calls" else call.service] += 1
     return found
 
 

@@ -1,19 +1,19 @@
 """The two roles of a stage: the one that tasks assume, and the one that CloudFormation works with, bounded.
 
-Whoever can push a commit decides what CloudFormation makes: docs/decisions/0012-stage-boundary.md says what
-the boundary holds and what it cannot hold.
+The boundary is in infra/stage_boundary.py: it holds whatever CloudFormation makes for a service, too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.findings import accept, accept_wildcards
+from infra.findings import accept_wildcards
 from infra.rights import arn, object_arn, role_arn
+from infra.statements import allow, deny, policy
 from infra.tasks import DEPLOYERS
 from tidegate.domain import pipeline as names
 
@@ -75,82 +75,6 @@ NESTED_STACKS: Final = (
 )
 
 
-class Boundary(Construct):
-    """The policy that bounds what a deployment may do, whatever its template says."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
-        super().__init__(scope, construct_id)
-        own = [role_arn(f"{names.NAME}-*"), arn("iam", f"policy/{names.NAME}-*", region="")]
-        self.policy = iam.ManagedPolicy(
-            self,
-            "Policy",
-            managed_policy_name=stage.boundary,
-            description=f"What a release to {stage.name} can never do",
-            statements=[
-                iam.PolicyStatement(sid="WhatIsNotDenied", actions=["*"], resources=["*"]),
-                _deny("TidegatesOwnRights", ["iam:*", "sts:AssumeRole"], own),
-                _deny("TidegatesOwnParts", ["*"], _own_parts()),
-                _deny("TidegatesOwnObjects", _OBJECT_WRITES, [object_arn(f"{names.NAME}-*", "*")]),
-                _deny("PeopleAndFederation", list(_IDENTITIES), ["*"]),
-                _deny("TheAccountItself", list(_ACCOUNT), ["*"]),
-            ],
-        )
-        accept_wildcards(
-            self.policy, ["*"], "A boundary grants nothing by itself: it takes away from what is granted."
-        )
-        accept(
-            self.policy,
-            "AwsSolutions-IAM5[Action::*]",
-            "A boundary grants nothing by itself: it takes away from what is granted.",
-        )
-
-
-_OBJECT_WRITES: Final = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"]
-_IDENTITIES: Final = (
-    "iam:*AccessKey*",
-    "iam:*Group*",
-    "iam:*LoginProfile*",
-    "iam:*MFADevice*",
-    "iam:*OpenIDConnectProvider*",
-    "iam:*SAMLProvider*",
-    "iam:*User*",
-    "iam:DeleteRolePermissionsBoundary",
-    "iam:UpdateAccountPasswordPolicy",
-)
-_ACCOUNT: Final = (
-    "account:*",
-    "cloudtrail:DeleteTrail",
-    "cloudtrail:StopLogging",
-    "cloudtrail:UpdateTrail",
-    "config:DeleteConfigurationRecorder",
-    "config:StopConfigurationRecorder",
-    "guardduty:DeleteDetector",
-    "organizations:*",
-)
-
-
-def _own_parts() -> list[str]:
-    """What belongs to Tidegate, but for the side stacks of services and their alarms."""
-    return [
-        arn("lambda", f"function:{names.NAME}-*"),
-        arn("states", f"stateMachine:{names.NAME}-*"),
-        arn("states", f"execution:{names.NAME}-*"),
-        arn("dynamodb", f"table/{names.NAME}-*"),
-        arn("events", f"event-bus/{names.NAME}"),
-        arn("events", f"rule/{names.NAME}*"),
-        arn("sns", f"{names.NAME}-*"),
-        arn("sqs", f"{names.NAME}-*"),
-        arn("cloudformation", f"stack/{names.NAME}/*"),
-        arn("cloudformation", f"stack/{names.NAME}-stage-*"),
-        object_arn(f"{names.NAME}-source-*"),
-        object_arn(f"{names.NAME}-source-*", "*"),
-    ]
-
-
-def _deny(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(sid=sid, effect=iam.Effect.DENY, actions=actions, resources=resources)
-
-
 class CloudFormationRole(Construct):
     """The role that CloudFormation works with; the boundary holds whatever its own policy grants."""
 
@@ -176,16 +100,16 @@ class CloudFormationRole(Construct):
             description=f"CloudFormation makes the services of {stage.name} with it",
             permissions_boundary=boundary,
             inline_policies={
-                "services": _policy(
-                    _allow([*granted, *READS], ["*"]),
-                    _allow(NESTED_STACKS, [arn("cloudformation", "stack/*")]),
-                    _allow(("s3:GetObject",), [object_arn(bucket, "*")]),
+                "services": policy(
+                    allow([*granted, *READS], ["*"]),
+                    allow(NESTED_STACKS, [arn("cloudformation", "stack/*")]),
+                    allow(("s3:GetObject",), [object_arn(bucket, "*")]),
                 ),
-                "roles": _policy(
-                    _allow(ROLE_CHANGES, ["*"], bound if stage.bounded_roles else None),
-                    _allow(ROLE_UPKEEP, ["*"]),
+                "roles": policy(
+                    allow(ROLE_CHANGES, ["*"], bound if stage.bounded_roles else None),
+                    allow(ROLE_UPKEEP, ["*"]),
                     # Scaling, domains and the like need one of AWS's own roles, once in an account.
-                    _allow(("iam:CreateServiceLinkedRole",), [service_roles]),
+                    allow(("iam:CreateServiceLinkedRole",), [service_roles]),
                 ),
             },
         )
@@ -226,29 +150,37 @@ class DeployRole(Construct):
             assumed_by=trust,
             description=f"Tidegate's tasks release to {stage.name} with it",
             inline_policies={
-                "stacks": _policy(*_stack_rights(passed)),
-                "functions": _policy(*_function_rights()),
-                "roles": _policy(*_role_rights()),
-                "scaling": _policy(*_scaling_rights()),
-                "signals": _policy(*_signal_rights(stage)),
-                "artifacts": _policy(
-                    _allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
-                    _allow(("s3:ListBucket",), [object_arn(bucket)]),
-                    _allow(("s3:GetObject",), originals),
-                ),
+                "stacks": policy(*_stack_rights(passed)),
+                "functions": policy(*_function_rights()),
+                "roles": policy(*_role_rights()),
+                "scaling": policy(*_scaling_rights()),
+                "signals": policy(*_signal_rights(stage)),
+                "artifacts": policy(*_artifact_rights(bucket, originals)),
             },
         )
-        wild = [
-            arn("application-autoscaling", "scalable-target/*"),
-            SCALING_ALARMS,
-            arn("cloudformation", "stack/*"),
-            arn("lambda", "function:*"),
-            arn("lambda", "function:*:*"),
-            arn("logs", "log-group:*"),
-        ]
-        accept_wildcards(role, [*wild, role_arn("*"), *_policies()], ANY_SERVICE)
+        accept_wildcards(role, [*_services(), role_arn("*"), *_policies()], ANY_SERVICE)
         accept_wildcards(role, ["*"], NO_RESOURCES)
         accept_wildcards(role, [object_arn(bucket, "*"), *originals], "Artifacts are named by their content.")
+
+
+def _services() -> list[str]:
+    """What belongs to services, whatever they are called."""
+    return [
+        arn("application-autoscaling", "scalable-target/*"),
+        SCALING_ALARMS,
+        arn("cloudformation", "stack/*"),
+        arn("lambda", "function:*"),
+        arn("lambda", "function:*:*"),
+        arn("logs", "log-group:*"),
+    ]
+
+
+def _artifact_rights(bucket: str, originals: list[str]) -> list[iam.PolicyStatement]:
+    return [
+        allow(("s3:GetObject", "s3:PutObject"), [object_arn(bucket, "*")]),
+        allow(("s3:ListBucket",), [object_arn(bucket)]),
+        allow(("s3:GetObject",), originals),
+    ]
 
 
 def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
@@ -258,7 +190,7 @@ def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
     ]
     to_cloudformation = {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
     return [
-        _allow(
+        allow(
             (
                 "cloudformation:CreateChangeSet",
                 "cloudformation:CreateStack",
@@ -274,15 +206,15 @@ def _stack_rights(passed: iam.IRole) -> list[iam.PolicyStatement]:
             ),
             [arn("cloudformation", "stack/*")],
         ),
-        _deny("TidegatesOwnStacks", ["cloudformation:*"], own),
-        _allow(("iam:PassRole",), [passed.role_arn], to_cloudformation),
+        deny("TidegatesOwnStacks", ["cloudformation:*"], own),
+        allow(("iam:PassRole",), [passed.role_arn], to_cloudformation),
     ]
 
 
 def _function_rights() -> list[iam.PolicyStatement]:
     functions = arn("lambda", "function:*")
     return [
-        _allow(
+        allow(
             (
                 "lambda:DeleteProvisionedConcurrencyConfig",
                 "lambda:GetAlias",
@@ -302,19 +234,17 @@ def _function_rights() -> list[iam.PolicyStatement]:
             [functions],
         ),
         # Versions only: the ARN of a whole function has no qualifier.
-        _allow(("lambda:DeleteFunction",), [arn("lambda", "function:*:*")]),
-        _allow(("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"), ["*"]),
-        _deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
+        allow(("lambda:DeleteFunction",), [arn("lambda", "function:*:*")]),
+        allow(("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"), ["*"]),
+        deny("TidegatesOwnFunctions", ["lambda:*"], [arn("lambda", f"function:{names.NAME}-*")]),
     ]
 
 
 def _role_rights() -> list[iam.PolicyStatement]:
     """What the roles of services have is read, so that it can be held; only CloudFormation writes them."""
     return [
-        _allow(
-            ("iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"), [role_arn("*")]
-        ),
-        _allow(("iam:GetPolicyVersion", "iam:ListPolicyVersions"), _policies()),
+        allow(("iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"), [role_arn("*")]),
+        allow(("iam:GetPolicyVersion", "iam:ListPolicyVersions"), _policies()),
     ]
 
 
@@ -334,7 +264,7 @@ def _scaling_rights() -> list[iam.PolicyStatement]:
     own_role = "aws-service-role/lambda.application-autoscaling.amazonaws.com/"
     own_role += "AWSServiceRoleForApplicationAutoScaling_LambdaConcurrency"
     return [
-        _allow(
+        allow(
             (
                 "application-autoscaling:DeregisterScalableTarget",
                 "application-autoscaling:PutScalingPolicy",
@@ -344,9 +274,9 @@ def _scaling_rights() -> list[iam.PolicyStatement]:
             [arn("application-autoscaling", "scalable-target/*")],
             lambdas,
         ),
-        _allow(("application-autoscaling:DescribeScalableTargets",), ["*"]),
-        _allow(("iam:CreateServiceLinkedRole",), [role_arn(own_role)]),
-        _allow(("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"), [SCALING_ALARMS]),
+        allow(("application-autoscaling:DescribeScalableTargets",), ["*"]),
+        allow(("iam:CreateServiceLinkedRole",), [role_arn(own_role)]),
+        allow(("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"), [SCALING_ALARMS]),
     ]
 
 
@@ -354,8 +284,8 @@ def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
     telemetry = arn("dynamodb", f"table/{stage.telemetry_table}")
     return [
         # Composite alarms are described to those alone who may describe everything.
-        _allow(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"), ["*"]),
-        _allow(
+        allow(("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"), ["*"]),
+        allow(
             (
                 "logs:CreateLogGroup",
                 "logs:DeleteSubscriptionFilter",
@@ -365,15 +295,5 @@ def _signal_rights(stage: Stage) -> list[iam.PolicyStatement]:
             ),
             [arn("logs", "log-group:*")],
         ),
-        _allow(("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), [telemetry]),
+        allow(("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"), [telemetry]),
     ]
-
-
-def _policy(*statements: iam.PolicyStatement) -> iam.PolicyDocument:
-    return iam.PolicyDocument(statements=list(statements))
-
-
-def _allow(
-    actions: tuple[str, ...] | list[str], resources: list[str], conditions: dict[str, Any] | None = None
-) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)

@@ -14,7 +14,8 @@ from infra.collector import Collector
 from infra.events import LONGEST_DELAY_HOURS, bus_arn
 from infra.findings import accept
 from infra.rights import arn
-from infra.stage_roles import Boundary, CloudFormationRole, DeployRole
+from infra.stage_boundary import Boundary
+from infra.stage_roles import CloudFormationRole, DeployRole
 from infra.storage import private_bucket
 from tidegate.domain import pipeline as names
 

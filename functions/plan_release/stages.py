@@ -36,7 +36,7 @@ from tidegate.domain.templates.features import read_features
 from tidegate.domain.templates.removals import Removals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from functions.plan_release.templates import Wanted
     from tidegate.adapters.stacks import StackState
@@ -183,8 +183,6 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     adoption = plan_adoption(change)
     plans = tuple(_plan_function(change, function, adoption, facts) for function in moving)
     own = leave_out(changes, adoption, change.normalized)
-    notices = [*diff_notices(own, functions), *change.normalized.notices]
-    new = [f"{p.logical_id} {NEW}" for p in plans if not p.canaried and exists(change.state)]
     preferences = read_preferences(functions)
     canaried = any(p.canaried for p in plans)
     holds = plan_holds(change, tools) if canaried else Holds()
@@ -204,13 +202,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         config=change.config.model_copy(update={"strategy": strategy}),
         strategy_source=source,
         limits=limits,
-        at_once=(
-            *(f"{notice.logical_id}: {notice.text}" for notice in notices),
-            *change.removals.at_once,
-            *holds.at_once,
-            *new,
-            *preferences.notices,
-        ),
+        at_once=(*_list_at_once(change, own, plans, holds), *preferences.notices),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
         findings=(*inspect_stage(change, moving, facts), *map(describe, provisioned), *absent),
@@ -219,6 +211,18 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         held_roles=tuple(role.logical_id for role in holds.roles),
         exact=describe_exact(change),
     )
+
+
+def _list_at_once(
+    change: StageChange, own: Sequence[ChangedResource], plans: Sequence[FunctionPlan], holds: Holds
+) -> Iterator[str]:
+    """What takes effect before any traffic shifts, in words."""
+    notices = [*diff_notices(own, change.normalized.functions), *change.normalized.notices]
+    yield from (f"{notice.logical_id}: {notice.text}" for notice in notices)
+    yield from change.removals.at_once
+    yield from holds.at_once
+    if exists(change.state):
+        yield from (f"{plan.logical_id} {NEW}" for plan in plans if not plan.canaried)
 
 
 def _look(change: StageChange, tools: Tools) -> Looked:

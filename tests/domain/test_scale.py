@@ -11,12 +11,14 @@ import pytest
 from tests.domain.test_plans import function, plan, stage
 from tidegate.domain import judging
 from tidegate.domain.batches import Arm, Batch
-from tidegate.domain.config import AlarmConfig, StageConfig
+from tidegate.domain.config import AlarmConfig, ServiceConfig, StageConfig
 from tidegate.domain.guards import GuardedAlias, build_guards
+from tidegate.domain.identity import Commit
 from tidegate.domain.judging import Moment, Status, Verdict, decide
 from tidegate.domain.ledger import Entry
 from tidegate.domain.observing import History
 from tidegate.domain.plans import render
+from tidegate.domain.snapshots import Snapshot
 from tidegate.domain.templates.aliases import RolledFunction
 from tidegate.domain.templates.changes import ChangedResource, changed_functions, diff_notices
 from tidegate.domain.trials import Trial, begin_shift, begin_trial, end_shift, make_policy, summarize
@@ -123,3 +125,50 @@ def test_sentences_stay_short() -> None:
     assert list_names(NAMES[:2]) == "Function0000, Function0001"
     assert list_names(NAMES[:SHOWN]).endswith("Function0005")
     assert list_names(NAMES).endswith("Function0005 and 994 more")
+
+
+def test_what_a_shift_remembers_of_all_of_them_is_small_beside_the_evidence() -> None:
+    trial = observe()
+    revisions = {name: f"{number:08d}-0000-4000-8000-000000000000" for number, name in enumerate(NAMES)}
+    known = end_shift(begin_shift(trial, 1, 20, NOW), NOW, revisions)
+    assert known.revisions == revisions
+    assert len(known.model_dump_json()) < 1.1 * len(trial.model_dump_json())
+
+
+def test_what_is_told_of_the_versions_of_all_of_them_fits_into_one_entry() -> None:
+    moves = {name: {"stable": "123456", "canary": "123457"} for name in NAMES}
+    silent = dict.fromkeys(NAMES, "requests may come to version 123456 by another alias " * 3)
+    entry = Entry(
+        service="orders",
+        release_id="0123456789ab-1",
+        step="PublishVersions",
+        at="2026-01-01T00:00:00Z",
+        what=f"published new versions: {list_names(NAMES)}",
+        key="k",
+        evidence={"versions": moves, "served by metrics": silent},
+    )
+    assert len(entry.model_dump_json()) < ITEM_BYTES
+
+
+@pytest.mark.parametrize("changed", [0, 1, 9, 10, 11, 160, MANY])
+def test_all_of_them_are_built_by_ten_states_at_most(changed: int) -> None:
+    keys = tuple(f"{number:064x}" for number in range(changed))
+    snapshot = make_snapshot(keys)
+    assert snapshot.builds == min(changed, 10)
+    shares = [snapshot.share(build) for build in range(snapshot.builds)]
+    assert sorted(key for share in shares for key in share) == sorted(keys)
+    assert max(map(len, shares), default=0) - min(map(len, shares), default=0) <= 1
+
+
+def make_snapshot(keys: tuple[str, ...]) -> Snapshot:
+    return Snapshot(
+        commit=Commit(service="orders", id="0" * 40, branch="main"),
+        template="template.yaml",
+        template_text="",
+        config=ServiceConfig(),
+        deployments={},
+        functions=(),
+        packages=(),
+        to_build=keys,
+        has_tests=False,
+    )

@@ -58,6 +58,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "side_stacks": ({"STAGES"}, On.DEPLOY_ROLES),
     "sources": ({"SOURCE_BUCKET"}, On.SOURCES),
     "stage": ({"STAGES"}, On.DEPLOY_ROLES),
+    "prepare_entry": ({"STAGES"}, On.DEPLOY_ROLES),
 }
 SETTINGS: dict[str, set[str]] = {
     "branches": {"BRANCHES"},
