@@ -10,6 +10,7 @@ import tidegate
 from tidegate.cli.main import VERBS, main
 from tidegate.cli.outcomes import Exit
 from tidegate.cli.targets import OPTIONS
+from tidegate.domain.simulation.scenarios import Scenario
 
 TEXT = (Path(tidegate.__file__).parents[1] / "docs" / "reference" / "cli.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -40,6 +41,23 @@ def test_every_verb_and_option_is_documented(name: str, command: click.Command) 
     options = {opt for param in command.params if isinstance(param, click.Option) for opt in param.opts}
     assert f"tidegate {name}" in section
     assert documented(section) == options - SHARED
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), commands(), ids=lambda part: part if isinstance(part, str) else ""
+)
+def test_defaults_are_those_of_the_options(name: str, command: click.Command) -> None:
+    for option in (param for param in command.params if isinstance(param, click.Option)):
+        rows = [row for row in SECTIONS[name].splitlines() if row.startswith(f"| `{option.opts[0]}")]
+        stated = re.findall(r"(\d+) by default|by default `?(\d+)", " ".join(rows))
+        if stated or (isinstance(option.default, (int, float)) and option.default):
+            assert ["".join(found) for found in stated] == [f"{_default(name, option):g}"], rows
+
+
+def _default(name: str, option: click.Option) -> float:
+    """The option's own default; `simulate` has its own in the scenario, where options overrule it."""
+    scenario = {"rate": Scenario().traffic.rate, "runs": Scenario().runs} if name == "simulate" else {}
+    return scenario.get(str(option.name), option.default)  # type: ignore[arg-type,return-value]
 
 
 def test_options_that_verbs_share_are_documented_with_their_verbs() -> None:
