@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.exceptions import SSLError
 
-from tests.faults.network import Body
+from tests.faults.network import Body, text
 
 if TYPE_CHECKING:
     import random
@@ -49,6 +50,16 @@ def throttle(request: Any, choice: random.Random) -> AWSResponse:
 def fail(request: Any) -> AWSResponse:
     protocol = find_protocol(request)
     return make(request, protocol, 500, FAILURES[protocol])
+
+
+def refuse(request: Any) -> AWSResponse:
+    """What is named unlike any other failure: a handshake, or an entry that PutEvents did not take."""
+    if not text(request.headers.get("x-amz-target", "")).endswith(".PutEvents"):
+        raise SSLError(endpoint_url=request.url, error="struck by the fault harness")
+    entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "struck by the fault harness"}
+    body = json.dumps({"FailedEntryCount": 1, "Entries": [entry]}).encode()
+    headers = {"x-amzn-requestid": "struck", "content-type": "application/x-amz-json-1.1"}
+    return AWSResponse(request.url, 200, HeadersDict(headers), Body(body))
 
 
 def make(request: Any, protocol: str, status: int, code: str) -> AWSResponse:

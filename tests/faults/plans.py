@@ -21,6 +21,7 @@ CALL_KINDS = {
     "throttle-once": "the first attempt is throttled",
     "error": "every attempt fails with a 5xx status",
     "error-once": "the first attempt fails with a 5xx status",
+    "refuse": "every attempt fails in its TLS handshake; of the bus, it is answered and its entry refused",
     "timeout": "every attempt times out and has no effect",
     "lost": "every attempt is carried out, and its answer lost",
     "lost-once": "the first attempt is carried out, and its answer lost",

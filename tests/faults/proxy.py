@@ -100,6 +100,8 @@ class Proxy:
                 return answers.throttle(request, random.Random(plan.seed))  # noqa: S311
             case "error":
                 return answers.fail(request)
+            case "refuse":
+                return answers.refuse(request)
             case "timeout":
                 raise ReadTimeoutError(endpoint_url=request.url)
             case "lost":
