@@ -15,6 +15,7 @@ import pytest
 from tidegate.adapters.bus import Bus
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
+from tidegate.adapters.stacks import list_resources
 from tidegate.domain import telemetry_names
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.identity import Commit, ReleaseRef
@@ -305,6 +306,10 @@ class Scene:
         )
 
     # A whole service.
+
+    def standing(self) -> dict[str, str]:
+        """What production's stack holds: physical by logical id."""
+        return list_resources(self.cloud.client("cloudformation"), f"{self.service}-{self.production}")
 
     def sam(self, number: int, **changes: Any) -> Snapshot:
         """The snapshot of a service with one function whose code gives `number`, its artifact built."""

@@ -55,10 +55,10 @@ def tree_of(entries: list[tuple[str, bytes, str]]) -> bytes:
     return b"".join(f"{mode} ".encode() + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
 
 
-def pack_of(objects: list[bytes], commit: str, header: bytes = b"") -> bytes:
+def pack_of(objects: list[bytes], commit: str) -> bytes:
     pack = b"PACK" + struct.pack(">II", 2, len(objects)) + b"".join(objects)
     pack += hashlib.sha1(pack, usedforsecurity=False).digest()
-    return b"# v2 git bundle\n" + header + f"{commit} refs/heads/main\n\n".encode() + pack
+    return b"# v2 git bundle\n" + f"{commit} refs/heads/main\n\n".encode() + pack
 
 
 def bundle_of(

@@ -27,7 +27,6 @@ from tidegate.domain.templates.roles import RolePolicies
 READ = {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query"], "Resource": "arn:table"}
 SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:queue"}
 DENY = {"Effect": "Deny", "Action": "sqs:*", "Resource": "arn:queue"}
-BOUNDARY = "arn:aws:iam::123456789012:policy/b"
 
 
 def document(*statements: Any) -> dict[str, Any]:

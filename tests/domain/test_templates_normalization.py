@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.domain.sample_templates import SAMPLES, load
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates import (
@@ -24,13 +24,6 @@ from tidegate.domain.templates import (
 )
 from tidegate.domain.templates.intrinsics import references
 from tidegate.domain.templates.template import logical_ids
-
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.*"))
-
-
-def load(name):
-    path = next(path for path in SAMPLES if path.stem == name)
-    return parse(path.read_text(), path.name)
 
 
 def placed(template, key="k"):

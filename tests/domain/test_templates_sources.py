@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.domain.sample_templates import SAMPLES, load
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates import (
@@ -19,13 +18,7 @@ from tidegate.domain.templates import (
     refuse_unsupported,
 )
 
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.*"))
 SERVERLESS = "AWS::Serverless-2016-10-31"
-
-
-def load(name):
-    path = next(path for path in SAMPLES if path.stem == name)
-    return parse(path.read_text(), path.name)
 
 
 def serverless(sections=None, **resources):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import pytest
 
 from tests.pipelines.services import HANDLER, STAGES, template
-from tidegate.adapters.stacks import find_stack, list_resources
+from tidegate.adapters.stacks import find_stack
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.ledger import Outcome
 from tidegate.domain.templates import S3Object, place
@@ -51,7 +51,7 @@ class Triggers:
 
     def __init__(self, service: Service) -> None:
         self._sqs, self._events = service.client("sqs"), service.client("events")
-        self._queue = resources(service)["Queue"]
+        self._queue = service.standing()["Queue"]
         self._source = service.name
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send)
@@ -105,13 +105,9 @@ def running(fresh: Service) -> Service:
     return fresh
 
 
-def resources(service: Service) -> dict[str, str]:
-    return list_resources(service.client("cloudformation"), f"{service.name}-production")
-
-
 def read_lines(service: Service) -> list[Line]:
     """What the log of production tells; it is there once something has been served."""
-    logs, group = service.client("logs"), f"/aws/lambda/{resources(service)['Front']}"
+    logs, group = service.client("logs"), f"/aws/lambda/{service.standing()['Front']}"
     if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
         return []
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
@@ -143,7 +139,7 @@ def release(service: Service, kinds: str = "me") -> tuple[Pushed, set[str]]:
 
 def target(service: Service) -> str:
     """What production's queue feeds."""
-    mapping = service.client("lambda").get_event_source_mapping(UUID=resources(service)["FrontJobs"])
+    mapping = service.client("lambda").get_event_source_mapping(UUID=service.standing()["FrontJobs"])
     return str(mapping["FunctionArn"]).rpartition(":function:")[2]
 
 
@@ -190,6 +186,6 @@ def test_a_first_release_that_fails_gives_everything_back_to_what_ran(running: S
     assert found is not None
     assert found.is_healthy
     assert target(running).endswith(":live")
-    answer = running.client("lambda").invoke(FunctionName=resources(running)["Front"], Payload=b"{}")
+    answer = running.client("lambda").invoke(FunctionName=running.standing()["Front"], Payload=b"{}")
     assert json.loads(answer["Payload"].read())["body"] == "old"
     running.check_settled()

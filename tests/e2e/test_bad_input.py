@@ -30,10 +30,6 @@ def code(head: str) -> dict[str, str]:
     return {"front/app.py": head + "\n" + HANDLER.format(body="pass", answer="bad")}
 
 
-def topic(policy: object) -> dict[str, Any]:
-    return {"Topic": {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": policy}}}
-
-
 CASES = {
     "invalid tidegate.yaml": Bad(
         "CheckOutSource", "InvalidConfiguration", "tidegate.yaml:", {"tidegate.yaml": "stagez: {}\n"}

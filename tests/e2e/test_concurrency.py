@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.pipelines.traffic import Traffic
-from tidegate.adapters.stacks import list_resources
 from tidegate.cli.rollback import start_rollback
 from tidegate.domain.ledger import ClaimState, Outcome
 
@@ -124,7 +123,7 @@ def test_a_stack_whose_rollback_failed_needs_an_operator(fresh: Service) -> None
     fresh.resources["Queue"] = {"Type": "AWS::SQS::Queue", "Properties": queue}
     fresh.change()
     fresh.release_good()
-    found = list_resources(fresh.client("cloudformation"), f"{fresh.name}-staging")
+    found = fresh.standing("staging")
     fresh.client("sqs").delete_queue(QueueUrl=found["Queue"])
     queue["DelaySeconds"] = 2
     fresh.change()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.pipelines.traffic import Traffic
-from tidegate.adapters.stacks import list_resources
 from tidegate.domain.ledger import Outcome
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def test_a_release_waits_while_dead_letters_come_in(fresh: Service) -> None:
     first = fresh.push()
     fresh.await_end(first, PATIENCE)
     assert fresh.outcome(first) is Outcome.PROMOTED, fresh.tell(first)
-    url = list_resources(fresh.client("cloudformation"), f"{fresh.name}-production")["Lost"]
+    url = fresh.standing()["Lost"]
     fresh.live = fresh.change()
 
     def lose_until_held() -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipelines.services import RAISES
 from tests.pipelines.traffic import Traffic
-from tidegate.adapters.stacks import find_stack, list_resources
+from tidegate.adapters.stacks import find_stack
 from tidegate.domain.holds import POLICY, hold_name
 from tidegate.domain.ledger import Outcome
 
@@ -38,13 +38,9 @@ def sending(fresh: Service) -> Service:
     return fresh
 
 
-def resources(service: Service) -> dict[str, str]:
-    return list_resources(service.client("cloudformation"), f"{service.name}-production")
-
-
 def policies(service: Service) -> dict[str, str]:
     """The inline policies of the function's role, as text."""
-    iam, role = service.client("iam"), resources(service)["FrontRole"]
+    iam, role = service.client("iam"), service.standing()["FrontRole"]
     return {
         name: json.dumps(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -60,7 +56,7 @@ def release(service: Service, answers: Any = None) -> tuple[Pushed, dict[str, st
             lambda: service.tell(pushed),
             PATIENCE,
         )
-        found, queue = policies(service), resources(service).get("Queue", "")
+        found, queue = policies(service), service.standing().get("Queue", "")
         service.await_end(pushed, PATIENCE)
     if answers is not None:
         answers.update(traffic.answers)
@@ -70,7 +66,7 @@ def release(service: Service, answers: Any = None) -> tuple[Pushed, dict[str, st
 def test_the_stable_version_keeps_its_queue_and_its_right_until_the_new_one_is_healthy(
     sending: Service,
 ) -> None:
-    before = resources(sending)["Queue"]
+    before = sending.standing()["Queue"]
     answers: dict[str, int] = {}
     sending.live = sending.change()
     pushed, found, queue = release(sending, answers)
@@ -78,19 +74,19 @@ def test_the_stable_version_keeps_its_queue_and_its_right_until_the_new_one_is_h
     assert set(answers) == {"answer"}, sending.tell(pushed)
     assert "sqs:sendmessage" in found[POLICY]
     assert queue == before
-    assert "Queue" not in resources(sending)
+    assert "Queue" not in sending.standing()
     assert POLICY not in policies(sending)
     assert find_stack(sending.client("cloudformation"), hold_name(sending.name, "production")) is None
     sending.check_settled()
 
 
 def test_a_rollback_finds_the_queue_and_the_right(sending: Service) -> None:
-    before = resources(sending)["Queue"]
+    before = sending.standing()["Queue"]
     sending.change(RAISES)
     pushed, found, _ = release(sending)
     assert sending.outcome(pushed) is Outcome.ROLLED_BACK, sending.tell(pushed)
     assert POLICY in found
-    assert resources(sending)["Queue"] == before
+    assert sending.standing()["Queue"] == before
     left = policies(sending)
     assert POLICY not in left
     assert any("sqs:SendMessage" in text for text in left.values())

@@ -18,7 +18,7 @@ from functions.shift_traffic.handler import handle as shift
 from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll, undo_all
 from tests.scene import CODE, TEMPLATE, eventually, zipped
 from tidegate.adapters.documents import stage_prefix
-from tidegate.adapters.stacks import find_stack, list_resources, read_template
+from tidegate.adapters.stacks import find_stack, read_template
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import ChangeSetFailed, UnsupportedTemplate
 from tidegate.domain.rollouts import Pointing
@@ -91,25 +91,21 @@ def settle(scene: Scene, stage: str) -> None:
     eventually(is_healthy)
 
 
-def standing(scene: Scene) -> dict[str, str]:
-    return list_resources(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}")
-
-
 def ask(scene: Scene, qualifier: str = "$LATEST") -> int:
     """What the production function gives."""
-    answer = scene.lambdas.invoke(FunctionName=standing(scene)["Place"], Qualifier=qualifier, Payload=b"{}")
+    answer = scene.lambdas.invoke(FunctionName=scene.standing()["Place"], Qualifier=qualifier, Payload=b"{}")
     number: int = json.loads(answer["Payload"].read())
     return number
 
 
 def target(scene: Scene) -> str:
     """What the queue of production feeds."""
-    found = scene.lambdas.get_event_source_mapping(UUID=standing(scene)["PlaceJobs"])
+    found = scene.lambdas.get_event_source_mapping(UUID=scene.standing()["PlaceJobs"])
     return str(found["FunctionArn"]).rpartition(":function:")[2]
 
 
 def rule(scene: Scene) -> str:
-    name = standing(scene)["PlaceNight"]
+    name = scene.standing()["PlaceNight"]
     (found,) = scene.cloud.client("events").list_targets_by_rule(Rule=name)["Targets"]
     return str(found["Arn"]).rpartition(":function:")[2]
 
@@ -142,7 +138,7 @@ def test_the_plan_says_that_the_stack_is_adopted(scene: Scene) -> None:
     found = begin(scene).stage(scene.production)
     (function,) = found.functions
     assert (function.canaried, function.adopted, function.alias) == (True, True, "live")
-    assert function.function_name == standing(scene)["Place"]
+    assert function.function_name == scene.standing()["Place"]
     assert [update.name for update in found.updates] == ["adopt", "repoint", "release"]
     assert found.at_once == ()
     text = scene.tools.documents.find_bytes(f"releases/{scene.service}/{scene.ref.id}/plan.md") or b""
@@ -227,7 +223,7 @@ def test_a_release_that_ends_in_the_middle_of_the_adoption_leaves_what_runs(scen
 def test_an_adoption_that_fails_leaves_nothing_behind_and_can_be_tried_again(scene: Scene) -> None:
     """The alias is there already, by hand: the anchor was made first, and must go again."""
     deploy(scene)
-    physical = standing(scene)["Place"]
+    physical = scene.standing()["Place"]
     scene.lambdas.create_alias(FunctionName=physical, Name="live", FunctionVersion="$LATEST")
     begin(scene)
     with pytest.raises(ChangeSetFailed, match="UPDATE_ROLLBACK_COMPLETE: PlaceAliaslive"):
@@ -345,7 +341,7 @@ def test_parameters_keep_the_values_that_only_the_stack_knows(scene: Scene) -> N
     begin(scene, text=new)
     provision_all(scene, scene.production)
     configuration = scene.lambdas.get_function_configuration
-    name = standing(scene)["Place"]
+    name = scene.standing()["Place"]
     stable = configuration(FunctionName=name, Qualifier="live")["Environment"]["Variables"]
     assert stable == {"WORD": "swordfish", "OTHER": "kept"}
     latest = configuration(FunctionName=name)["Environment"]["Variables"]
@@ -381,7 +377,7 @@ def test_triggers_do_not_move_to_an_alias_that_was_left_on_other_code(scene: Sce
         }
 
     deploy(scene, change=add_alias)
-    scene.change(standing(scene)["Place"], CODE.replace("{number}", "7"))
+    scene.change(scene.standing()["Place"], CODE.replace("{number}", "7"))
     with pytest.raises(UnsupportedTemplate, match="points at version 1, which has other code than what runs"):
         begin(scene)
 
@@ -394,7 +390,7 @@ def test_long_sentences_are_cut() -> None:
 
 def test_code_that_was_published_before_gets_a_version_of_its_own(scene: Scene) -> None:
     deploy(scene)
-    scene.lambdas.publish_version(FunctionName=standing(scene)["Place"])
+    scene.lambdas.publish_version(FunctionName=scene.standing()["Place"])
     begin(scene)
     text = scene.tools.documents.find_bytes(f"releases/{scene.service}/{scene.ref.id}/plan.md") or b""
     assert b"- Place: the description changes, since the code that runs has a version already" in text
@@ -421,7 +417,7 @@ Conditions:
     assert [f.logical_id for f in found.functions] == ["Place"]
     provision_all(scene, scene.production)
     assert (ask(scene), ask(scene, "live")) == (1, 0)
-    assert "New" not in standing(scene)
+    assert "New" not in scene.standing()
 
     scene.next_release()
     scene.sam(1, template_text=text.replace('"off"', '"on"'), functions=both)

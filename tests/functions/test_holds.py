@@ -16,7 +16,7 @@ from tests.functions.test_plan_release import plan, provision_all, undo_all
 from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
-from tidegate.adapters.stacks import create, find_stack, list_resources
+from tidegate.adapters.stacks import create, find_stack
 from tidegate.domain.errors import ChangeSetFailed, HoldsPending
 from tidegate.domain.holds import POLICY, hold_name
 
@@ -64,13 +64,9 @@ def leave_all(scene: Scene) -> None:
     eventually(left)
 
 
-def standing(scene: Scene) -> dict[str, str]:
-    return list_resources(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}")
-
-
 def rights(scene: Scene) -> dict[str, list[Any]]:
     """The statements of the role's inline policies by name, as the account has them."""
-    iam, name = scene.cloud.client("iam"), standing(scene)["PlaceRole"]
+    iam, name = scene.cloud.client("iam"), scene.standing()["PlaceRole"]
     return {
         policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
         for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
@@ -78,7 +74,7 @@ def rights(scene: Scene) -> dict[str, list[Any]]:
 
 
 def queue_arn(scene: Scene) -> str:
-    name = standing(scene)["Queue"].rpartition("/")[2]
+    name = scene.standing()["Queue"].rpartition("/")[2]
     return f"arn:aws:sqs:us-east-1:123456789012:{name}"
 
 
@@ -153,7 +149,7 @@ def test_what_somebody_takes_from_the_role_after_the_plan_is_not_given_back(scen
     start(scene, template(READ, SEND))
     found = release(scene, 2, template(LOG))
     assert len(found.held) == 1
-    iam, name = scene.cloud.client("iam"), standing(scene)["PlaceRole"]
+    iam, name = scene.cloud.client("iam"), scene.standing()["PlaceRole"]
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     document = {"Version": "2012-10-17", "Statement": [READ]}
     iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
@@ -187,7 +183,7 @@ def leave_behind(scene: Scene) -> None:
 def test_a_hold_that_cannot_be_made_ends_the_release_before_anything_changes(scene: Scene) -> None:
     start(scene, template(READ, SEND))
     release(scene, 2, template(READ))
-    role = standing(scene)["PlaceRole"]
+    role = scene.standing()["PlaceRole"]
     request = Provision(release=scene.ref, stage=scene.production)
     provision(request, scene.tools)  # what is held has been read
     before = find_stack(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}")

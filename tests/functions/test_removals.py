@@ -19,7 +19,6 @@ from tests.functions.test_holds import (
     leave_all,
     release,
     rights,
-    standing,
     start,
     template,
     told_of,
@@ -47,7 +46,7 @@ Parameters:
 
 def queue_of(scene: Scene) -> str:
     """The physical id of the queue as it was given at first; it must not be made anew."""
-    return standing(scene).get("Queue", "")
+    return scene.standing().get("Queue", "")
 
 
 def test_a_queue_that_is_dropped_is_there_until_the_end_of_the_bake(scene: Scene) -> None:
@@ -59,7 +58,7 @@ def test_a_queue_that_is_dropped_is_there_until_the_end_of_the_bake(scene: Scene
     assert any("Night" in text and "is removed" in text for text in found.at_once)
     provision_all(scene, scene.production)
     assert queue_of(scene) == queue
-    assert "Night" not in standing(scene)
+    assert "Night" not in scene.standing()
     assert roll(scene, scene.production).canary == "2"
     leave_all(scene)
     assert not queue_of(scene)

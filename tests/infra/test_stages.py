@@ -188,8 +188,8 @@ def test_names_are_those_that_the_tasks_use(assembly: Assembly) -> None:
     assert target.bucket == "tidegate-artifacts-staging-123456789012-us-east-1"
 
 
-def only(assembly: Assembly, kind: str, stack: str = "Stage-staging") -> dict[str, Any]:
-    (resource,) = assembly.resources(kind, stack).values()
+def only(assembly: Assembly, kind: str) -> dict[str, Any]:
+    (resource,) = assembly.resources(kind, "Stage-staging").values()
     found: dict[str, Any] = resource["Properties"]
     return found
 

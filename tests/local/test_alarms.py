@@ -202,21 +202,20 @@ def test_an_alarm_goes_off_tells_of_it_and_recovers(cloud, watch, alarm, unique)
     events.delete_rule(Name=unique)
 
 
-def test_an_alarm_on_a_ratio_needs_m_of_n(watch, alarm, unique):
-    def query(name):
-        return {
-            "Id": name.lower(),
-            "ReturnData": False,
-            "MetricStat": {"Metric": {"Namespace": unique, "MetricName": name}, "Period": 60, "Stat": "Sum"},
-        }
+def query(namespace, name):
+    metric = {"Namespace": namespace, "MetricName": name}
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    return {"Id": name.lower(), "ReturnData": False, "MetricStat": stat}
 
+
+def test_an_alarm_on_a_ratio_needs_m_of_n(watch, alarm, unique):
     ratio = {"Id": "ratio", "Expression": "100 * errors / MAX([invocations, 1])", "ReturnData": True}
     alarm(
         Namespace=None,
         MetricName=None,
         Statistic=None,
         Period=None,
-        Metrics=[query("Errors"), query("Invocations"), ratio],
+        Metrics=[query(unique, "Errors"), query(unique, "Invocations"), ratio],
         EvaluationPeriods=3,
         DatapointsToAlarm=2,
         Threshold=10,
@@ -295,15 +294,12 @@ def test_get_metric_data_computes_expressions(watch, unique):
         put(watch, unique, errors, Timestamp=moment)
         put(watch, unique, 10.0, "Invocations", Timestamp=moment)
 
-    def query(name):
-        return {
-            "Id": name.lower(),
-            "ReturnData": False,
-            "MetricStat": {"Metric": {"Namespace": unique, "MetricName": name}, "Period": 60, "Stat": "Sum"},
-        }
-
     def ask(order, expression="errors / invocations"):
-        queries = [query("Errors"), query("Invocations"), {"Id": "rate", "Expression": expression}]
+        queries = [
+            query(unique, "Errors"),
+            query(unique, "Invocations"),
+            {"Id": "rate", "Expression": expression},
+        ]
         return watch.get_metric_data(
             MetricDataQueries=queries, StartTime=now - dt.timedelta(minutes=9), EndTime=now, ScanBy=order
         )["MetricDataResults"]

@@ -375,8 +375,8 @@ def test_tenants_never_share_a_sandbox(make, api, name):
     assert (one["tenant"], two["tenant"]) == ("one", "two")
 
 
-def wait_for(condition, seconds=20.0):
-    limit = time.monotonic() + seconds
+def wait_for(condition):
+    limit = time.monotonic() + 20
     while not (found := condition()):
         assert time.monotonic() < limit, "not in time"
         time.sleep(0.05)

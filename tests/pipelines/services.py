@@ -181,13 +181,13 @@ class Service:
     def describe(self, arn: str) -> Any:
         return self.pipeline.machines.describe_execution(executionArn=arn)
 
-    def await_entry(self, pushed: Pushed, step: str, stage: str = "", patience: float = PATIENCE) -> Entry:
+    def await_entry(self, pushed: Pushed, step: str, stage: str = "") -> Entry:
         """The first entry of a step."""
 
         def find() -> Entry | None:
             return next((e for e in self.entries(pushed) if (e.step, e.stage) == (step, stage)), None)
 
-        return self.until(find, lambda: self.tell(pushed), patience)
+        return self.until(find, lambda: self.tell(pushed), PATIENCE)
 
     # What is there
 
@@ -261,6 +261,10 @@ class Service:
                 if standing:
                     found.setdefault(stage, {}).update({key: one.requested for key, one in standing.items()})
         return found
+
+    def standing(self, stage: str = "production") -> dict[str, str]:
+        """What a stage's stack holds: physical by logical id."""
+        return list_resources(self.client("cloudformation"), f"{self.name}-{stage}")
 
     def stacks(self) -> dict[str, str]:
         """Every stack of the service with its status."""

@@ -6,7 +6,6 @@ sorted, dated 1980-01-01 and of mode 0644 or 0755. (Another build of zlib may de
 
 from __future__ import annotations
 
-import posixpath
 import stat
 import zipfile
 import zlib
@@ -57,14 +56,14 @@ def write_zip(file: Path, members: Iterable[Member]) -> int:
     return total
 
 
-def members_of(folder: Path, prefix: str = "") -> list[Member]:
-    """The files of a folder on disk, links refused, by their paths in it under `prefix`."""
+def members_of(folder: Path) -> list[Member]:
+    """The files of a folder on disk, links refused, by their paths in it."""
     found = []
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise InvalidSource(f"{path.relative_to(folder)} is a link")
         if path.is_file():
-            name = posixpath.join(prefix, path.relative_to(folder).as_posix())
+            name = path.relative_to(folder).as_posix()
             found.append(Member(name, bool(path.stat().st_mode & stat.S_IXUSR), path.read_bytes))
     return found
 

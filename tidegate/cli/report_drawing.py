@@ -20,6 +20,7 @@ from tidegate.cli.report_series import (
     tick_step,
     top_rate,
 )
+from tidegate.cli.svg import WIDTH, write_text
 from tidegate.domain.strategies import ALL
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from tidegate.cli.report_series import Band, Line, Mark, Rate, ReleaseReport
 
-WIDTH: Final = 960
 LEFT, RIGHT = 48, 100  # margins: the axes' numbers, and the lines' names
 BAND_TOP, BAND_HEIGHT = 34, 18
 WEIGHT_TOP, WEIGHT_HEIGHT = 80, 110
@@ -83,10 +83,6 @@ def draw_timeline(report: ReleaseReport) -> str:
     return f'<svg class="timeline" viewBox="{box}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
 def _draw_bands(bands: Iterable[Band], scale: Scale) -> Iterator[str]:
     for band in bands:
         left, right = scale.x(band.start), scale.x(band.end)
@@ -97,7 +93,7 @@ def _draw_bands(bands: Iterable[Band], scale: Scale) -> Iterator[str]:
         yield (
             f'<g class="band {band.kind}"><title>{escape(band.text)}: {seconds:.0f} s</title>'
             f'<rect x="{left:.1f}" y="{BAND_TOP}" width="{width:.1f}" height="{BAND_HEIGHT}" rx="3"/>'
-            f"{_text((left + right) / 2, BAND_TOP + 13, name, anchor='middle') if name else ''}</g>"
+            f"{write_text((left + right) / 2, BAND_TOP + 13, name, anchor='middle') if name else ''}</g>"
             f'<line class="divider" x1="{left:.1f}" x2="{left:.1f}" y1="{BAND_TOP}" y2="{scale.axis}"/>'
         )
 
@@ -107,8 +103,8 @@ def _fits(text: str, width: float) -> bool:
 
 
 def _draw_grid(rates: Sequence[Rate]) -> Iterator[str]:
-    yield _text(LEFT, WEIGHT_TOP - 10, "traffic on the new versions", "title")
-    yield _text(LEFT, RATE_TOP - 10, "failed requests", "title")
+    yield write_text(LEFT, WEIGHT_TOP - 10, "traffic on the new versions", "title")
+    yield write_text(LEFT, RATE_TOP - 10, "failed requests", "title")
     top = top_rate(rates)
     for share in (0, 0.5, 1):
         yield from _draw_rule(WEIGHT_TOP + WEIGHT_HEIGHT * (1 - share), f"{100 * share:.0f} %")
@@ -117,7 +113,7 @@ def _draw_grid(rates: Sequence[Rate]) -> Iterator[str]:
 
 def _draw_rule(y: float, text: str) -> Iterator[str]:
     yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    yield _text(LEFT - 6, y + 4, text, "tick", "end")
+    yield write_text(LEFT - 6, y + 4, text, "tick", "end")
 
 
 def _draw_ticks(scale: Scale) -> Iterator[str]:
@@ -128,7 +124,7 @@ def _draw_ticks(scale: Scale) -> Iterator[str]:
     while at <= scale.end:
         x = scale.x(at)
         yield f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{scale.axis}" y2="{scale.axis + 5}"/>'
-        yield _text(x, scale.axis + 18, at.strftime(pattern), "tick", "middle")
+        yield write_text(x, scale.axis + 18, at.strftime(pattern), "tick", "middle")
         at += timedelta(seconds=step)
 
 
@@ -145,7 +141,7 @@ def _draw_moments(marks: Sequence[Mark], scale: Scale) -> Iterator[str]:
         text = ""
         if row is not None:
             ends[row] = left + width
-            text = _text(left + 3 if left == x else left, 13 + 14 * row, name)
+            text = write_text(left + 3 if left == x else left, 13 + 14 * row, name)
         line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{scale.axis}"/>'
         yield f'<g class="moment {mark.kind}">{title}{line}{text}</g>'
 
@@ -162,7 +158,7 @@ def _draw_weight(line: Line, scale: Scale) -> Iterator[str]:
     title = f"<title>{escape(line.stage)}: {', '.join(f'{weight:g} %' for weight in _weights(line))}</title>"
     area = f'<path class="area" d="{path}{floor}"/>'
     labels = (
-        _text(scale.x(at) + 4, y(weight) - 5, f"{weight:g} %", "tick")
+        write_text(scale.x(at) + 4, y(weight) - 5, f"{weight:g} %", "tick")
         for (at, weight), (until, _) in pairwise(rest)
         if 0 < weight < ALL and scale.x(until) - scale.x(at) >= LABELLED
     )
@@ -194,7 +190,9 @@ def shape(kind: str, x: float, y: float) -> str:
 def _draw_rates(rates: Sequence[Rate], scale: Scale) -> Iterator[str]:
     top = top_rate(rates)
     if not rates:
-        yield _text((LEFT + WIDTH - RIGHT) / 2, RATE_TOP + RATE_HEIGHT / 2, "no requests", "tick", "middle")
+        yield write_text(
+            (LEFT + WIDTH - RIGHT) / 2, RATE_TOP + RATE_HEIGHT / 2, "no requests", "tick", "middle"
+        )
 
     def y(rate: float) -> float:
         return RATE_TOP + RATE_HEIGHT * (1 - rate / top)
@@ -207,7 +205,7 @@ def _draw_rates(rates: Sequence[Rate], scale: Scale) -> Iterator[str]:
     ends = _spread([y(rate.runs[-1][-1][1]) for rate in rates])
     for rate, place in zip(rates, ends, strict=True):
         name = f"{'new' if rate.side == 'canary' else 'stable'} {_percent(rate.overall)}"
-        yield _text(WIDTH - RIGHT + 8, place + 4, name, f"name {rate.side}")
+        yield write_text(WIDTH - RIGHT + 8, place + 4, name, f"name {rate.side}")
 
 
 def _draw_run(run: Sequence[tuple[datetime, float]], scale: Scale, y: Callable[[float], float]) -> str:

@@ -174,9 +174,9 @@ def _mark(entry: Entry) -> Mark | None:
     return None
 
 
-def find_rates(report: ReleaseReport, bins: int = BINS) -> list[Rate]:
+def find_rates(report: ReleaseReport) -> list[Rate]:
     """The error rate of the stable and of the new versions, all functions together."""
-    width = max(SHORTEST_BIN, (report.end - report.start).total_seconds() / bins)
+    width = max(SHORTEST_BIN, (report.end - report.start).total_seconds() / BINS)
     counts: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     canaries = find_canaries(report.entries)
     for sample in report.samples:

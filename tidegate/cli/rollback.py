@@ -98,12 +98,7 @@ def start_rollback(
 
 
 def follow_rollback(
-    pipeline: Pipeline,
-    execution: str,
-    ref: ReleaseRef,
-    show: Callable[[Entry], None],
-    *,
-    poll: float = POLL,
+    pipeline: Pipeline, execution: str, ref: ReleaseRef, show: Callable[[Entry], None]
 ) -> str:
     """Show what a rollback adds to the ledger until it has ended; the sentence that says how it did.
 
@@ -122,7 +117,7 @@ def follow_rollback(
                 show(entry)
         if found["status"] != "RUNNING":
             return _conclude(found, ref)
-        time.sleep(poll)
+        time.sleep(POLL)
 
 
 def _conclude(found: Any, ref: ReleaseRef) -> str:  # noqa: ANN401 (DescribeExecution's answer)

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.cli.report_series import tick_step
+from tidegate.cli.svg import WIDTH, write_text
 from tidegate.domain.simulation.runs import End
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tidegate.domain.simulation.results import Summary
     from tidegate.domain.simulation.runs import Run
 
-WIDTH: Final = 960
 NAMES: Final = 250  # the width of the policies' names beside bars
 BAR, GAP = 16, 10
 LEFT, RIGHT = 46, 14
@@ -64,10 +64,10 @@ def draw_bars(summaries: Sequence[Summary]) -> str:
         mean, most = x(summary.failed), x(summary.failed_95)
         parts += [
             f'<g class="bar"><title>{escape(title)}</title>',
-            _text(NAMES - 8, y + BAR - 3, summary.policy, "", "end"),
+            write_text(NAMES - 8, y + BAR - 3, summary.policy, "", "end"),
             f'<rect x="{NAMES}" y="{y}" width="{max(mean - NAMES, 1):.1f}" height="{BAR}" rx="2"/>',
             f'<path d="M{mean:.1f},{y + BAR / 2}H{most:.1f}m0,-5v10"/>',
-            _text(max(mean, most) + 8, y + BAR - 3, show_count(summary.failed), "title"),
+            write_text(max(mean, most) + 8, y + BAR - 3, show_count(summary.failed), "title"),
             "</g>",
         ]
     return _frame("".join(parts), foot + 24, "failed requests by policy")
@@ -77,7 +77,7 @@ def _draw_decades(high: float, decade: float, foot: float) -> Iterator[str]:
     for power in range(-1, round(math.log10(high)) + 1):
         x = NAMES + decade * (power + 1)
         yield f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{foot}"/>'
-        yield _text(x, foot + 14, f"{10**power:,g}", "tick", "middle")
+        yield write_text(x, foot + 14, f"{10**power:,g}", "tick", "middle")
 
 
 def draw_runs(policy: str, runs: Sequence[Run], seconds: float, most: float) -> str:
@@ -108,14 +108,14 @@ def _ticks_of(high: float) -> Iterator[tuple[float, str]]:
 
 def _draw_axes(axes: Axes, title: str, ticks: Sequence[tuple[float, str]]) -> Iterator[str]:
     left, right = axes.x(0), axes.x(axes.seconds)
-    yield _text(left, TOP - 12, title, "title")
+    yield write_text(left, TOP - 12, title, "title")
     for value, text in ticks:
         y = axes.y(value)
         yield f'<line class="rule" x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(left - 6, y + 4, text, "tick", "end")
+        yield write_text(left - 6, y + 4, text, "tick", "end")
     step = tick_step(axes.seconds, 6)
     for at in range(0, math.floor(axes.seconds) + 1, step):
-        yield _text(axes.x(at), TOP + HEIGHT + 16, _minutes(at), "tick", "middle")
+        yield write_text(axes.x(at), TOP + HEIGHT + 16, _minutes(at), "tick", "middle")
 
 
 def _minutes(seconds: int) -> str:
@@ -154,7 +154,3 @@ def _draw_end(run: Run, axes: Axes) -> str:
 def _frame(parts: str, height: float, label: str) -> str:
     box = f"0 0 {WIDTH} {height:.0f}"
     return f'<svg class="timeline" viewBox="{box}" role="img" aria-label="{escape(label)}">{parts}</svg>'
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -14,7 +14,6 @@ from tidegate.domain.errors import TestsFailed
 from tidegate.domain.identity import Frozen, ReleaseRef
 
 NO_TESTS_COLLECTED = 5
-NOT_FOUND = 127
 # Lambda's pattern for tenants allows more; a tenant is one release of one service.
 MAX_TENANT = 256
 

@@ -8,7 +8,6 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 Rule: TypeAlias = Any
 Schedule: TypeAlias = Any
-LOG: Final = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.25
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tidegate.local.stack_templates import Template
 
 SSM_VALUE: Final = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
-SSM_NAME: Final = "AWS::SSM::Parameter::Name"
 HIDDEN: Final = "****"
 
 

@@ -98,7 +98,7 @@ def adopt(
 
 
 def find_bare(
-    deployed: Mapping[str, Any], normalized: Normalized, replaced: frozenset[str] = frozenset()
+    deployed: Mapping[str, Any], normalized: Normalized, replaced: frozenset[str]
 ) -> tuple[RolledFunction, ...]:
     """The functions that run without an alias, and can be given theirs before the release's own update."""
     resources = deployed["Resources"]

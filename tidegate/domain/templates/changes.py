@@ -85,7 +85,7 @@ def _gives_version(function: RolledFunction, changes: Mapping[str, ChangedResour
 
 
 def diff_notices(
-    changes: Iterable[ChangedResource], functions: tuple[RolledFunction, ...] = ()
+    changes: Iterable[ChangedResource], functions: tuple[RolledFunction, ...]
 ) -> tuple[Notice, ...]:
     """What of a change set takes effect at once, whatever the canary says."""
     rolled = {function.logical_id for function in functions}
