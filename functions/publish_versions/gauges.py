@@ -29,7 +29,7 @@ def place_gauges(ref: ReleaseRef, plan: StagePlan, rollout: Rollout, tools: Tool
     around = _look_around(ref, plan, rollout, tools)
     around = around.model_copy(update={"account": read_account_limit(stage.functions)})
     end = int(tools.now().timestamp()) // period * period
-    gauges = make_gauges(rollout.functions, around, tools.settings.pace)
+    gauges = make_gauges(rollout.functions, around)
     found = Gauges(gauges=set_gauges(stage.cloudwatch, gauges, end, period), unread=around.unread)
     write_gauges(tools.documents, ref, rollout.stage, found)
     return found

@@ -51,7 +51,7 @@ def functions(count: int) -> list[RollingFunction]:
 def test_a_thousand_functions_take_a_call_for_500_metrics_and_shared_ones_are_asked_for_once() -> None:
     rolling = functions(1000)
     shared = [Neighbour(kind=Kind.QUEUE, function=one.logical_id, name="q") for one in rolling]
-    gauges = make_gauges(rolling, Surroundings(neighbours=tuple(shared), account=1000), 1)
+    gauges = make_gauges(rolling, Surroundings(neighbours=tuple(shared), account=1000))
     client: Any = CloudWatch(3)
     assert len(read_gauges(client, gauges, END, 60)) == len(gauges) == 2003
     queries = [query for call in client.calls for query in call["MetricDataQueries"]]
@@ -62,7 +62,7 @@ def test_a_thousand_functions_take_a_call_for_500_metrics_and_shared_ones_are_as
 
 def test_the_hour_before_sets_what_is_usual() -> None:
     client: Any = CloudWatch(3)
-    (throttles, dropped) = set_gauges(client, make_gauges(functions(1), Surroundings(), 1), END, 60)
+    (throttles, dropped) = set_gauges(client, make_gauges(functions(1), Surroundings()), END, 60)
     assert (throttles.usual, dropped.usual, throttles.since) == (15, 15, END)
     (call,) = client.calls
     assert (END - int(call["StartTime"].timestamp())) / 60 == 60

@@ -188,7 +188,7 @@ def test_what_functions_share_is_read_once() -> None:
     api = Neighbour(kind=Kind.REST_API, function="A", name="shop", part="Prod")
     stream = Neighbour(kind=Kind.STREAM, function="B")
     known = Surroundings(neighbours=(*queues, api, stream), reserved={"A": 50}, account=1000)
-    gauges = make_gauges([rolling("A"), rolling("B")], known, 0.5)
+    gauges = make_gauges([rolling("A"), rolling("B")], known)
     assert [(one.guard, one.of, one.floor) for one in gauges] == [
         (Guard.THROTTLES, "A", 1),
         (Guard.DROPPED_EVENTS, "A", 1),
@@ -196,9 +196,9 @@ def test_what_functions_share_is_read_once() -> None:
         (Guard.THROTTLES, "B", 1),
         (Guard.DROPPED_EVENTS, "B", 1),
         (Guard.QUEUE_DEPTH, "queue q (A, B)", 100),
-        (Guard.QUEUE_AGE, "queue q (A, B)", 30),
+        (Guard.QUEUE_AGE, "queue q (A, B)", 60),
         (Guard.API_ERRORS, "REST API shop, stage Prod (A)", 0.01),
-        (Guard.ITERATOR_AGE, "stream of B", 30_000),
+        (Guard.ITERATOR_AGE, "stream of B", 60_000),
         (Guard.CONCURRENCY, "the account", 900),
     ]
     errors = next(one for one in gauges if one.guard is Guard.API_ERRORS)
@@ -209,5 +209,5 @@ def test_what_functions_share_is_read_once() -> None:
 
 
 def test_the_account_is_not_asked_about_where_each_function_has_its_own() -> None:
-    gauges = make_gauges([rolling("A")], Surroundings(reserved={"A": 5}, account=1000), 1)
+    gauges = make_gauges([rolling("A")], Surroundings(reserved={"A": 5}, account=1000))
     assert [one.of for one in gauges if one.guard is Guard.CONCURRENCY] == ["A"]

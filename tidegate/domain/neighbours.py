@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from tidegate.domain.gauges import AGES, FLOORS, NEAR_LIMIT, Gauge, Guard, Metric, Reading
+from tidegate.domain.gauges import FLOORS, NEAR_LIMIT, Gauge, Guard, Metric, Reading
 from tidegate.domain.identity import Frozen
 from tidegate.domain.wording import list_names
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 LAMBDA: Final = "AWS/Lambda"
 QUEUES: Final = "AWS/SQS"
 APIS: Final = "AWS/ApiGateway"
-SLOWEST: Final = 1 / 12  # of the pace: what waits 5 seconds for a process to start has not grown old anywhere
 
 
 class Kind(StrEnum):
@@ -68,8 +67,11 @@ class Surroundings(Frozen):
     unread: tuple[str, ...] = ()
 
 
-def make_gauges(functions: Sequence[RollingFunction], around: Surroundings, pace: float) -> tuple[Gauge, ...]:
-    """The gauges of these functions; what several of them share is read once. Ages run at `pace`."""
+def make_gauges(functions: Sequence[RollingFunction], around: Surroundings) -> tuple[Gauge, ...]:
+    """The gauges of these functions; what several of them share is read once.
+
+    Floors of ages are the same at any pace: what waits for a process to start waits for real.
+    """
     own = [gauge for function in functions for gauge in _own(function, around)]
     rolling = {function.logical_id: function for function in functions}
     shared: dict[Neighbour, list[str]] = {}
@@ -82,10 +84,7 @@ def make_gauges(functions: Sequence[RollingFunction], around: Surroundings, pace
         else:
             own += [_after(one.kind, rolling[logical_id]) for logical_id in sorted(set(concerned))]
     own += _account(functions, around)
-    return tuple(
-        gauge.model_copy(update={"floor": gauge.floor * max(pace, SLOWEST)}) if gauge.guard in AGES else gauge
-        for gauge in own
-    )
+    return tuple(own)
 
 
 def _metric(function: RollingFunction, name: str, stat: str = "Sum") -> Metric:
