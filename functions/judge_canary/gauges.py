@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.adapters.gauges import find_gauges, read_gauges
-from tidegate.domain.config import SignalMode
 from tidegate.domain.errors import CanaryFailed
 from tidegate.domain.gauges import Gauged, Gauges, assess
+from tidegate.domain.signals import Mode
 
 if TYPE_CHECKING:
     from tidegate.domain.config import SignalsConfig
@@ -31,7 +31,7 @@ def check_gauges(ref: ReleaseRef, stage: str, trial: Trial, signals: SignalsConf
     period = tools.settings.metric_period
     end = int(tools.now().timestamp()) // period * period
     found = find_gauges(tools.documents, ref, stage) or Gauges()
-    gauges = [one for one in found.gauges if signals.mode(one.guard) is SignalMode.ENFORCE]
+    gauges = [one for one in found.gauges if signals.mode(one.guard) is Mode.ENFORCE]
     if not gauges:
         return
     shown = assess(gauges, read_gauges(tools.stage(stage).cloudwatch, gauges, end, period), signals, end)

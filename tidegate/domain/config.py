@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 
 from tidegate.domain import log_patterns
 from tidegate.domain.identity import Frozen, ServiceName, StageName
+from tidegate.domain.signals import MODES, Mode, Signal
 from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
 
 SHORTEST_BAKE: Final = 180
@@ -107,14 +108,6 @@ class AlarmConfig(Frozen):
     throttles: int = Field(10, ge=1, description="throttled invocations in one minute")
 
 
-class SignalMode(StrEnum):
-    """What a signal may do: turn a release back, keep it from going on, or only be shown."""
-
-    ENFORCE = "enforce"
-    HOLD = "hold"
-    OBSERVE = "observe"
-
-
 class SignalsConfig(Frozen):
     """What is watched. The first five compare the new version with the stable one over the same minutes.
 
@@ -122,40 +115,36 @@ class SignalsConfig(Frozen):
     before, and never evidence against a version: `hold` keeps the rollout from going on, `enforce` ends it.
     """
 
-    errors: SignalMode = Field(SignalMode.ENFORCE, description="requests that failed")
-    timeouts: SignalMode = Field(SignalMode.ENFORCE, description="requests that ran into their timeout")
-    latency: SignalMode = Field(
-        SignalMode.ENFORCE, description="warm requests slower than the stable version's usual quantiles"
+    errors: Mode = Field(MODES[Signal.ERRORS], description="requests that failed")
+    timeouts: Mode = Field(MODES[Signal.TIMEOUTS], description="requests that ran into their timeout")
+    latency: Mode = Field(
+        MODES[Signal.LATENCY], description="warm requests slower than the stable version's usual quantiles"
     )
-    cost: SignalMode = Field(
-        SignalMode.OBSERVE, description="warm requests billed more GB-seconds than the usual quantiles"
+    cost: Mode = Field(
+        MODES[Signal.COST], description="warm requests billed more GB-seconds than the usual quantiles"
     )
-    init: SignalMode = Field(
-        SignalMode.OBSERVE, description="cold starts that take longer than those of the stable version"
+    init: Mode = Field(
+        MODES[Signal.INIT], description="cold starts that take longer than those of the stable version"
     )
-    dead_letters: SignalMode = Field(
-        SignalMode.HOLD,
+    dead_letters: Mode = Field(
+        Mode.HOLD,
         description="messages that come into the dead letter queues of a function and of its event sources, "
         "and events that cannot be delivered there",
     )
-    dropped_events: SignalMode = Field(SignalMode.HOLD, description="asynchronous events that are given up")
-    throttles: SignalMode = Field(SignalMode.HOLD, description="requests that are throttled")
-    concurrency: SignalMode = Field(
-        SignalMode.HOLD,
+    dropped_events: Mode = Field(Mode.HOLD, description="asynchronous events that are given up")
+    throttles: Mode = Field(Mode.HOLD, description="requests that are throttled")
+    concurrency: Mode = Field(
+        Mode.HOLD,
         description="executions at once that are near what is reserved for a function or the account's limit",
     )
-    queue_depth: SignalMode = Field(
-        SignalMode.HOLD, description="messages that wait in a queue that a function reads"
-    )
-    queue_age: SignalMode = Field(SignalMode.HOLD, description="how long the oldest of them has waited")
-    iterator_age: SignalMode = Field(SignalMode.HOLD, description="how late the records of a stream are read")
-    api_errors: SignalMode = Field(
-        SignalMode.HOLD, description="answers with 5XX of an API that calls a function"
-    )
+    queue_depth: Mode = Field(Mode.HOLD, description="messages that wait in a queue that a function reads")
+    queue_age: Mode = Field(Mode.HOLD, description="how long the oldest of them has waited")
+    iterator_age: Mode = Field(Mode.HOLD, description="how late the records of a stream are read")
+    api_errors: Mode = Field(Mode.HOLD, description="answers with 5XX of an API that calls a function")
 
-    def mode(self, signal: str) -> SignalMode:
+    def mode(self, signal: str) -> Mode:
         """What the signal of that name may do."""
-        found: SignalMode = getattr(self, signal)
+        found: Mode = getattr(self, signal)
         return found
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import Field
 
-from tidegate.domain.config import SignalMode
 from tidegate.domain.identity import Frozen
+from tidegate.domain.signals import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -202,10 +202,10 @@ def assess(
         mode = signals.mode(gauge.guard)
         if value <= gauge.limit(at):
             sentences["told"].append(f"{describe(gauge, value)}, which does not count")
-        elif mode is SignalMode.OBSERVE:
+        elif mode is Mode.OBSERVE:
             sentences["told"].append(f"{describe(gauge, value)} (only observed)")
         else:
-            kind = "broken" if mode is SignalMode.ENFORCE else "holds"
+            kind = "broken" if mode is Mode.ENFORCE else "holds"
             sentences[kind].append(describe(gauge, value))
     return Gauged(at=at, **{kind: tuple(_shorten(found)) for kind, found in sentences.items()})
 

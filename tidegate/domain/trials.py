@@ -14,7 +14,7 @@ from pydantic import Field
 from tidegate.domain import judging
 from tidegate.domain.gauges import Gauged
 from tidegate.domain.identity import Frozen
-from tidegate.domain.judging import Mode, Moment, Policy, Signal, State, Status
+from tidegate.domain.judging import Moment, Policy, Signal, State, Status
 from tidegate.domain.observing import Cursor, Thresholds
 from tidegate.domain.rollouts import Shift
 from tidegate.domain.strategies import ALL
@@ -149,7 +149,7 @@ def make_policy(config: StageConfig, stages: int = 1, schedule: float = 0) -> Po
         longest_hold=max(config.longest_hold + schedule, 1e-3),
         minimum=config.minimum_invocations,
         late=(config.bake or 0) > 0,
-        modes={signal: Mode(config.signals.mode(signal)) for signal in Signal},
+        modes={signal: config.signals.mode(signal) for signal in Signal},
     )
 
 

@@ -13,9 +13,11 @@ may know AWS, a clock or a random number, or import more than pydantic and the s
 
 from __future__ import annotations
 
+from tidegate.domain.signals import Mode, Signal
+
 from .judge import decide
 from .observation import MixedWeights, is_under_one_weight, observe
-from .policy import History, Mode, Moment, Policy, Signal
+from .policy import History, Moment, Policy
 from .state import State, begin, forget, shift
 from .verdicts import FunctionEvidence, Status, Verdict
 

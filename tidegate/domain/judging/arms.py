@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tidegate.domain.batches import Arm, Batch
-
-from .policy import Signal
+from tidegate.domain.signals import Signal
 
 Pair = tuple[Arm, Arm]  # the stable and the canary version's
 EMPTY = Arm()

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.identity import Frozen
 from tidegate.domain.odds import RISKS
+from tidegate.domain.signals import Mode, Signal
 
 from .arms import Pair, count
-from .policy import Mode, Policy, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .policy import Policy
 
 SLOWDOWNS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 RATIOS: Final = {

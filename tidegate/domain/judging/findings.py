@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tidegate.domain.signals import Mode, Signal
+
 from . import evidence, promotion
 from .arms import QUANTILES
 from .evidence import MOST
-from .policy import Mode, Policy, Signal
 from .verdicts import FunctionEvidence
 
 if TYPE_CHECKING:
     from tidegate.domain.batches import Arm
 
+    from .policy import Policy
     from .promotion import Promotion
     from .state import Progress
 

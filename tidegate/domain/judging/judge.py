@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from tidegate.domain.signals import Mode, Signal
 from tidegate.domain.wording import list_names
 
 from . import evidence, ramp, sentences
 from .findings import find, lacks
-from .policy import Mode, Moment, Policy, Signal
 from .verdicts import FunctionEvidence, Status, Verdict
 
 if TYPE_CHECKING:
+    from .policy import Moment, Policy
     from .state import State
 
 SUSPICION: Final = 3.0  # evidence, to one, from which on nothing advances

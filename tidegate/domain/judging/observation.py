@@ -11,14 +11,16 @@ import math
 from typing import TYPE_CHECKING
 
 from tidegate.domain.batches import Arm, Batch
+from tidegate.domain.signals import Signal
 
 from . import downstream, evidence, promotion
 from .arms import EMPTY, Q95, QUANTILES, Pair, add, add_pairs, count, is_comparable, pair, size
-from .policy import Policy, Signal
 from .state import Carried, Progress, Shift, State, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from .policy import Policy
 
 SMALL = 50  # requests below which batches are taken together
 SMOOTHING = 60.0  # seconds over which the rate of requests is smoothed

@@ -1,49 +1,14 @@
-"""What the operator decides and what is known beforehand: signals, modes, policy, history, moment.
+"""What the operator decides and what is known beforehand: policy, history, moment.
 
 Values only. All shares are 0 to 1, durations are seconds; nothing here knows a clock.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final
-
 from pydantic import Field
 
 from tidegate.domain.identity import Frozen
-
-
-class Signal(StrEnum):
-    """What a request can be marked with.
-
-    How many cold starts there are is shown, never judged: a fresh canary has them all. How long each takes is
-    compared among cold starts alone.
-    """
-
-    ERRORS = "errors"
-    LATENCY = "latency"
-    TIMEOUTS = "timeouts"
-    COST = "cost"
-    INIT = "init"
-
-
-class Mode(StrEnum):
-    """What a signal may do: roll back, freeze only, or be shown only."""
-
-    ENFORCE = "enforce"
-    HOLD = "hold"
-    OBSERVE = "observe"
-
-
-# An intended change of memory size marks every request as costly; whoever wants to be stopped by it says so.
-# The first environments of any new version fetch code that those of the stable one have near them already.
-MODES: Final = {
-    Signal.ERRORS: Mode.ENFORCE,
-    Signal.LATENCY: Mode.ENFORCE,
-    Signal.TIMEOUTS: Mode.ENFORCE,
-    Signal.COST: Mode.OBSERVE,
-    Signal.INIT: Mode.OBSERVE,
-}
+from tidegate.domain.signals import MODES, Mode, Signal
 
 
 class Policy(Frozen):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.domain.batches import INITS
+from tidegate.domain.signals import Mode, Signal
 from tidegate.domain.wording import list_names
 
 from . import evidence
 from .arms import QUANTILES, count
-from .policy import Mode, Policy, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tidegate.domain.batches import Arm
 
+    from .policy import Policy
     from .state import Progress
     from .verdicts import FunctionEvidence
 

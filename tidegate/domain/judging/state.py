@@ -11,12 +11,13 @@ from pydantic import Field
 
 from tidegate.domain.batches import Arm
 from tidegate.domain.identity import Frozen
+from tidegate.domain.signals import Signal
 
 from . import downstream, promotion
 from .arms import EMPTY
 from .downstream import Downstream
 from .evidence import Evidence
-from .policy import History, Signal
+from .policy import History
 from .promotion import Promotion
 
 SLOW_RATE = 0.05  # of requests are above the historic q95, by its meaning

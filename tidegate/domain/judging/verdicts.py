@@ -8,8 +8,7 @@ from pydantic import Field
 
 from tidegate.domain.batches import Arm
 from tidegate.domain.identity import Frozen
-
-from .policy import Signal
+from tidegate.domain.signals import Signal
 
 
 class Status(StrEnum):
