@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from pydantic import BaseModel
 
 from tidegate.adapters.answers import UNANSWERED, check_answers, close
+from tidegate.adapters.sessions import make_client
 from tidegate.domain.ledger import Entry
 from tidegate.settings import Settings, StageTarget, load
 
@@ -65,7 +65,8 @@ class StageTools:
 
     @cached_property
     def _tokens(self) -> STSClient:
-        return check_answers(boto3.client("sts", config=CLIENT_CONFIG))
+        client: STSClient = make_client("sts", config=CLIENT_CONFIG)
+        return check_answers(client)
 
     @cached_property
     def _credentials(self) -> dict[str, str]:
@@ -80,9 +81,7 @@ class StageTools:
 
     def _client(self, service: str, config: Config = CLIENT_CONFIG) -> Any:  # noqa: ANN401
         """A client under the deploy role; of the process's own session, since a new one reads all models."""
-        client = boto3.client(  # type: ignore[call-overload]
-            service, region_name=self.target.region, config=config, **self._credentials
-        )
+        client = make_client(service, region_name=self.target.region, config=config, **self._credentials)
         return check_answers(client)
 
     @cached_property
@@ -169,7 +168,7 @@ class Tools:
         from tidegate.adapters.ledger import Ledger
 
         return Ledger(
-            check_answers(boto3.client("dynamodb", config=CLIENT_CONFIG)), self.settings.ledger_table
+            check_answers(make_client("dynamodb", config=CLIENT_CONFIG)), self.settings.ledger_table
         )
 
     @cached_property
@@ -178,7 +177,7 @@ class Tools:
         from tidegate.adapters.documents import Documents
 
         return Documents(
-            check_answers(boto3.client("s3", config=CLIENT_CONFIG)), self.settings.artifact_bucket
+            check_answers(make_client("s3", config=CLIENT_CONFIG)), self.settings.artifact_bucket
         )
 
     @cached_property
@@ -186,24 +185,27 @@ class Tools:
         """The source bucket."""
         from tidegate.adapters.documents import Documents
 
-        return Documents(check_answers(boto3.client("s3", config=CLIENT_CONFIG)), self.settings.source_bucket)
+        return Documents(check_answers(make_client("s3", config=CLIENT_CONFIG)), self.settings.source_bucket)
 
     @cached_property
     def bus(self) -> Bus:
         """The event bus."""
         from tidegate.adapters.bus import Bus
 
-        return Bus(check_answers(boto3.client("events", config=CLIENT_CONFIG)), self.settings.event_bus)
+        return Bus(check_answers(make_client("events", config=CLIENT_CONFIG)), self.settings.event_bus)
 
     @cached_property
     def machines(self) -> SFNClient:
         """Step Functions of the pipeline."""
-        return check_answers(boto3.client("stepfunctions", config=CLIENT_CONFIG))
+        client: SFNClient = make_client("stepfunctions", config=CLIENT_CONFIG)
+        return check_answers(client)
 
     @cached_property
     def functions(self) -> LambdaClient:
         """Lambda of the pipeline's own account: the test sandbox. A test runs up to 15 minutes."""
-        return check_answers(boto3.client("lambda", config=CLIENT_CONFIG.merge(Config(read_timeout=905))))
+        config = CLIENT_CONFIG.merge(Config(read_timeout=905))
+        client: LambdaClient = make_client("lambda", config=config)
+        return check_answers(client)
 
     def stage(self, name: str) -> StageTools:
         """The tools of a stage, under its deploy role; made anew before its credentials expire."""

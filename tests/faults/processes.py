@@ -20,7 +20,6 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore import useragent
 from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
@@ -169,14 +168,6 @@ def install(cloud: LocalCloud) -> None:
             return submit(executor, work, *args, **named)
         return submit(executor, contextvars.copy_context().run, work, *args, **named)
 
-    lock, client = threading.Lock(), boto3.client
-
-    def make_client(*args: Any, **named: Any) -> Any:
-        """A session makes one client at a time; every process would have a session of its own."""
-        with lock:
-            return client(*args, **named)
-
-    cloud.patch(boto3, "client", make_client)
     cloud.patch(concurrent.futures.ThreadPoolExecutor, "submit", inherit)
     cloud.patch(pool, "Sandbox", Process)
     cloud.patch(code_store.CodeStore, "layers", lambda store, _: store.runtime)  # imported here already

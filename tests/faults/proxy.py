@@ -13,7 +13,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.endpoint
 import botocore.httpsession
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
@@ -23,6 +22,7 @@ from tests.faults import answers
 from tests.faults.network import copy_request, text
 from tests.faults.plans import EVENT_KINDS, OUTAGES
 from tests.faults.processes import CURRENT, SERVICE, Killed
+from tidegate.adapters import sessions
 from tidegate.local import deliveries
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Proxy:
     def __init__(self, cloud: LocalCloud) -> None:
         self.plans: dict[str, Plan] = {}
         self._network = botocore.httpsession.URLLib3Session(timeout=900, max_pool_connections=200)
-        boto3.setup_default_session()
-        boto3.DEFAULT_SESSION.events.register("before-send", self.send)
+        sessions.find_session().register("before-send", self.send)
         # botocore's own waits are of real seconds; they follow the pace of everything else.
         paced = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * cloud.pace))
         cloud.patch(botocore.endpoint, "time", paced)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
+
+from tidegate.adapters.sessions import make_client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
     from tidegate.domain.identity import ReleaseRef
 
@@ -158,9 +160,10 @@ class Documents:
             shutil.copyfileobj(body, out)
 
     def copy_from(self, source: Documents, key: str) -> None:
-        """Copy an object of another bucket under the same key, unless it is here already."""
+        """Copy an object of another bucket under the same key, by one call, unless it is here already."""
         if not self.exists(key):
-            self.client.copy({"Bucket": source.bucket, "Key": key}, self.bucket, key)
+            origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": key}
+            self.client.copy_object(Bucket=self.bucket, Key=key, CopySource=origin)
 
     def url(self, key: str) -> str:
         """The plain address of an object, as CloudFormation takes a template."""
@@ -171,9 +174,9 @@ class Documents:
         """A URL that allows one method (`get_object` or `put_object`) on one key for some seconds.
 
         Signed with the task's own credentials, by Signature Version 4 and for the region's own endpoint: the
-        older signature is boto3's default in us-east-1, and the global endpoint redirects what is written.
+        older signature is botocore's default in us-east-1, and the global endpoint redirects what is written.
         """
-        client = boto3.client(
+        client: S3Client = make_client(
             "s3",
             region_name=self.client.meta.region_name,
             endpoint_url=self.client.meta.endpoint_url,
