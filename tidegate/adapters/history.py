@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.metrics import Series, make_stats, read_series
+from tidegate.domain.config import DAY
 from tidegate.domain.observing import History, Profile, Thresholds
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from tidegate.domain.rollouts import RollingFunction
 
-DAY: Final = 86_400
 QUANTILES: Final = ("p75", "p90", "p95", "p99")
 KINDS: Final = (("Invocations", "Sum"), ("Errors", "Sum"), *(("Duration", stat) for stat in QUANTILES))
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.adapters.aliases import find_alias, parse_alias
 from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.threads import AT_ONCE
 from tidegate.domain.errors import ForeignChange, ProvisioningFailed
 from tidegate.domain.provisioning import Act, Standing, Versions
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     Decide = Callable[[Provisioning, Versions, Mapping[str, Standing]], tuple[Step, ...]]
 
-THREADS: Final = 10
 NAMESPACE: Final = "lambda"
 DIMENSION: Final = "lambda:function:ProvisionedConcurrency"
 MISSING: Final = frozenset({"ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException"})
@@ -96,7 +96,7 @@ class Provisioner:
 
     def run(self, items: Iterable[tuple[Provisioning, Versions]], decide: Decide) -> list[Run]:
         """Take all steps that `decide` finds are left. The first fault leaves once all are tried."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             taken = [pool.submit(self._run, item, versions, decide) for item, versions in items]
         return [one.result() for one in taken]
 

@@ -6,10 +6,10 @@ Source: AWS IAM API Reference, GetRolePolicy and GetPolicyVersion.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.adapters.pacing import TokenBucket
+from tidegate.adapters.threads import side_by_side
 from tidegate.domain.holds import POLICY, LiveRole
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
 
-WORKERS: Final = 10
 ROLES_A_SECOND: Final = 5.0  # a role takes three calls as a rule; IAM has one quota for the whole account
 
 
@@ -31,12 +30,10 @@ def read_live(
     """
     pace = bucket or TokenBucket(ROLES_A_SECOND)
     arns = sorted({arn for named in roles.values() for arn in named})
-    with ThreadPoolExecutor(WORKERS) as pool:
-        documents = dict(
-            zip(arns, pool.map(lambda arn: _read_document(client, arn, pace), arns), strict=True)
-        )
-        found = pool.map(lambda item: _read_role(client, item[0], item[1], documents, pace), roles.items())
-        return {name: role for name, role in zip(roles, found, strict=True) if role is not None}
+    texts = side_by_side(lambda arn: _read_document(client, arn, pace), arns)
+    documents = dict(zip(arns, texts, strict=True))
+    found = side_by_side(lambda item: _read_role(client, item[0], item[1], documents, pace), roles.items())
+    return {name: role for name, role in zip(roles, found, strict=True) if role is not None}
 
 
 def _read_role(

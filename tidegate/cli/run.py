@@ -80,7 +80,6 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
     account. A parameter without a value gets a sample. The exit code tells the last outcome.
     """
     from tidegate.cli.folders import is_folder, open_folder
-    from tidegate.cli.outcomes import EXITS
     from tidegate.cli.playing import finish
     from tidegate.cli.repositories import find_branch, find_service
     from tidegate.cli.surroundings import read_parameters
@@ -99,11 +98,17 @@ def run(  # noqa: PLR0913, PLR0917 (click gives each option by name)
         )
     seconds = time.monotonic() - started
     good = finish(f"{name}, released commit by commit", released, report, seconds, as_json=as_json)
-    outcome = released[-1].report.release.outcome
+    conclude(released[-1].report.release, good=good)
+
+
+def conclude(release: Release, *, good: bool) -> None:
+    """Failed where an alias is on a wrong version, or the last release was not promoted."""
+    from tidegate.cli.outcomes import EXITS
+
     if not good:
         raise Failed("an alias is not on the right version")
-    if outcome is not Outcome.PROMOTED:
-        raise Failed(released[-1].report.release.reason or outcome.value, EXITS[outcome])
+    if release.outcome is not Outcome.PROMOTED:
+        raise Failed(release.reason or release.outcome.value, EXITS[release.outcome])
 
 
 def read_addition(repository: Path, config: Path) -> dict[str, str]:

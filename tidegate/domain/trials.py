@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from tidegate.domain import judging
+from tidegate.domain.config import DAY
 from tidegate.domain.gauges import Gauged
 from tidegate.domain.identity import Frozen
 from tidegate.domain.judging import Moment, Policy, Signal, State, Status
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 FALSE_ROLLBACK: Final = 0.01  # the probability of a false rollback that a whole release may have
 TELEMETRY_DELAY: Final = 20.0  # seconds until telemetry is judged, as long as it has not been measured
 MEMORY: Final = 3600.0  # seconds after which no batch comes in any more
-DAY: Final = 86_400
 SHOWN: Final = 20  # functions in a ledger entry
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .state import State
 
 SUSPICION: Final = 3.0  # evidence, to one, from which on nothing advances
-NEAR: Final = 1e-9
 
 
 def decide(state: State, policy: Policy, moment: Moment) -> Verdict:
@@ -116,7 +115,7 @@ class _Look:
             for each in self.found
             for text in lacks(each, state.functions[each.function], policy)
         ]
-        if state.begun is None or state.weight < policy.top * (1 - NEAR):
+        if state.begun is None or state.weight < policy.top * (1 - ramp.NEAR):
             missing.append(f"the weight is {state.weight:.2%} of at most {policy.top:.0%}")
         elif self.moment.now - state.begun < policy.least_seconds:
             missing.append(f"{policy.least_seconds:g} seconds under canary")

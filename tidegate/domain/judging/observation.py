@@ -15,6 +15,7 @@ from tidegate.domain.signals import Signal
 
 from . import downstream, evidence, promotion
 from .arms import EMPTY, Q95, QUANTILES, Pair, add, add_pairs, count, is_comparable, pair, size
+from .ramp import NEAR
 from .state import Carried, Progress, Shift, State, Traffic
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SMALL = 50  # requests below which batches are taken together
 SMOOTHING = 60.0  # seconds over which the rate of requests is smoothed
-NEAR = 1e-9
 TARGETS = (Signal.ERRORS, Signal.LATENCY)
 
 

@@ -19,7 +19,7 @@ from .limits import check_limits
 from .normalization import rename_resources
 from .permissions import double_permissions, double_statements
 from .repointing import Repointing
-from .template import LAMBDA_FUNCTION, properties_of
+from .template import LAMBDA_FUNCTION, REST_API, properties_of
 from .urls import qualify_invoke_configs
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MARK: Final = " (adopted by Tidegate)"
 MAX_DESCRIPTION: Final = 256  # characters, of a function
-_REST_API = "AWS::ApiGateway::RestApi"
 
 
 class Adoption(Frozen):
@@ -172,7 +171,7 @@ def _repoint(
     qualify_invoke_configs(resources, functions)
     changed = tuple(key for key, item in resources.items() if item != before[key])
     if changed:
-        apis = frozenset(key for key in changed if before[key].get("Type") == _REST_API)
+        apis = frozenset(key for key in changed if before[key].get("Type") == REST_API)
         rename_resources(data, rename_deployments(resources, apis))
     return data, changed
 

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .intrinsics import direct_reference
-from .template import properties_of
+from .template import REST_API, properties_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def _parts_by_api(resources: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for key, resource in resources.items():
         if resource.get("Type") in _SNAPSHOT:
             owner = direct_reference(properties_of(resource).get("RestApiId"))
-            api = key if resource["Type"] == "AWS::ApiGateway::RestApi" else owner[0] if owner else ""
+            api = key if resource["Type"] == REST_API else owner[0] if owner else ""
             parts.setdefault(api, {})[key] = properties_of(resource)
     return parts
 

@@ -20,7 +20,7 @@ from .permissions import double_permissions, double_statements
 from .repointing import Repointing
 from .rivals import drop_rivals
 from .scaling import find_scaling
-from .template import logical_ids, properties_of
+from .template import REST_API, logical_ids, properties_of
 from .urls import place_urls, qualify_invoke_configs
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def normalize(
     notices = [*frozen.notices, *drop_rivals(data)]
     rename_resources(data, frozen.renamed)
     resources = data["Resources"]
-    before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == _REST_API}
+    before = {key: copy(properties_of(item)) for key, item in resources.items() if item["Type"] == REST_API}
     repointing = Repointing(frozen.functions)
     repointing.repoint(resources)
     for name, output in (data.get("Outputs") or {}).items():
@@ -75,9 +75,6 @@ def normalize(
     data["Resources"] = dict(sorted(data["Resources"].items()))
     check_limits(data)
     return Normalized(template=data, functions=frozen.functions, notices=tuple(dict.fromkeys(notices)))
-
-
-_REST_API = "AWS::ApiGateway::RestApi"
 
 
 def rename_resources(data: dict[str, Any], names: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from tidegate.domain.errors import UnsupportedTemplate
 
 from .intrinsics import direct_reference, references
 from .notices import Notice, NoticeKind
+from .scaling import DIMENSION, POLICY, TARGET
 from .template import logical_ids, properties_of
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 _GROUP, _APPLICATION = "AWS::CodeDeploy::DeploymentGroup", "AWS::CodeDeploy::Application"
 _CONFIG = "AWS::CodeDeploy::DeploymentConfig"
-_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
-_POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 
 
 def drop_rivals(data: dict[str, Any]) -> tuple[Notice, ...]:
@@ -50,32 +49,31 @@ def drop_rivals(data: dict[str, Any]) -> tuple[Notice, ...]:
 
 
 def _codedeploy(resources: Mapping[str, Any]) -> set[str]:
-    dropped = {
-        key
-        for key, item in resources.items()
-        if item.get("Type") in {_APPLICATION, _CONFIG}
-        and properties_of(item).get("ComputePlatform") == "Lambda"
-    }
-    for key, item in resources.items():
-        owner = direct_reference(properties_of(item).get("ApplicationName"))
-        if item.get("Type") == _GROUP and owner and owner[0] in dropped:
-            dropped.add(key)
-    return dropped
+    """CodeDeploy's applications for Lambda, and the groups that belong to them."""
+    return _family(
+        resources, {_APPLICATION, _CONFIG}, ("ComputePlatform", "Lambda"), (_GROUP, "ApplicationName")
+    )
 
 
 def _scaling(resources: Mapping[str, Any]) -> set[str]:
     """Targets and policies that scale provisioned concurrency, which an alias with weights cannot have."""
-    scaled = {
+    return _family(resources, {TARGET, POLICY}, ("ScalableDimension", DIMENSION), (POLICY, "ScalingTargetId"))
+
+
+def _family(
+    resources: Mapping[str, Any], heads: set[str], having: tuple[str, str], member: tuple[str, str]
+) -> set[str]:
+    """The resources of some types that have a property's value, and those of a type that name one of them."""
+    found = {
         key
         for key, item in resources.items()
-        if item.get("Type") in {_TARGET, _POLICY}
-        and properties_of(item).get("ScalableDimension") == "lambda:function:ProvisionedConcurrency"
+        if item.get("Type") in heads and properties_of(item).get(having[0]) == having[1]
     }
     for key, item in resources.items():
-        target = direct_reference(properties_of(item).get("ScalingTargetId"))
-        if item.get("Type") == _POLICY and target and target[0] in scaled:
-            scaled.add(key)
-    return scaled
+        owner = direct_reference(properties_of(item).get(member[1]))
+        if item.get("Type") == member[0] and owner and owner[0] in found:
+            found.add(key)
+    return found
 
 
 def _only_used_by(resources: Mapping[str, Any], outputs: Mapping[str, Any], dropped: set[str]) -> set[str]:

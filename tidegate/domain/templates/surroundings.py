@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tidegate.domain.neighbours import Kind, Neighbour, Surroundings
 
 from .intrinsics import direct_reference, references
-from .template import LAMBDA_FUNCTION, properties_of
+from .template import LAMBDA_FUNCTION, REST_API, properties_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 INVOKE_CONFIG: Final = "AWS::Lambda::EventInvokeConfig"
 PERMISSION: Final = "AWS::Lambda::Permission"
 QUEUE: Final = "AWS::SQS::Queue"
-REST_API, HTTP_API = "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"
+HTTP_API = "AWS::ApiGatewayV2::Api"
 INTEGRATIONS: Final = {  # the property that names the API; "" where it is the API itself
     REST_API: "",
     HTTP_API: "",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 SERVERLESS_FUNCTION = "AWS::Serverless::Function"
+REST_API = "AWS::ApiGateway::RestApi"
 LAMBDA_FUNCTION = "AWS::Lambda::Function"
 
 
