@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tests.faults.campaign import RECORDED, Crew, list_points, sample_points, spread_points
-from tests.faults.plans import EVENT_KINDS, KINDS, Point
+from tests.faults.plans import EVENT_KINDS, KINDS, STATE_KINDS, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,9 +27,14 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--scenario", choices=[*RECORDED, "crowd"], action="append", help="these only")
-    parser.add_argument("--kind", choices=[*KINDS, *EVENT_KINDS, "crowd"], action="append", help="these only")
+    parser.add_argument(
+        "--kind", choices=[*KINDS, *STATE_KINDS, *EVENT_KINDS, "crowd"], action="append", help="these only"
+    )
     parser.add_argument("--k", type=int, help="this call only, counted from 1")
-    parser.add_argument("--at", help="this call only: function/invocation/call, each counted from 1")
+    parser.add_argument(
+        "--at",
+        help="this call only: function/invocation/call; or state: machine/state/entry; each counted from 1",
+    )
     parser.add_argument("--sample", type=int, help="so many points that reach every function")
     parser.add_argument("--every", action="store_true", help="every kind at every call, not one of them")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -45,8 +50,8 @@ def choose(options: argparse.Namespace, crew: Crew) -> list[Point]:
         k, at = options.k or 0, options.at or ""
         return [Point(one, kind, k, options.seed, at) for one in scenarios for kind in kinds]
     recorded = crew.record(one for one in RECORDED if one in scenarios)
-    for name, calls in recorded.items():
-        click.echo(f"{name}: {len(calls)} calls")
+    for name, found in recorded.items():
+        click.echo(f"{name}: {len(found['calls'])} calls, {len(found['states'])} states entered")
     if options.sample:
         return sample_points(recorded, options.seed, options.sample)
     if not options.every and not options.kind:
@@ -82,7 +87,7 @@ def report(points: list[Point], results: Iterable[dict[str, Any]], tally: Tally)
             show(result)
         else:
             tally.outcomes[f"{result['point']['scenario']} {result['outcome']}"] += 1
-            tally.missed += not result["struck"] and result["point"]["kind"] in KINDS
+            tally.missed += not result["struck"] and result["point"]["kind"] in (*KINDS, *STATE_KINDS)
         if tally.tried % 50 == 0:
             click.echo(f"{tally.tried} of {len(points)} points, {tally.failed} violations")
 

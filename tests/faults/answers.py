@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse, HeadersDict
-from botocore.exceptions import SSLError
+from botocore.exceptions import ConnectionClosedError, SSLError
+from urllib3.exceptions import IncompleteRead
 
 from tests.faults.network import Body, text
 
@@ -60,6 +61,27 @@ def refuse(request: Any) -> AWSResponse:
     body = json.dumps({"FailedEntryCount": 1, "Entries": [entry]}).encode()
     headers = {"x-amzn-requestid": "struck", "content-type": "application/x-amz-json-1.1"}
     return AWSResponse(request.url, 200, HeadersDict(headers), Body(body))
+
+
+class Torn(Body):
+    """A body whose connection ends in its midst: read as a whole it fails, as http.client does then."""
+
+    def read(self, amount: int | None = None) -> bytes:
+        if amount is None or amount < 0:
+            raise IncompleteRead(len(self.getvalue()), len(self.getvalue()))
+        return super().read(amount)
+
+    def stream(self, *_: Any, **__: Any) -> list[bytes]:
+        return [self.getvalue()]
+
+
+def cut(request: Any, answer: AWSResponse) -> AWSResponse:
+    """Half of an answer, whose length stands in its header; of one without a body there is none."""
+    whole = b"".join(answer.raw.stream())
+    if not whole:
+        raise ConnectionClosedError(endpoint_url=request.url)
+    headers = HeadersDict({**answer.headers, "content-length": str(len(whole))})
+    return AWSResponse(answer.url, answer.status_code, headers, Torn(whole[: len(whole) // 2]))
 
 
 def make(request: Any, protocol: str, status: int, code: str) -> AWSResponse:

@@ -17,17 +17,24 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from tests.faults.plans import BRIEF, KINDS, LASTING, Point
+from tests.faults.plans import BRIEF, KINDS, LASTING, STATE_KINDS, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
-# By scenario: each call's label and its address.
-Recording: TypeAlias = dict[str, list[tuple[str, str]]]
-RECORDED = ("good", "bad", "alarm", "operator")
+# By scenario: the label and the address of each call, and of each entry into a state.
+Labelled: TypeAlias = list[tuple[str, str]]
+Recording: TypeAlias = dict[str, dict[str, Labelled]]
+# Every call of these is struck, and of the others what none of these has.
+WHOLE = ("good", "bad", "alarm", "operator")
+RECORDED = (*WHOLE, "back", "first", "adoption", "probed", "provided", "provided-bad")
+# Calls whose answer is read after botocore has given it: each of them is also cut short.
+STREAMED = ("s3.GetObject", "lambda.Invoke")
+ENTRIES = 2  # of each state, one for each stage
+OTHERS = 2
 CROWDS = 60
-EVENTS = 10
+EVENTS = 5
 
 
 class Crew:
@@ -96,31 +103,51 @@ class Crew:
 
 
 def list_points(recorded: Recording, kinds: Sequence[str], seed: int) -> list[Point]:
-    """Every kind at every call, and the runs that no call stands for."""
+    """Every kind at every call, every state, and the runs that no call stands for."""
     every = itertools.product(recorded, kinds)
     points = [
         Point(scenario, kind, k, seed, at)
         for scenario, kind in every
-        for k, (_, at) in enumerate(recorded[scenario], 1)
+        for k, (_, at) in enumerate(recorded[scenario]["calls"], 1)
     ]
-    return _shuffle([*points, *_list_others(recorded, seed)], seed)
+    return _shuffle([*points, *_list_states(recorded, seed), *_list_others(recorded, seed)], seed)
 
 
 def spread_points(recorded: Recording, seed: int) -> list[Point]:
-    """Every call once, by kinds in turn, and every lasting disturbance at the first call of every function."""
+    """Every call once, by kinds in turn; each streamed one cut short too; every function by what lasts."""
     chance = random.Random(seed)  # noqa: S311
     points = []
-    for scenario, names in recorded.items():
+    for scenario, names in _list_own(recorded, "calls"):
         turns: dict[str, Iterator[str]] = {}
         seen: set[str] = set()
-        for k, (name, at) in enumerate(names, 1):
+        for k, name, at in names:
             kinds = turns.setdefault(name, itertools.cycle(chance.sample(BRIEF, len(BRIEF))))
-            points.append(Point(scenario, next(kinds), k, seed, at))
+            chosen = {next(kinds): None} | dict.fromkeys(["cut"] if name.endswith(STREAMED) else [])
             function = name.split(" ", 1)[0]
             if function not in seen:
-                points += [Point(scenario, kind, k, seed, at) for kind in LASTING]
+                chosen |= dict.fromkeys(LASTING)
             seen.add(function)
-    return _shuffle([*points, *_list_others(recorded, seed)], seed)
+            points += [Point(scenario, kind, k, seed, at) for kind in chosen]
+    return _shuffle([*points, *_list_states(recorded, seed), *_list_others(recorded, seed)], seed)
+
+
+def _list_own(recorded: Recording, what: str) -> Iterator[tuple[str, list[tuple[int, str, str]]]]:
+    """By scenario: the numbers, labels and addresses that it has for itself, or all of them."""
+    common = {tuple(one) for name in WHOLE if name in recorded for one in recorded[name][what]}
+    for scenario, found in recorded.items():
+        numbered = [(k, name, at) for k, (name, at) in enumerate(found[what], 1)]
+        yield scenario, [one for one in numbered if scenario in WHOLE or one[1:] not in common]
+
+
+def _list_states(recorded: Recording, seed: int) -> list[Point]:
+    """The first entries into each state."""
+    return [
+        Point(scenario, kind, k, seed, at)
+        for scenario, states in _list_own(recorded, "states")
+        for k, _, at in states
+        for kind in STATE_KINDS
+        if int(at.rpartition("/")[2]) <= ENTRIES
+    ]
 
 
 def _list_others(recorded: Iterable[str], seed: int) -> list[Point]:
@@ -133,21 +160,31 @@ def _shuffle(points: list[Point], seed: int) -> list[Point]:
     return points
 
 
+def sample_scenarios(seed: int) -> list[str]:
+    """The scenarios that a sample is of: the whole ones, and some of the others."""
+    others = [name for name in RECORDED if name not in WHOLE]
+    return [*WHOLE, *random.Random(seed).sample(others, OTHERS)]  # noqa: S311
+
+
 def sample_points(recorded: Recording, seed: int, size: int) -> list[Point]:
     """So many points that every function of every scenario is struck, and every kind at least once."""
     chance = random.Random(seed)  # noqa: S311
     strata: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for scenario, names in recorded.items():
-        for k, (name, at) in enumerate(names, 1):
+    for scenario, names in _list_own(recorded, "calls"):
+        for k, name, at in names:
             strata[scenario, name.split(" ", 1)[0]].append((k, at))
     groups = sorted(strata.items())
     chance.shuffle(groups)
     kinds = chance.sample(KINDS, len(KINDS))
     pairs = zip(itertools.cycle(groups), itertools.cycle(kinds), strict=False)
+    others = [
+        *(Point("crowd", "crowd", k, seed) for k in chance.sample(range(CROWDS), 3)),
+        *chance.sample(_list_states(recorded, seed), 2),
+        Point("good", "events", 0, seed),
+    ]
     chosen = [
         Point(scenario, kind, k, seed, at)
-        for ((scenario, _), calls), kind in itertools.islice(pairs, max(0, size - 4))
+        for ((scenario, _), calls), kind in itertools.islice(pairs, max(0, size - len(others)))
         for k, at in (chance.choice(calls),)
     ]
-    orders = chance.sample(range(CROWDS), 3)
-    return [*chosen, *(Point("crowd", "crowd", k, seed) for k in orders), Point("good", "events", 0, seed)]
+    return [*chosen, *others]

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from tests.pipelines.services import STAGES
 from tidegate.adapters.aliases import find_alias
 from tidegate.adapters.healthy import find_healthy
+from tidegate.adapters.provisioning import list_provisioned
 from tidegate.domain.ledger import ClaimState, Outcome
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def find_violations(subject: Subject, pushed: Pushed, before: str, after: str) -
     if outcome in {Outcome.OPEN, Outcome.NEEDS_OPERATOR}:
         yield f"the release ended as {outcome.value}: {record.reason if record else ''}"
     yield from _check_status(subject, pushed, outcome)
-    promoted = outcome is Outcome.PROMOTED
+    promoted = outcome in {Outcome.PROMOTED, Outcome.RESTORED}
     for stage in STAGES:
         yield from _check_aliases(subject, stage, pushed, promoted=promoted)
+        yield from _check_provided(subject, stage)
         yield from _check_stack(subject, stage)
     live = subject.ask()
     if before or promoted:
@@ -82,6 +84,19 @@ def _check_aliases(subject: Subject, stage: str, pushed: Pushed, *, promoted: bo
         version = client.get_function_configuration(FunctionName=function, Qualifier=state.pointing.version)
         if version["State"] != "Active":
             yield f"{stage}: version {state.pointing.version} of {function} is {version['State']}"
+
+
+def _check_provided(subject: Subject, stage: str) -> Iterator[str]:
+    """Provisioned concurrency as the service has it, on the version that is live and nowhere else."""
+    wanted = subject.properties.get("ProvisionedConcurrencyConfig", {})
+    amount = wanted.get("ProvisionedConcurrentExecutions")
+    client = subject.client("lambda")
+    for function, alias in subject.aliases(stage).values():
+        state = find_alias(client, function, alias)
+        found = {key: one.requested for key, one in list_provisioned(client, function).items()}
+        expected = {state.pointing.version: amount} if state and amount else {}
+        if found != expected:
+            yield f"{stage}: provisioned concurrency is {found}, and should be {expected}"
 
 
 def _check_stack(subject: Subject, stage: str) -> Iterator[str]:

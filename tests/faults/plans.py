@@ -25,6 +25,7 @@ CALL_KINDS = {
     "timeout": "every attempt times out and has no effect",
     "lost": "every attempt is carried out, and its answer lost",
     "lost-once": "the first attempt is carried out, and its answer lost",
+    "cut": "it is carried out, and the connection ends in the midst of its answer",
     "late": "every attempt times out; the first is carried out long after that",
     "delay": "it waits for half a minute",
     "kill": "it is carried out, and its function's process ends",
@@ -39,6 +40,8 @@ OUTAGES = {
     "bucket-blink": ("s3", 0.3),
     "bucket-out": ("s3", 3.0),
 }
+# At the entry into a state, whatever its type.
+STATE_KINDS = {"halt": "the execution is stopped in a state that it has just entered"}
 # From the first call on, by seed.
 EVENT_KINDS = {"events": "every event arrives twice, late, and in another order"}
 HALF = 0.5
@@ -50,7 +53,7 @@ BRIEF = tuple(kind for kind in KINDS if kind not in LASTING)
 
 @dataclass(frozen=True)
 class Point:
-    """What one run tries: call `k` of the recording, which is call `at` in every run.
+    """What one run tries: call (or state) `k` of the recording, which is `at` in every run.
 
     A run waits as long as it must, so that its number of calls differs from the recording's; which call of
     which invocation of a function it is does not.
@@ -69,7 +72,7 @@ class Point:
 
 @dataclass
 class Call:
-    """One call of a function, whatever the number of its attempts."""
+    """One call of a function, whatever the number of its attempts; or the entry into a state."""
 
     number: int
     function: str
@@ -90,18 +93,20 @@ class Plan:
     seed: int = 0
     at: str = ""
     calls: list[Call] = field(default_factory=list)
+    states: list[Call] = field(default_factory=list)
     struck: Call | None = None
     pending: int = 0
     until: float = 0
     stop: Callable[[str], None] | None = None
     _invocations: Counter[str] = field(default_factory=Counter)
+    _entries: Counter[str] = field(default_factory=Counter)
     _numbers: dict[str, Call] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def disturbs(self) -> bool:
         """Whether more goes wrong than one call."""
-        return self.kind in LASTING
+        return self.kind in LASTING or self.kind in STATE_KINDS
 
     def hits(self, call: Call) -> bool:
         """Whether this is the call."""
@@ -116,6 +121,20 @@ class Plan:
         if self.chance.random() < HALF:
             return token
         return f"{uuid.UUID(int=self.chance.getrandbits(128), version=4)}{token[36:]}"
+
+    def record(self) -> dict[str, list[tuple[str, str]]]:
+        """The calls and the states, each with its address."""
+        found = {"calls": self.calls, "states": self.states}
+        return {key: [(str(one), one.address) for one in ones] for key, ones in found.items()}
+
+    def enter(self, machine: str, state: str) -> Call:
+        """An execution has entered a state."""
+        with self._lock:
+            name = f"{machine}/{state}"
+            self._entries[name] += 1
+            entry = Call(len(self.states) + 1, state, "entered", machine, f"{name}/{self._entries[name]}")
+            self.states.append(entry)
+            return entry
 
     def take(self, identity: str, run: Run, operation: str) -> tuple[Call, bool]:
         """The call that an attempt is of, and whether it is its first."""

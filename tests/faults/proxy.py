@@ -6,6 +6,7 @@ parsing, errors. One call is all the attempts that botocore makes of it.
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -17,10 +18,11 @@ import botocore.endpoint
 import botocore.httpsession
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.retries import bucket
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 
 from tests.faults import answers
 from tests.faults.network import copy_request, text
-from tests.faults.plans import EVENT_KINDS, OUTAGES
+from tests.faults.plans import EVENT_KINDS, OUTAGES, STATE_KINDS
 from tests.faults.processes import CURRENT, SERVICE, Killed
 from tidegate.adapters import sessions
 from tidegate.local import deliveries
@@ -34,6 +36,7 @@ DELAY = 0.6  # seconds; at the harness's pace more than half a minute
 LATE = (0.3, 1.0, 5.0)
 MOMENT = 0.15
 LATENESS = 1.5
+STOPPING = 2.0
 
 
 class Proxy:
@@ -48,6 +51,12 @@ class Proxy:
         cloud.patch(botocore.endpoint, "time", paced)
         cloud.patch(bucket.TokenBucket, "acquire", lambda *_, **__: True)
         self._send_event = cloud.patch(deliveries, "send", self.send_event)
+        proxy = self
+
+        def enter(state: Any, env: Any) -> None:
+            proxy.enter_state(state, env)
+
+        self._enter_state = cloud.patch(CommonStateField, "_eval_state_input", enter)
 
     def send(self, request: Any, event_name: str, **_: Any) -> Any:
         """Botocore's `before-send`: None lets the request go on."""
@@ -77,10 +86,25 @@ class Proxy:
             for post in deliveries._posts:
                 post.send(copy, plan.chance.random() * LATENESS)
 
+    def enter_state(self, state: Any, env: Any) -> None:
+        """An execution has entered a state; the engine hands it its input."""
+        execution = env.states.context_object.context_object_data["Execution"]
+        found = SERVICE.search(execution["Name"]) or SERVICE.search(json.dumps(execution["Input"]))
+        plan = self.plans.get(found.group()) if found else None
+        if plan is not None:
+            machine = "rollback" if ":tidegate-rollback:" in execution["Id"] else "release"
+            entry, stop = plan.enter(machine, state.name), plan.stop
+            if plan.kind in STATE_KINDS and stop is not None and plan.hits(entry):
+                plan.struck, plan.stop = entry, None
+                stopping = threading.Thread(target=stop, args=(machine,), daemon=True)
+                stopping.start()
+                stopping.join(STOPPING)
+        self._enter_state(state, env)
+
     def _strike(self, plan: Plan, call: Call, first: bool, run: Run, request: Any) -> Any:
         if plan.kind in OUTAGES:
             return self._black_out(plan, call, run, request)
-        if not plan.hits(call):
+        if plan.kind in STATE_KINDS or not plan.hits(call):
             return None
         plan.struck = call
         run.spoiled = True  # its clients have learnt to wait
@@ -106,6 +130,8 @@ class Proxy:
             case "lost":
                 self._network.send(request)
                 raise ConnectionClosedError(endpoint_url=request.url)
+            case "cut":
+                return answers.cut(request, self._network.send(request))
             case "delay":
                 time.sleep(DELAY)
             case "kill":

@@ -17,6 +17,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from tests.faults import invariants
 from tests.faults.processes import ACTIVE
 from tests.pipelines.services import Service, template
+from tidegate.adapters.stacks import find_stack, list_resources
 from tidegate.domain.ledger import Outcome
 from tidegate.local import deliveries
 from tidegate.local.cloud import ACCOUNT_ID, REGION
@@ -132,6 +133,22 @@ class Subject(Service):
         for run in self.executions():
             if run.status == "RUNNING" and f":tidegate-{machine}:" in run.exec_arn:
                 client.stop_execution(executionArn=run.exec_arn, error="Stopped", cause="by hand")
+
+    def ask(self, stage: str = "production") -> list[str]:
+        """What the stage answers; a stack that was not adopted yet has no aliases, and answers as it is."""
+        told = super().ask(stage)
+        return told or [self.answer("$LATEST", stage)] if self.stage_resources(stage) else []
+
+    def answer(self, version: str, stage: str = "production") -> str:
+        """What a version of the first function answers."""
+        function = self.stage_resources(stage)[self.functions[0]]
+        answer = self.client("lambda").invoke(FunctionName=function, Qualifier=version, Payload=b"{}")
+        return str(json.loads(answer["Payload"].read())["body"])
+
+    def stage_resources(self, stage: str) -> dict[str, str]:
+        """The physical ids of a stage's resources; empty where there is no stack."""
+        client, stack = self.client("cloudformation"), f"{self.name}-{stage}"
+        return list_resources(client, stack) if find_stack(client, stack) is not None else {}
 
     # Traffic
 

@@ -21,9 +21,10 @@ from typing import IO, Any
 import boto3
 
 from tests.faults import network, processes
+from tests.faults.acts import AT_ONCE, configure
 from tests.faults.plans import Plan, Point
 from tests.faults.proxy import Proxy
-from tests.faults.scenarios import AT_ONCE, SCENARIOS, configure, run
+from tests.faults.scenarios import SCENARIOS, run
 from tests.faults.subjects import Subject
 from tests.pipelines.clouds import synthesize
 from tidegate.adapters.pacing import Pacer, TokenBucket, set_pacer
@@ -61,10 +62,14 @@ class Worker:
         with self.lock:
             print(json.dumps(what), file=self.out, flush=True)
 
-    def make_subject(self) -> Subject:
-        """A service with a healthy release in both stages, made one at a time."""
+    def make_fresh(self) -> Subject:
+        """A service that nothing is known of, made one at a time."""
         with self.lock:
-            subject = Subject(self.pipeline, self.home)
+            return Subject(self.pipeline, self.home)
+
+    def make_subject(self) -> Subject:
+        """A service with a healthy release in both stages."""
+        subject = self.make_fresh()
         configure(subject, AT_ONCE)
         subject.release_clean()
         return subject
@@ -73,6 +78,9 @@ class Worker:
         """Try points until there are none."""
         subject: Subject | None = None
         while (point := points.get()) is not None:
+            if SCENARIOS[point.scenario].fresh:
+                self.attempt(point, self.make_fresh())
+                continue
             if subject is None or subject.count > WORN:
                 subject = self.make_subject()
             if not self.attempt(point, subject):
@@ -90,7 +98,7 @@ class Worker:
         self.tell(
             point=asdict(point),
             calls=len(plan.calls),
-            recorded=[(str(call), call.address) for call in plan.calls] if not point.kind else [],
+            recorded=plan.record() if not point.kind else {},
             struck=str(plan.struck) if plan.struck else "",
             outcome=outcome,
             violation=violation,

@@ -226,12 +226,13 @@ class Service:
         )
 
     def aliases(self, stage: str) -> dict[str, tuple[str, str]]:
-        """(function, alias) by the alias's logical id."""
+        """(function, alias) by the alias's logical id; one that is being made has no ARN yet."""
         stack = f"{self.name}-{stage}"
         if find_stack(self.client("cloudformation"), stack) is None:
             return {}
         resources = list_resources(self.client("cloudformation"), stack)
-        return {key: parse_alias(arn) for key, arn in resources.items() if key.endswith("Aliaslive")}
+        found = {key: arn for key, arn in resources.items() if key.endswith("Aliaslive") and ":" in arn}
+        return {key: parse_alias(arn) for key, arn in found.items()}
 
     def ask(self, stage: str = "production") -> list[str]:
         """What the stage's functions answer behind their aliases, one after the other."""
