@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError, SSLError
-from urllib3.exceptions import IncompleteRead
+from urllib3.exceptions import ProtocolError
 
 from tests.faults.network import Body, text
 
@@ -64,11 +64,12 @@ def refuse(request: Any) -> AWSResponse:
 
 
 class Torn(Body):
-    """A body whose connection ends in its midst: read as a whole it fails, as http.client does then."""
+    """A body whose connection ends in its midst: read as a whole it fails as urllib3 does then."""
 
     def read(self, amount: int | None = None) -> bytes:
         if amount is None or amount < 0:
-            raise IncompleteRead(len(self.getvalue()), len(self.getvalue()))
+            message = f"Connection broken after {len(self.getvalue())} bytes"
+            raise ProtocolError(message)
         return super().read(amount)
 
     def stream(self, *_: Any, **__: Any) -> list[bytes]:

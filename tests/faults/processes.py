@@ -21,6 +21,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from botocore import useragent
+from botocore.client import ClientCreator
 from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
 from tidegate import task
@@ -158,6 +159,20 @@ def find_handler(blueprint: Blueprint) -> Callable[[Any, Any], Any]:
     return CODE[blueprint.key]
 
 
+def keep_client_classes(cloud: LocalCloud) -> None:
+    """Make the class of a service's clients once: with its hundreds of methods it is most of making one."""
+    original = ClientCreator._create_client_class
+    classes: dict[tuple[str, str], Any] = {}
+
+    def create(creator: Any, name: str, model: Any) -> Any:
+        key = (name, model.api_version)
+        if key not in classes:
+            classes[key] = original(creator, name, model)
+        return classes[key]
+
+    cloud.patch(ClientCreator, "_create_client_class", create)
+
+
 def install(cloud: LocalCloud) -> None:
     """Let the cloud's functions run here. Threads of an executor belong to the invocation that made them."""
     submit = concurrent.futures.ThreadPoolExecutor.submit
@@ -168,6 +183,7 @@ def install(cloud: LocalCloud) -> None:
             return submit(executor, work, *args, **named)
         return submit(executor, contextvars.copy_context().run, work, *args, **named)
 
+    keep_client_classes(cloud)
     cloud.patch(concurrent.futures.ThreadPoolExecutor, "submit", inherit)
     cloud.patch(pool, "Sandbox", Process)
     cloud.patch(code_store.CodeStore, "layers", lambda store, _: store.runtime)  # imported here already

@@ -7,6 +7,7 @@ release that they watch.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ from tidegate.local.cloud import ACCOUNT_ID, REGION
 from tidegate.local.functions import compute, invoke
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from pathlib import Path
 
@@ -37,6 +37,8 @@ POLL = 0.03
 QUIET = 0.2
 STARTED = 10.0
 BURST = 6
+CLIENTS: dict[str, Any] = {}
+LOCK = threading.Lock()
 
 
 class Stuck(AssertionError):
@@ -53,6 +55,13 @@ class Subject(Service):
         self.answers: dict[str, str] = {}
         self.last: Pushed | None = None
         self._names: dict[str, tuple[str, str]] = {}
+
+    def client(self, service: str) -> Any:
+        """One client of each service, for all subjects."""
+        with LOCK:
+            if service not in CLIENTS:
+                CLIENTS[service] = super().client(service)
+            return CLIENTS[service]
 
     def commit(self, files: dict[str, str] | None = None) -> str:
         """The service without tests of its own: they would run in a process."""

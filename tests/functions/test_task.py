@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+import urllib3
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -60,6 +61,7 @@ def test_whatever_class_a_failed_call_has_the_machine_is_told_one(code: str) -> 
         ResponseStreamingError(error="cut"),
         SSLError(endpoint_url="https://s3", error="EOF"),
         HTTPClientError(error="reset"),
+        urllib3.exceptions.SSLError("EOF occurred in violation of protocol"),
         CredentialRetrievalError(provider="container-role", error_msg="no answer"),
     ],
     ids=lambda error: type(error).__name__,

@@ -17,13 +17,14 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as Unreachable
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.model import OperationModel
 
 ClientT = TypeVar("ClientT", bound="BaseClient")
-# No answer, or a part of one. Streamed bodies are read after botocore's own retries, and leave as several.
+# No answer, or a part of one. A streamed body ends in any of several, TLS's errors as urllib3 has them.
 UNANSWERED: Final = (
     Unreachable,
     HTTPClientError,
@@ -31,15 +32,14 @@ UNANSWERED: Final = (
     ChecksumError,
     FlexibleChecksumError,
     ResponseParserError,
+    HTTPError,
 )
 BODILESS: Final = frozenset({204, 304})
 
 
 def close(error: Exception) -> ConnectionClosedError:
     """An error of a call without an answer under the name that is tried again, with its own words."""
-    closed = ConnectionClosedError(endpoint_url="")
-    closed.args = (f"{type(error).__name__}: {error}",)
-    return closed
+    return _closed(f"{type(error).__name__}: {error}")
 
 
 def check_answers(client: ClientT) -> ClientT:
@@ -57,4 +57,10 @@ def _check(operation_model: OperationModel, response_dict: dict[str, Any], **_: 
         return
     if operation_model.http.get("method") != "HEAD" and len(body) < int(length):
         message = f"{len(body)} of {length} bytes of the answer to {operation_model.name} have come"
-        raise ConnectionClosedError(endpoint_url=message)
+        raise _closed(message)
+
+
+def _closed(why: str) -> ConnectionClosedError:
+    error = ConnectionClosedError(endpoint_url="")
+    error.args = (why,)
+    return error
