@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextvars
+import copy
 import functools
 import importlib
 import importlib.util
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore import useragent
 from botocore.client import ClientCreator
+from moto.dynamodb.models.table import Table
 from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
 from tidegate import task
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 OURS = "functions."
 SERVICE = re.compile(r"\bs[0-9a-f]{8}\b")
+INDEX_NAME = 6  # where moto's query has the index's name, after the key
 ROLLBACK = re.compile("tidegate-rollback|DiagnoseRollback")
 CODE: dict[str, Callable[[Any, Any], Any]] = {}
 # Invocations of ours that run now, by service.
@@ -173,6 +176,21 @@ def keep_client_classes(cloud: LocalCloud) -> None:
     cloud.patch(ClientCreator, "_create_client_class", create)
 
 
+def query_partitions(cloud: LocalCloud) -> None:
+    """Look for the items of a key among its own: moto sorts all of a table for each query."""
+    original = Table.query
+
+    def query(table: Any, hash_key: Any, *args: Any, **named: Any) -> Any:
+        index = args[INDEX_NAME] if len(args) > INDEX_NAME else named.get("index_name")
+        if index or hash_key is None:
+            return original(table, hash_key, *args, **named)
+        part = copy.copy(table)
+        part.items = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
+        return original(part, hash_key, *args, **named)
+
+    cloud.patch(Table, "query", query)
+
+
 def install(cloud: LocalCloud) -> None:
     """Let the cloud's functions run here. Threads of an executor belong to the invocation that made them."""
     submit = concurrent.futures.ThreadPoolExecutor.submit
@@ -184,6 +202,7 @@ def install(cloud: LocalCloud) -> None:
         return submit(executor, contextvars.copy_context().run, work, *args, **named)
 
     keep_client_classes(cloud)
+    query_partitions(cloud)
     cloud.patch(concurrent.futures.ThreadPoolExecutor, "submit", inherit)
     cloud.patch(pool, "Sandbox", Process)
     cloud.patch(code_store.CodeStore, "layers", lambda store, _: store.runtime)  # imported here already

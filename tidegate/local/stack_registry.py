@@ -92,6 +92,8 @@ class Clients:
         self.session = boto3.session.Session()
         self.lock = threading.Lock()
         self.made: dict[tuple[str, ...], Any] = {}
+        # The credentials of a role do not expire here, and each have clients of their own.
+        self.given: dict[tuple[str, str, str], tuple[str, str, str]] = {}
 
     def choose(self, account: str, region: str, role_arn: str | None) -> Callable[[str], Any]:
         """A function from a service's name to its client."""
@@ -110,9 +112,12 @@ class Clients:
             self._make("iam", account, region, ("testing", "testing", "")).get_role(RoleName=name)
         except ClientError as error:
             raise ValidationError(f"Role {role_arn} is invalid or cannot be assumed") from error
-        sts = self._make("sts", account, region, ("testing", "testing", ""))
-        given = sts.assume_role(RoleArn=role_arn, RoleSessionName="AWSCloudFormation")["Credentials"]
-        return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        key = (account, region, role_arn)
+        if key not in self.given:
+            sts = self._make("sts", account, region, ("testing", "testing", ""))
+            given = sts.assume_role(RoleArn=role_arn, RoleSessionName="AWSCloudFormation")["Credentials"]
+            self.given[key] = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return self.given[key]
 
     def _make(self, service: str, account: str, region: str, credentials: tuple[str, str, str]) -> Any:  # noqa: ANN401
         key = (service, account, region, *credentials)
