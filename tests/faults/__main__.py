@@ -6,6 +6,8 @@ A violation is printed with the command that tries its point again.
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import random
 import sys
 import time
@@ -37,6 +39,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--sample", type=int, help="so many points that reach every function")
     parser.add_argument("--every", action="store_true", help="every kind at every call, not one of them")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no point after so many")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--side-by-side", type=int, default=5, help="services in each process")
     return parser.parse_args()
@@ -98,18 +101,22 @@ def main() -> int:
     with Crew(options.jobs, options.side_by_side) as crew:
         points = choose(options, crew)
         click.echo(f"{len(points)} points")
+        deadline = begun + options.minutes * 60
+        begin = itertools.takewhile(lambda _: time.monotonic() < deadline, points)
         with suppress(KeyboardInterrupt):  # what was tried until then is told
-            report(points, crew.try_points(points), tally)
+            report(points, crew.try_points(begin), tally)
     seconds = time.monotonic() - begun
     click.echo(
-        f"\n{tally.tried} points tried in {seconds:.0f} s, seed {options.seed}: {tally.failed} violations"
+        f"\n{tally.tried} of {len(points)} points tried in {seconds:.0f} s, seed {options.seed}: "
+        f"{tally.failed} violations"
     )
     click.echo(
         f"{tally.missed} of them struck nothing, since their run had fewer calls than the recorded one"
     )
     for outcome, count in sorted(tally.outcomes.items()):
         click.echo(f"    {outcome}: {count}")
-    return 1 if tally.failed or tally.tried < len(points) else 0
+    whole = tally.tried == len(points) or options.minutes < math.inf
+    return 1 if tally.failed or not whole else 0
 
 
 if __name__ == "__main__":

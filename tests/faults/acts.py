@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tidegate.domain.ledger import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.faults.subjects import Subject
     from tidegate.cli.push import Pushed
-    from tidegate.domain.ledger import Outcome
 
 # How fast threads of a busy machine answer says nothing of a version.
 CALM: dict[str, Any] = {"signals": {"latency": "observe", "timeouts": "observe"}, "minimum_invocations": 5}
 CANARY = {**CALM, "strategy": "Canary50Percent1Minute", "bake": "0s"}
 AT_ONCE = {**CALM, "strategy": "AllAtOnce", "bake": "0s"}
 BAKING = {**CALM, "strategy": "AllAtOnce", "bake": "10m"}
+# How a release ends whose versions are live from then on.
+LIVE = frozenset({Outcome.PROMOTED, Outcome.RESTORED})
 POLL = 0.05
 
 

@@ -156,8 +156,13 @@ def _list_others(recorded: Iterable[str], seed: int) -> list[Point]:
 
 
 def _shuffle(points: list[Point], seed: int) -> list[Point]:
-    random.Random(seed).shuffle(points)  # noqa: S311
-    return points
+    """By chance, every kind of each scenario in turn: whoever stops early has tried something of all."""
+    chance = random.Random(seed)  # noqa: S311
+    groups: dict[tuple[str, str], list[Point]] = defaultdict(list)
+    for point in chance.sample(points, len(points)):
+        groups[point.scenario, point.kind].append(point)
+    rounds = itertools.zip_longest(*chance.sample(list(groups.values()), len(groups)))
+    return [point for turn in rounds for point in turn if point is not None]
 
 
 def sample_scenarios(seed: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tests.faults.acts import LIVE
 from tests.pipelines.services import STAGES
 from tidegate.adapters.aliases import find_alias
 from tidegate.adapters.healthy import find_healthy
@@ -38,8 +39,15 @@ def find_violations(subject: Subject, pushed: Pushed, before: str, after: str) -
         yield f"the claim is {claim.state} for {claim.holder.rpartition(':')[2]}"
     if outcome in {Outcome.OPEN, Outcome.NEEDS_OPERATOR}:
         yield f"the release ended as {outcome.value}: {record.reason if record else ''}"
+    unfinished = [
+        one.ref.id
+        for one in subject.pipeline.ledger.releases(subject.name)
+        if one.outcome is Outcome.OPEN and one.ref.id != pushed.release_id
+    ]
+    if unfinished:
+        yield f"releases are still open: {unfinished}"
     yield from _check_status(subject, pushed, outcome)
-    promoted = outcome in {Outcome.PROMOTED, Outcome.RESTORED}
+    promoted = outcome in LIVE
     for stage in STAGES:
         yield from _check_aliases(subject, stage, pushed, promoted=promoted)
         yield from _check_provided(subject, stage)

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.faults import beginnings, invariants, returns
-from tests.faults.acts import AT_ONCE, BAKING, CANARY, POLL, Ended, Scenario, configure, release
+from tests.faults.acts import AT_ONCE, BAKING, CANARY, LIVE, POLL, Ended, Scenario, configure, release
 from tests.faults.alarms import fire
 from tests.faults.crowds import drive_crowd
 from tests.pipelines.services import RAISES
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 PROVIDED = {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1}}
 SAFE = "events/safe.json"
-LIVE = {Outcome.PROMOTED, Outcome.RESTORED}
 
 
 def drive_good(subject: Subject) -> Ended:
@@ -105,8 +104,7 @@ def run(scenario: Scenario, subject: Subject, proxy: Proxy, plan: Plan) -> Outco
     outcome = invariants.check(subject, ended.pushed, ended.before, ended.after)
     allowed = scenario.allowed if not plan.disturbs else SCENARIOS["crowd"].allowed
     assert outcome in allowed, f"the release ended as {outcome.value}"
-    if outcome in LIVE:
-        subject.live = ended.after
+    subject.live = ended.after if outcome in LIVE else ended.before
     subject.reset()
     configure(subject, AT_ONCE)
     subject.release_clean()

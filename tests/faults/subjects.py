@@ -54,6 +54,7 @@ class Subject(Service):
         self.earlier = ""
         self.answers: dict[str, str] = {}
         self.last: Pushed | None = None
+        self._newest = ""
         self._names: dict[str, tuple[str, str]] = {}
 
     def client(self, service: str) -> Any:
@@ -122,6 +123,15 @@ class Subject(Service):
                 raise Stuck(message)
             time.sleep(POLL)
         return found
+
+    def change(self, body: str = "pass", **files: str) -> str:
+        self._newest = super().change(body, **files)
+        return self._newest
+
+    def push(self, commit: str = "HEAD") -> Pushed:
+        pushed = super().push(commit)
+        self.answers[pushed.release_id] = self._newest
+        return pushed
 
     def start(self) -> Pushed:
         """Push, and wait until the release's execution is there; a fault may keep it from ever being."""
