@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tests.faults.acts import CANARY, LIVE, Ended, configure, traffic
 from tests.faults.alarms import fire
+from tests.faults.returns import find_goal
 from tidegate.cli.push import Pushed
 from tidegate.cli.rollback import start_rollback
-from tidegate.cli.ways import read_ways
 
 if TYPE_CHECKING:
     from tests.faults.subjects import Subject
@@ -36,15 +36,14 @@ def drive_crowd(subject: Subject) -> Ended:
     pushed: list[Pushed] = []
     known = {one.ref.id for one in subject.pipeline.ledger.releases(subject.name)}
     turn, order = divmod(plan.k, len(ORDERS))
-    ways = read_ways(subject.pipeline, subject.name)
-    goal = ways[1].release.ref.id if turn % 2 and len(ways) > 1 else ""
+    goal = find_goal(subject, 1) if turn % 2 else None
 
     def push() -> None:
         subject.change()
         pushed.append(subject.push())
 
     def ask_back() -> None:
-        start_rollback(subject.pipeline, subject.name, "the harness", goal)
+        start_rollback(subject.pipeline, subject.name, "the harness", goal.release.ref.id if goal else "")
 
     actors = {"first": push, "second": push, "alarm": lambda: fire(subject), "operator": ask_back}
     with traffic(subject):

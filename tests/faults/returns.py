@@ -12,7 +12,7 @@ from tidegate.cli.ways import Goal, read_ways
 if TYPE_CHECKING:
     from tests.faults.subjects import Subject
 
-WAYS = 3
+OVER = 2  # releases that are gone back over, the live one among them
 
 
 def prepare_operator(subject: Subject) -> None:
@@ -29,23 +29,23 @@ def drive_operator(subject: Subject) -> Ended:
     return Ended(subject.last, subject.earlier, after)
 
 
-def find_goal(subject: Subject) -> Goal | None:
-    """The release before the last but one; none whose template is another than that of today."""
-    ways = read_ways(subject.pipeline, subject.name)[WAYS - 1 :]
+def find_goal(subject: Subject, over: int) -> Goal | None:
+    """The release so many before the live one; none whose template is another than that of today."""
+    ways = read_ways(subject.pipeline, subject.name)[over:]
     same = ways and not any(state.provided for state in ways[0].states.values())
     return ways[0] if same else None
 
 
-def prepare_back(subject: Subject) -> None:
+def prepare_ways(subject: Subject) -> None:
     """So many releases that one can go back over one."""
     configure(subject, AT_ONCE)
-    while find_goal(subject) is None:
+    while find_goal(subject, OVER) is None or find_goal(subject, 1) is None:
         subject.release_clean()
 
 
 def drive_back(subject: Subject) -> Ended:
     """An operator goes back over the last two releases; the order is a release of its own."""
-    goal = find_goal(subject)
+    goal = find_goal(subject, OVER)
     assert goal is not None
     before = subject.live
     after = subject.answer(goal.states["production"].versions[subject.functions[0]])
