@@ -15,6 +15,7 @@ from functions.plan_release.templates import build_template, choose_parameters, 
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
+from tidegate.adapters.plans import write_asked
 from tidegate.adapters.stacks import (
     MASKED,
     ChangeSet,
@@ -34,6 +35,7 @@ from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 from tidegate.domain.templates.features import read_features
 from tidegate.domain.templates.removals import Removals
+from tidegate.domain.undo import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -163,6 +165,9 @@ def _ask(change: StageChange, tools: Tools) -> None:
             key = f"{stage_prefix(change.ref, change.target.name)}{name}"
             tools.documents.write_bytes(key, dump(template), "application/json")
             change.stage.documents.write_bytes(key, dump(template), "application/json")
+    asked = Asked(stack_name=change.wanted.stack_name, change_set=change.change_set_name)
+    write_asked(tools.documents, change.ref, change.target.name, asked)
+    tools.ledger.check_epoch(change.ref)  # a release that is taken back meanwhile must not leave it behind
     create_change_set(
         change.stage.cloudformation,
         change.wanted.stack_name,

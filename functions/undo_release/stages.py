@@ -8,16 +8,19 @@ from functions.undo_release.provisioning import undo_provisioning
 from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import forget_healthy
-from tidegate.adapters.plans import find_plan
-from tidegate.adapters.stacks import delete, delete_change_set, delete_guards
+from tidegate.adapters.plans import find_asked, find_plan
+from tidegate.adapters.stacks import delete, delete_change_set, delete_guards, find_stack
 from tidegate.adapters.telemetry import disarm
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tidegate.adapters.stacks import StackState
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.plans import StagePlan
-    from tidegate.task import Tools
+    from tidegate.settings import StageTarget
+    from tidegate.task import StageTools, Tools
 
 
 def undo_stages(ref: ReleaseRef, tools: Tools, under: ReleaseRef) -> tuple[str, ...] | None:
@@ -26,7 +29,9 @@ def undo_stages(ref: ReleaseRef, tools: Tools, under: ReleaseRef) -> tuple[str, 
     `under` is who holds the claim: the release itself, or an order that leaves it.
     """
     plan = find_plan(tools.documents, ref)
-    stages = tuple(reversed(plan.stages)) if plan else ()
+    if plan is None:
+        return () if all(_forget_asked(ref, stage, tools) for stage in tools.settings.stages) else None
+    stages = tuple(reversed(plan.stages))
     if not all(undo_stage(ref, stage, tools, under) for stage in stages):
         return None
     for stage in stages:
@@ -82,15 +87,30 @@ def _mark_key(ref: ReleaseRef, plan: StagePlan) -> str:
     return f"{stage_prefix(ref, plan.stage)}undo.json"
 
 
+def _forget_asked(ref: ReleaseRef, target: StageTarget, tools: Tools) -> bool:
+    """Delete what a release asked for that ended before it had a plan; False while the stack is busy."""
+    asked = find_asked(tools.documents, ref, target.name)
+    state = find_stack(tools.stage(target.name).cloudformation, asked.stack_name) if asked else None
+    if asked is None or state is None:
+        return True
+    if state.is_busy:
+        return False
+    _forget(tools.stage(target.name), state, (asked.change_set,))
+    return True
+
+
 def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
+    names = (plan.change_set, *(update.change_set for update in plan.updates))
+    _forget(tools.stage(plan.stage), state, filter(None, names))
+
+
+def _forget(stage: StageTools, state: StackState, names: Iterable[str]) -> None:
     """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings."""
-    stage = tools.stage(plan.stage)
     if state.status == "REVIEW_IN_PROGRESS":
-        delete(stage.cloudformation, plan.stack_name, stage.target.cloudformation_role)
+        delete(stage.cloudformation, state.name, stage.target.cloudformation_role)
         return
-    for name in (plan.change_set, *(update.change_set for update in plan.updates)):
-        if name:
-            delete_change_set(stage.cloudformation, plan.stack_name, name)
+    for name in names:
+        delete_change_set(stage.cloudformation, state.name, name)
 
 
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tidegate.adapters.healthy import find_healthy, forget_healthy, write_healthy
+from tidegate.adapters.healthy import find_healthy, forget_healthy, read_chain, write_healthy
 from tidegate.adapters.ledger import Ledger
 from tidegate.domain.errors import ClaimLost
 from tidegate.domain.healthy import Healthy
@@ -108,6 +108,39 @@ def test_a_handler_that_was_held_up_names_nothing_healthy_that_was_taken_back(
     with pytest.raises(ClaimLost):
         write_healthy(ledger, documents, scene.ref, state.model_copy(update={"release_id": scene.ref.id}))
     assert find_healthy(ledger, documents, scene.service, scene.staging) == state
+
+
+def test_a_first_release_that_is_taken_back_leaves_nothing_healthy(scene: Scene, ledger: Ledger) -> None:
+    documents = scene.tools.documents
+    state = Healthy(stage=scene.staging, release_id=scene.ref.id, artifacts={}, functions={})
+    write_healthy(ledger, documents, scene.ref, state)
+    taken = scene.ref.model_copy(update={"epoch": 2})
+    for _ in range(2):
+        forget_healthy(ledger, documents, scene.ref, scene.staging, taken)
+        assert find_healthy(ledger, documents, scene.service, scene.staging) is None
+        assert list(read_chain(ledger, documents, scene.service, scene.staging)) == []
+    with pytest.raises(ClaimLost):
+        write_healthy(ledger, documents, scene.ref, state)
+    later = scene.make_ref(release_id="bbbbbbbbbbbb-1").model_copy(update={"epoch": 3})
+    write_healthy(ledger, documents, later, state.model_copy(update={"release_id": later.id}))
+    found = find_healthy(ledger, documents, scene.service, scene.staging)
+    assert found is not None
+    assert (found.release_id, found.previous) == (later.id, None)
+
+
+def test_a_handler_that_was_held_up_names_nothing_healthy_where_nothing_was_before(
+    scene: Scene, ledger: Ledger
+) -> None:
+    documents, taken = scene.tools.documents, scene.ref.model_copy(update={"epoch": 2})
+    forget_healthy(ledger, documents, scene.ref, scene.staging, taken)
+    with pytest.raises(ClaimLost):
+        write_healthy(
+            ledger,
+            documents,
+            scene.ref,
+            Healthy(stage=scene.staging, release_id=scene.ref.id, artifacts={}, functions={}),
+        )
+    assert find_healthy(ledger, documents, scene.service, scene.staging) is None
 
 
 def test_small_documents(scene: Scene, ledger: Ledger) -> None:

@@ -262,6 +262,60 @@ def test_a_change_set_that_cannot_be_computed_says_why(scene: Scene) -> None:
         plan(scene)
 
 
+def ask(scene: Scene) -> list[str]:
+    """Begin to plan; gives production's change sets that wait."""
+    with pytest.raises(ChangeSetsPending):
+        handle(Request(release=scene.ref), scene.tools)
+    return list_waiting(scene)
+
+
+def list_waiting(scene: Scene) -> list[str]:
+    client = scene.tools.stage(scene.production).cloudformation
+    found = client.list_change_sets(StackName=f"{scene.service}-{scene.production}")["Summaries"]
+    return [one["ChangeSetName"] for one in found if one["ExecutionStatus"] != "EXECUTE_COMPLETE"]
+
+
+def test_a_first_release_that_ends_before_its_plan_leaves_no_stack(scene: Scene) -> None:
+    scene.open()
+    assert undo_all(scene) == 1
+    scene.sam(1)
+    assert ask(scene) == [f"tidegate-{scene.ref.id}"]
+    undo_all(scene)
+    client = scene.tools.stage(scene.production).cloudformation
+    eventually(lambda: find_stack(client, f"{scene.service}-{scene.production}") is None)
+
+
+def test_a_release_that_ends_before_its_plan_leaves_no_change_set(scene: Scene) -> None:
+    first_release(scene)
+    scene.next_release()
+    scene.sam(2)
+    assert ask(scene) == [f"tidegate-{scene.ref.id}"]
+    undo_all(scene)
+    assert list_waiting(scene) == []
+    state = find_stack(
+        scene.tools.stage(scene.production).cloudformation, f"{scene.service}-{scene.production}"
+    )
+    assert state is not None
+    assert state.is_healthy
+
+
+def test_a_plan_that_is_taken_back_in_its_midst_asks_for_nothing(scene: Scene) -> None:
+    scene.open()
+    scene.sam(1)
+    documents = scene.tools.documents
+    write = documents.write_bytes
+
+    def write_late(key: str, body: bytes, content_type: str) -> None:
+        write(key, body, content_type)
+        scene.lose()
+
+    documents.write_bytes = write_late  # type: ignore[method-assign]
+    with pytest.raises(ClaimLost):
+        handle(Request(release=scene.ref), scene.tools)
+    client = scene.tools.stage(scene.staging).cloudformation
+    assert find_stack(client, f"{scene.service}-{scene.staging}") is None
+
+
 def test_without_the_claim_nothing_is_planned_provisioned_or_undone(scene: Scene) -> None:
     scene.open()
     scene.sam(1)

@@ -19,9 +19,14 @@ def healthy_key(stage: str) -> str:
     return f"healthy#{stage}"
 
 
+def _point(ledger: Ledger, service: str, stage: str) -> str | None:
+    """The key of the last healthy state's document; None before the first, and where that was taken back."""
+    return ledger.document(service, healthy_key(stage)) or None
+
+
 def find_healthy(ledger: Ledger, documents: Documents, service: str, stage: str) -> Healthy | None:
     """The last healthy state of a stage, or None before the first."""
-    pointer = ledger.document(service, healthy_key(stage))
+    pointer = _point(ledger, service, stage)
     return None if pointer is None else documents.read(pointer, Healthy)
 
 
@@ -29,7 +34,7 @@ def read_chain(
     ledger: Ledger, documents: Documents, service: str, stage: str
 ) -> Iterator[tuple[str, Healthy]]:
     """The stage's healthy states with their keys, the newest first, as far back as their documents go."""
-    key = ledger.document(service, healthy_key(stage))
+    key = _point(ledger, service, stage)
     seen: set[str] = set()
     while key is not None and key not in seen:
         seen.add(key)
@@ -59,15 +64,13 @@ def forget_healthy(
 ) -> None:
     """Point back at the healthy state before this release, where the stage had been left already.
 
-    `under` is who holds the claim. The pointer is written either way: with this epoch on it, a handler of the
-    release that comes to it late cannot move it any more.
+    `under` is who holds the claim. The pointer is written either way, even where it points at nothing: with
+    this epoch on it, a handler of the release that comes to it late cannot move it any more.
     """
-    pointer = ledger.document(ref.service, healthy_key(stage))
-    if pointer is None:
-        return
-    found = documents.read(pointer, Healthy)
-    back = found.previous if found.release_id == ref.id else None
-    ledger.put_under(under, healthy_key(stage), back or pointer)
+    pointer = _point(ledger, ref.service, stage)
+    found = None if pointer is None else documents.read(pointer, Healthy)
+    back = found.previous if found is not None and found.release_id == ref.id else pointer
+    ledger.put_under(under, healthy_key(stage), back or "")
 
 
 def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy: Healthy) -> None:
@@ -76,7 +79,7 @@ def write_healthy(ledger: Ledger, documents: Documents, ref: ReleaseRef, healthy
     A second run finds its own document at the pointer, and keeps what that calls the one before.
     """
     key = f"{stage_prefix(ref, healthy.stage)}healthy.json"
-    pointer = ledger.document(ref.service, healthy_key(healthy.stage))
+    pointer = _point(ledger, ref.service, healthy.stage)
     before = documents.find(key, Healthy) if pointer == key else None
     previous = before.previous if before is not None else pointer
     documents.write(key, healthy.model_copy(update={"previous": previous}))

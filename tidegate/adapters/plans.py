@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.plans import Plan
     from tidegate.domain.snapshots import Snapshot
+    from tidegate.domain.undo import Asked
 
 
 def read_snapshot(documents: Documents, ref: ReleaseRef) -> Snapshot:
@@ -33,6 +34,18 @@ def find_snapshot(documents: Documents, service: str, release_id: str) -> Snapsh
     from tidegate.domain.snapshots import Snapshot
 
     return documents.find(f"releases/{service}/{release_id}/snapshot.json", Snapshot)
+
+
+def write_asked(documents: Documents, ref: ReleaseRef, stage: str, asked: Asked) -> None:
+    """Keep what CloudFormation is asked for, before it is."""
+    documents.write(f"{stage_prefix(ref, stage)}asked.json", asked)
+
+
+def find_asked(documents: Documents, ref: ReleaseRef, stage: str) -> Asked | None:
+    """The same, or None where nothing was asked for."""
+    from tidegate.domain.undo import Asked
+
+    return documents.find(f"{stage_prefix(ref, stage)}asked.json", Asked)
 
 
 def write_plan(documents: Documents, ref: ReleaseRef, plan: Plan) -> None:

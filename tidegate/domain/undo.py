@@ -21,6 +21,16 @@ class PreviousStack(Frozen):
     capabilities: tuple[str, ...] = ()
 
 
+class Asked(Frozen):
+    """The change set that a plan is made of, at stages/<stage>/asked.json: written before it is asked for.
+
+    A release may end before there is a plan; then this says what to delete.
+    """
+
+    stack_name: str
+    change_set: str
+
+
 class ChangeMark(Frozen):
     """Written before a change set is executed: from then on one that is missing is one that has ended.
 
