@@ -108,6 +108,14 @@ class Plan:
         """Whether more goes wrong than one call."""
         return self.kind in LASTING or self.kind in STATE_KINDS
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the execution was stopped between a look at the claim and the change set asked for after it."""
+        if self.struck is None or not self.kind.startswith("stop"):
+            return False
+        near = self.calls[self.struck.number - 1 : self.struck.number + 1]
+        return any(call.operation == "cloudformation.CreateChangeSet" for call in near)
+
     def hits(self, call: Call) -> bool:
         """Whether this is the call."""
         return call.address == self.at if self.at else call.number == self.k
