@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from docs.machines import Lanes, Machine, all_states, edges, group, parse_machine, read_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MACHINES: Final = Path(__file__).resolve().parent.parent / "statemachines"
 WIDTH: Final = 30
@@ -148,17 +148,21 @@ def _limit(value: int | str) -> str:
     return f"{value // 60} min" if value % 60 == 0 else f"{value} s"
 
 
+def _name_errors(errors: Sequence[str]) -> str:
+    if len(errors) <= FEW:
+        return ", ".join(f"`{error}`" for error in errors)
+    calls = "ClientError" in errors and "Runtime.ExitError" not in errors
+    return "calls that AWS refuses or leaves open" if calls else "faults of the platform"
+
+
 def _retries(state: Mapping[str, Any], platform: set[str]) -> str:
     parts = []
     for retry in state.get("Retry", ()):
-        few = len(retry["ErrorEquals"]) <= FEW
-        if not few:
-            platform.update(retry["ErrorEquals"])
-        errors = (
-            ", ".join(f"`{error}`" for error in retry["ErrorEquals"]) if few else "faults of the platform"
-        )
+        errors = retry["ErrorEquals"]
+        if len(errors) > FEW:
+            platform.update(errors)
         parts.append(
-            f"{errors}: up to {retry['MaxAttempts']}, after {retry['IntervalSeconds']} s "
+            f"{_name_errors(errors)}: up to {retry['MaxAttempts']}, after {retry['IntervalSeconds']} s "
             f"to {retry['MaxDelaySeconds']} s"
         )
     return "; ".join(parts)

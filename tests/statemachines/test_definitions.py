@@ -154,6 +154,23 @@ def test_a_release_succeeds_in_two_ways_only() -> None:
     assert fails == {key: key for key in ("NeedsOperator", "Rejected", "RolledBack")}
 
 
+OUTAGE = 180  # seconds that S3 or DynamoDB may be away without an alias staying split
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("release", "RestoreTraffic"), ("rollback", "DiagnoseRollback"), ("rollback", "RestoreTraffic")],
+)
+def test_what_restores_traffic_is_tried_for_longer_than_an_outage(name: str, state: str) -> None:
+    """By the mean of full jitter, half of each interval."""
+    retry = next(one for one in all_states(name)[state]["Retry"] if "ClientError" in one["ErrorEquals"])
+    intervals = [
+        min(retry["MaxDelaySeconds"], retry["IntervalSeconds"] * retry["BackoffRate"] ** number)
+        for number in range(retry["MaxAttempts"])
+    ]
+    assert sum(intervals) / 2 > OUTAGE * 1.3
+
+
 def test_traffic_is_restored_before_anything_else_is_undone() -> None:
     for name in NAMES:
         states = all_states(name)
