@@ -163,13 +163,16 @@ def find_handler(blueprint: Blueprint) -> Callable[[Any, Any], Any]:
 
 
 def keep_client_classes(cloud: LocalCloud) -> None:
-    """Make the class of a service's clients once: with its hundreds of methods it is most of making one."""
+    """Make the class of a service's clients once in a session: its many methods are most of making one."""
     original = ClientCreator._create_client_class
-    classes: dict[tuple[str, str], Any] = {}
+    classes: dict[tuple[int, str, str], Any] = {}
+    sessions: list[Any] = []
 
     def create(creator: Any, name: str, model: Any) -> Any:
-        key = (name, model.api_version)
+        emitter = creator._event_emitter  # its handlers add methods, boto3's to the clients of S3
+        key = (id(emitter), name, model.api_version)
         if key not in classes:
+            sessions.append(emitter)
             classes[key] = original(creator, name, model)
         return classes[key]
 
