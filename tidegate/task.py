@@ -101,10 +101,10 @@ class StageTools:
         return self._lambda(urgent=True)
 
     def _lambda(self, *, urgent: bool) -> LambdaClient:
-        from tidegate.adapters.pacing import find_pacer, pace
+        from tidegate.adapters.pacing import find_pacer, keep_pace
 
         client: LambdaClient = self._client("lambda", CLIENT_CONFIG.merge(Config(read_timeout=905)))
-        pace(client, find_pacer(self.target.account, self.target.region, urgent=urgent))
+        keep_pace(client, find_pacer(self.target.account, self.target.region, urgent=urgent))
         return client
 
     def probing(self, patience: int) -> LambdaClient:

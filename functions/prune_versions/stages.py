@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from functions.prune_versions.tidying import take_provisioned
-from tidegate.adapters.pacing import Pacer, TokenBucket, pace
+from tidegate.adapters.pacing import Pacer, TokenBucket, keep_pace
 from tidegate.adapters.provisioning import list_provisioned
 from tidegate.adapters.versions import (
     delete_version,
@@ -66,7 +66,7 @@ def prune_stages(turn: Turn, tools: Tools) -> tuple[tuple[Fate, ...], str]:
         waiting = [name for name in names if (stage, name) > tuple(turn.after.split("/"))]
         if not waiting:
             continue
-        pace(tools.stage(stage).functions, PACER)
+        keep_pace(tools.stage(stage).functions, PACER)
         known = _list_known(stage, items, tools)
         for name in waiting:
             if tools.now() > turn.until:

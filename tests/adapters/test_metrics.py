@@ -11,7 +11,7 @@ import pytest
 from tidegate.adapters.history import read_history
 from tidegate.adapters.metrics import Look, read_metrics
 from tidegate.adapters.observing import observe
-from tidegate.domain.observing import METRICS, Cursor, History, Profile, Read, Terms, Thresholds
+from tidegate.domain.observing import METRICS, Cursor, LastDay, Profile, Read, Terms, Thresholds
 from tidegate.domain.rollouts import RollingFunction
 
 if TYPE_CHECKING:
@@ -233,5 +233,5 @@ def test_the_last_day_gives_thresholds() -> None:
     assert len(cloud.calls) == 2
     slow = (75.0, 90.0, 95.0, 99.0)
     costly = tuple(value / 2 for value in slow)
-    assert found["F7"] == History(requests=1000, errors=3, thresholds=Thresholds(slow=slow, costly=costly))
-    assert read_history(Cloud(), [rolling()], {}, BASE)["F"] == History()  # type: ignore[arg-type]
+    assert found["F7"] == LastDay(requests=1000, errors=3, thresholds=Thresholds(slow=slow, costly=costly))
+    assert read_history(Cloud(), [rolling()], {}, BASE)["F"] == LastDay()  # type: ignore[arg-type]

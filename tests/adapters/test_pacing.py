@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.adapters.pacing import BURST, QUOTAS, Pacer, TokenBucket, Window, find_pacer, pace, set_pacer
+from tidegate.adapters.pacing import (
+    BURST,
+    QUOTAS,
+    Pacer,
+    TokenBucket,
+    Window,
+    find_pacer,
+    keep_pace,
+    set_pacer,
+)
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -123,8 +132,8 @@ def test_every_call_of_a_client_waits_for_its_turn(scene: Scene) -> None:
             return super().take(operation)
 
     client = scene.cloud.client("lambda")
-    pace(client, Pacer(time.bucket))
-    pace(client, Seen(time.bucket))
+    keep_pace(client, Pacer(time.bucket))
+    keep_pace(client, Seen(time.bucket))
     client.list_functions(MaxItems=1)
     client.list_event_source_mappings()
     assert taken == ["ListFunctions", "ListEventSourceMappings"]

@@ -16,7 +16,7 @@ from tidegate.domain.guards import GuardedAlias, build_guards
 from tidegate.domain.identity import Commit
 from tidegate.domain.judging import Moment, Status, Verdict, decide
 from tidegate.domain.ledger import Entry
-from tidegate.domain.observing import History
+from tidegate.domain.observing import LastDay
 from tidegate.domain.plans import render
 from tidegate.domain.snapshots import Snapshot
 from tidegate.domain.templates.aliases import RolledFunction
@@ -36,7 +36,7 @@ ITEM_BYTES: Final = 400 * 1024  # Amazon DynamoDB quotas, item size
 
 def observe(*, broken: int = -1) -> Trial:
     """A trial at 10 % in which each function has had 1,000 requests."""
-    trial = begin_trial(CONFIG, dict.fromkeys(NAMES, History()), NOW, 20)
+    trial = begin_trial(CONFIG, dict.fromkeys(NAMES, LastDay()), NOW, 20)
     trial = end_shift(begin_shift(trial, 0, 10, NOW), NOW)
     batches = [
         Batch(

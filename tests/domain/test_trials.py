@@ -7,18 +7,18 @@ import pytest
 from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.config import StageConfig
 from tidegate.domain.judging import Mode, Signal
-from tidegate.domain.observing import History, Thresholds
+from tidegate.domain.observing import LastDay, Thresholds
 from tidegate.domain.trials import MEMORY, Span, Trial, begin_shift, begin_trial, end_shift, make_policy
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-PLACE = History(requests=864_000, errors=864, thresholds=Thresholds(slow=(1, 2, 3, 4)))
+PLACE = LastDay(requests=864_000, errors=864, thresholds=Thresholds(slow=(1, 2, 3, 4)))
 CONFIG = StageConfig().for_stage(production=True)
 
 
 @pytest.fixture
 def trial() -> Trial:
-    return begin_trial(CONFIG, {"Place": PLACE, "Ship": History()}, NOW, 20)
+    return begin_trial(CONFIG, {"Place": PLACE, "Ship": LastDay()}, NOW, 20)
 
 
 def test_a_trial_begins_as_low_as_the_traffic_of_the_last_day_asks_for(trial: Trial) -> None:

@@ -24,7 +24,7 @@ from tidegate.domain.batches import Arm, Batch
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.errors import CanaryFailed, ClaimLost, InsufficientEvidence
 from tidegate.domain.gauges import Gauge, Gauges, Metric
-from tidegate.domain.observing import History, Thresholds
+from tidegate.domain.observing import LastDay, Thresholds
 from tidegate.domain.rollouts import Move, Rollout, pace
 from tidegate.domain.strategies import ALL
 from tidegate.domain.trials import Span, begin_shift, begin_trial, end_shift
@@ -64,7 +64,7 @@ def prepare(
     )
     at = scene.began - seconds_ago * SECOND
     paced = pace(stage.config, scene.tools.settings.pace)
-    trial = end_shift(begin_shift(begin_trial(paced, {"Place": History()}, at, 4), 0, weight, at), at)
+    trial = end_shift(begin_shift(begin_trial(paced, {"Place": LastDay()}, at, 4), 0, weight, at), at)
     write_trial(scene.tools.documents, scene.ref, scene.production, trial)
     return function
 

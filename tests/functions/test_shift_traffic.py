@@ -10,7 +10,7 @@ from tidegate.adapters.plans import write_rollout
 from tidegate.adapters.trials import read_trial, write_trial
 from tidegate.domain.config import StageConfig
 from tidegate.domain.errors import ClaimLost, ForeignChange
-from tidegate.domain.observing import History
+from tidegate.domain.observing import LastDay
 from tidegate.domain.rollouts import RollingFunction, Rollout, point
 from tidegate.domain.trials import begin_trial
 
@@ -26,7 +26,7 @@ def functions(scene: Scene) -> list[RollingFunction]:
     scene.rollout(scene.production, *found)
     config = StageConfig().for_stage(production=True)
     trial = begin_trial(
-        config, {function.logical_id: History() for function in found}, datetime.now(UTC), 0.4
+        config, {function.logical_id: LastDay() for function in found}, datetime.now(UTC), 0.4
     )
     write_trial(scene.tools.documents, scene.ref, scene.production, trial)
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.metrics import Series, make_stats, read_series
 from tidegate.domain.config import DAY
-from tidegate.domain.observing import History, Profile, Thresholds
+from tidegate.domain.observing import LastDay, Profile, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def read_history(
     functions: Sequence[RollingFunction],
     profiles: Mapping[str, Profile],
     now: datetime,
-) -> dict[str, History]:
+) -> dict[str, LastDay]:
     """Each function's last day by its logical id, in one call for 83 functions.
 
     CloudWatch may answer with two periods of a day that the last one touches: the busier one is taken.
@@ -41,14 +41,14 @@ def read_history(
     }
 
 
-def _history(function: str, series: Series, memory: int) -> History:
+def _history(function: str, series: Series, memory: int) -> LastDay:
     invocations = series.get(f"{function}/Invocations/Sum", {})
     if not sum(invocations.values()):
-        return History()
+        return LastDay()
     day = max(invocations, key=lambda at: invocations[at])
     known = [series.get(f"{function}/Duration/{stat}", {}).get(day) for stat in QUANTILES]
     slow = tuple(value for value in known if value is not None)
-    return History(
+    return LastDay(
         requests=round(invocations[day]),
         errors=round(series.get(f"{function}/Errors/Sum", {}).get(day, 0)),
         thresholds=Thresholds(slow=slow, costly=tuple(value * memory / 1024 for value in slow)),

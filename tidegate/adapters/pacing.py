@@ -131,7 +131,7 @@ def set_pacer(account: str, region: str, pacer: Pacer) -> None:
         _PACERS.update({(account, region, urgent): pacer for urgent in (False, True)})
 
 
-def pace(client: LambdaClient, pacer: Pacer) -> None:
+def keep_pace(client: LambdaClient, pacer: Pacer) -> None:
     """Let every call of this client, and every retry of one, wait for its turn; a later pacer replaces it."""
 
     def wait(event_name: str, **_: Any) -> None:  # noqa: ANN401 (as botocore calls it)

@@ -105,7 +105,7 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
         snapshot = take_snapshot(checkout, commit, NoDocuments(), Override())
     except TidegateError as error:
         return Findings(service=repository.resolve().name, problems=(str(error),))
-    problems = [*check_handlers(checkout, snapshot)]
+    problems = [*find_handler_faults(checkout, snapshot)]
     stages = tuple(dict.fromkeys((*snapshot.config.stages, *snapshot.config.smoke))) or (STAGE,)
     notices: list[Notice] = []
     for stage in stages:
@@ -127,7 +127,7 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
     )
 
 
-def check_handlers(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]:
+def find_handler_faults(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]:
     """What the builder would refuse of handlers; one that a requirement may bring is left to it."""
     for function in snapshot.functions:
         if function.method is Method.ARCHIVE or not function.runtime.startswith("python"):

@@ -47,7 +47,7 @@ class Thresholds(Frozen):
         )
 
 
-class History(Frozen):
+class LastDay(Frozen):
     """A function's last day, by its stable version: what the judge starts from. Nothing known is zeros."""
 
     requests: int = Field(0, ge=0)

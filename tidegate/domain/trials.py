@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tidegate.domain.batches import Batch
     from tidegate.domain.config import StageConfig
     from tidegate.domain.judging import Verdict
-    from tidegate.domain.observing import History
+    from tidegate.domain.observing import LastDay
 
 FALSE_ROLLBACK: Final = 0.01  # the probability of a false rollback that a whole release may have
 TELEMETRY_DELAY: Final = 20.0  # seconds until telemetry is judged, as long as it has not been measured
@@ -97,7 +97,7 @@ class Trial(Frozen):
         return tuple((shift.weight / ALL, shift.at) for shift in self.shifts if shift.made)
 
 
-def begin_trial(config: StageConfig, history: Mapping[str, History], now: datetime, delay: float) -> Trial:
+def begin_trial(config: StageConfig, history: Mapping[str, LastDay], now: datetime, delay: float) -> Trial:
     """A trial before its first shift; `config` with its durations as they run here, `history` by function."""
     state = judging.begin({name: _remember(known) for name, known in history.items()})
     verdict = judging.decide(state, make_policy(config), Moment(now=now.timestamp(), delay=delay))
@@ -109,7 +109,7 @@ def begin_trial(config: StageConfig, history: Mapping[str, History], now: dateti
     )
 
 
-def _remember(known: History) -> judging.History:
+def _remember(known: LastDay) -> judging.History:
     if not known.requests:
         return judging.History()
     return judging.History(

@@ -16,7 +16,7 @@ from tidegate.domain.signals import Signal
 from . import downstream, evidence, promotion
 from .arms import EMPTY, Q95, QUANTILES, Pair, add, add_pairs, count, is_comparable, pair, size
 from .ramp import NEAR
-from .state import Carried, Progress, Shift, State, Traffic
+from .state import Carried, Progress, State, Traffic, Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ def is_under_one_weight(state: State, batch: Batch) -> bool:
     return abs(_weight_at(state.shifts, batch.at) - batch.weight) <= NEAR
 
 
-def _weight_at(shifts: Sequence[Shift], at: float) -> float:
+def _weight_at(shifts: Sequence[Weighted], at: float) -> float:
     return next((found.weight for found in reversed(shifts) if found.at <= at), 0.0)
 
 
@@ -89,7 +89,7 @@ def _check(state: State, batch: Batch) -> None:
             f"{batch.at:.3f} and {batch.at + batch.seconds:.3f}; the weights in force were "
             + ", ".join(
                 f"{found.weight:g} from {found.at:.3f}"
-                for found in state.shifts[-3:] or [Shift(at=0, weight=0)]
+                for found in state.shifts[-3:] or [Weighted(at=0, weight=0)]
             )
         )
 

@@ -55,7 +55,7 @@ class Progress(Frozen):
     traffic: Traffic = Traffic()
 
 
-class Shift(Frozen):
+class Weighted(Frozen):
     """A weight, and from when on it was in force."""
 
     at: float
@@ -66,7 +66,7 @@ class State(Frozen):
     """A rollout as the judge knows it. `peak` is the greatest weight, `begun` the first shift's time."""
 
     functions: dict[str, Progress]
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Weighted, ...] = ()
     begun: float | None = None
     peak: float = 0.0
     seen: dict[str, float] = Field(
@@ -114,7 +114,7 @@ def shift(state: State, weight: float, at: float) -> State:
     begun = at if state.begun is None and weight > 0 else state.begun
     return state.model_copy(
         update={
-            "shifts": (*state.shifts, Shift(at=at, weight=weight)),
+            "shifts": (*state.shifts, Weighted(at=at, weight=weight)),
             "begun": begun,
             "peak": max(state.peak, weight),
         }
