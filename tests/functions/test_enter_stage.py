@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_a_stage_is_entered_once_and_told(scene: Scene, approval: Approval) -> None:
     scene.open()
     scene.listen()
-    config = StageConfig(approval=approval, approval_timeout=0).for_stage(production=True)
+    config = StageConfig(approval=approval, approval_timeout=1).for_stage(production=True)
     scene.plan(scene.stage_plan(scene.production, config=config))
     request = Request(release=scene.ref, stage=scene.production)
     for _ in range(2):
