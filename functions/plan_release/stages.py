@@ -279,6 +279,7 @@ def _plan_function(
         previous_artifact=previous.get(key),
         canaried=False,
         tenants=change.features[key].tenants,
+        wave=change.snapshot.config.wave_of(key),
     )
     if found is None:
         return plan

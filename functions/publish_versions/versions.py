@@ -101,6 +101,7 @@ def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -
         stable=alias.pointing.version,
         canary=canary.version,
         log_group=canary.log_group,
+        wave=plan.wave,
     )
     return Published(moves, alias.revision, divisible=_is_divisible(client, moves, canary))
 

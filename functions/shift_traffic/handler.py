@@ -46,7 +46,8 @@ def handle(request: Request, tools: Tools) -> Response:
     trial = write_trial(tools.documents, release, stage, trial)
     # What has been written already is read, and not written again.
     known = {} if trial.shifts[-1].made else {**rollout.revisions, **trial.revisions}
-    revisions = give_weight(release, rollout, weight, known, tools)
+    before = trial.shifts[-2].weight if len(trial.shifts) > 1 else 0
+    revisions = give_weight(release, rollout, (before, weight), known, tools)
     trial = end_shift(trial, tools.now(), revisions)
     write_trial(tools.documents, release, stage, trial)
     message = f"{release.service}: release {release.id} in {stage}: {what}"

@@ -1,4 +1,4 @@
-"""All aliases of one stage given their weight in one pass; the first that refuses ends it."""
+"""All aliases of one stage given their weight in one pass, wave by wave; the first that refuses ends it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 
 
 def give_weight(
-    ref: ReleaseRef, rollout: Rollout, weight: float, revisions: Mapping[str, str], tools: Tools
+    ref: ReleaseRef,
+    rollout: Rollout,
+    weights: tuple[float, float],
+    revisions: Mapping[str, str],
+    tools: Tools,
 ) -> dict[str, str]:
-    """Point every alias, by one call for each whose revision is known; gives the revisions they have now.
+    """Point every alias from the first weight to the second, in percent; gives the revisions they have now.
+
+    One call for each whose revision is known.
 
     ClaimLost and ForeignChange pass once the writes that had begun have ended.
     """
     writer = AliasWriter(tools.stage(rollout.stage).functions, tools.ledger, ref)
 
     def give(function: RollingFunction) -> str:
-        return writer.shift(function, point(function, weight), revisions.get(function.logical_id, ""))
+        before, target = (point(function, weight) for weight in weights)
+        return writer.shift(function, before, target, revisions.get(function.logical_id, ""))
 
-    names = [function.logical_id for function in rollout.functions]
-    return dict(zip(names, side_by_side(give, rollout.functions), strict=True))
+    return {
+        function.logical_id: revision
+        for wave in rollout.waves
+        for function, revision in zip(wave, side_by_side(give, wave), strict=True)
+    }

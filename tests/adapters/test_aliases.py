@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +58,11 @@ def writer(scene: Scene, client: Any = None, epoch: int = 1) -> AliasWriter:
     return AliasWriter(client or scene.lambdas, scene.tools.ledger, ref)
 
 
+def move(writer: AliasWriter, function: RollingFunction, before: float, weight: float, revision: str) -> str:
+    """A shift from one weight in percent to another."""
+    return writer.shift(function, point(function, before), point(function, weight), revision)
+
+
 def describe(scene: Scene, function: RollingFunction) -> str:
     answer = scene.lambdas.get_alias(FunctionName=function.name, Name="live")
     return str(answer["Description"])
@@ -79,35 +85,47 @@ def test_who_remembers_the_revision_needs_one_call_for_a_shift(
 ) -> None:
     scene.claim()
     revision = revise(scene, function)
-    for weight in (10, 50, 100):
-        revision = writer(scene, WriteOnly(scene.lambdas)).shift(function, point(function, weight), revision)
+    for before, weight in pairwise((0, 10, 50, 100)):
+        client = WriteOnly(scene.lambdas)
+        revision = move(writer(scene, client), function, before, weight, revision)
         assert (scene.pointing(function), revision) == (point(function, weight), revise(scene, function))
 
 
 def test_a_shift_whose_answer_is_lost_is_understood(scene: Scene, function: RollingFunction) -> None:
     scene.claim()
     client = Deaf(scene.lambdas)
-    revision = writer(scene, client).shift(function, point(function, 10), revise(scene, function))
+    revision = move(writer(scene, client), function, 0, 10, revise(scene, function))
     assert (scene.pointing(function), revision) == (point(function, 10), revise(scene, function))
 
 
 def test_a_shift_that_remembers_a_revision_of_the_past_looks_again(
     scene: Scene, function: RollingFunction
 ) -> None:
-    """It was made before by an invocation that died; or somebody else has written since."""
+    """It was made before by an invocation that died; or somebody has written since, and changed nothing."""
     scene.claim()
     old = revise(scene, function)
-    first = writer(scene).shift(function, point(function, 10), old)
-    assert writer(scene).shift(function, point(function, 10), old) == first
-    scene.move(function, "2")
-    assert writer(scene).shift(function, point(function, 50), first) == revise(scene, function)
+    first = move(writer(scene), function, 0, 10, old)
+    assert move(writer(scene), function, 0, 10, old) == first
+    scene.move(function, "1", v2=0.1)
+    assert move(writer(scene), function, 10, 50, first) == revise(scene, function)
     assert scene.pointing(function) == point(function, 50)
-    scene.move(function, "3")
-    with pytest.raises(ForeignChange, match="somebody else moved"):
-        writer(scene).shift(function, point(function, 100), first)
     scene.lambdas.delete_alias(FunctionName=function.name, Name="live")
     with pytest.raises(ForeignChange, match="is gone"):
-        writer(scene).shift(function, point(function, 100), first)
+        move(writer(scene), function, 50, 100, first)
+
+
+@pytest.mark.parametrize(("version", "weights"), [("1", {}), ("1", {"v2": 0.2}), ("2", {}), ("3", {})])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_shift_does_not_fight_whoever_moved_traffic_since(
+    scene: Scene, function: RollingFunction, version: str, weights: dict[str, float], remembers: bool
+) -> None:
+    """An operator who takes it back by hand, or a later shift of the release, if this one was given up."""
+    scene.claim()
+    revision = move(writer(scene), function, 0, 10, revise(scene, function))
+    scene.move(function, version, **weights)
+    with pytest.raises(ForeignChange, match="somebody else moved"):
+        move(writer(scene), function, 10, 50, revision if remembers else "")
+    assert scene.pointing(function).version == version
 
 
 @pytest.mark.parametrize("weight", [10, 100])
@@ -127,7 +145,7 @@ def test_a_late_shift_cannot_follow_a_rollback(scene: Scene, function: RollingFu
             return self.write(**arguments)
 
     with pytest.raises(ClaimLost):
-        writer(scene, Late(scene.lambdas)).shift(function, point(function, weight), revise(scene, function))
+        move(writer(scene, Late(scene.lambdas)), function, 0, weight, revise(scene, function))
     assert scene.pointing(function) == Pointing(version="1")
     assert describe(scene, function).endswith("epoch 2")
 
@@ -136,7 +154,7 @@ def test_a_shift_without_the_claim_writes_nothing(scene: Scene, function: Rollin
     scene.claim()
     scene.lose()
     with pytest.raises(ClaimLost):
-        writer(scene).shift(function, point(function, 10), revise(scene, function))
+        move(writer(scene), function, 0, 10, revise(scene, function))
     assert scene.pointing(function) == Pointing(version="1")
 
 

@@ -100,6 +100,10 @@ def test_what_goes_around_the_canary_is_said(repository: Repository) -> None:
             "tidegate.yaml:3: smoke.staging.Helo: the template has no such function; did you mean Hello?",
         ),
         (
+            {"tidegate.yaml": "waves: [[Helo]]\n"},
+            "tidegate.yaml:1: waves: the template has no function Helo; did you mean Hello?",
+        ),
+        (
             {"tidegate.yaml": "smoke: {staging: {Hello: [e.json]}}\n", "e.json": "{'a': 1}"},
             "smoke.staging.Hello: e.json is no JSON: Expecting property name",
         ),

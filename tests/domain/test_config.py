@@ -71,6 +71,8 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
         {"service": "Orders"},
         {"tests": {"timeout": "1h"}},
         {"tests": {"command": ""}},
+        {"waves": [["Place"], ["Ship", "Place"]]},
+        {"waves": [[]]},
         {"failure_mark": " "},
         {"failure_mark": "{ $.level = "},
         {"failure_mark": '{ $.level = "ERROR"'},
@@ -81,6 +83,12 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
 def test_mistakes_are_refused(given_config: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ServiceConfig.model_validate(given_config)
+
+
+def test_functions_that_no_wave_names_come_last() -> None:
+    config = ServiceConfig(waves=(("Notify",), ("Charge", "Ship")))
+    assert [config.wave_of(name) for name in ("Notify", "Ship", "Other")] == [1, 2, 3]
+    assert ServiceConfig().wave_of("Other") == 1
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,12 @@ def test_a_plan_is_read_by_stage() -> None:
     assert Plan.model_validate_json(found.model_dump_json()) == found
 
 
+def test_waves_are_said_where_there_are_several() -> None:
+    functions = (function("Charge", wave=2), function("Notify"), function("Ship", wave=2))
+    assert "Each shift goes in waves: Notify; then Charge, Ship." in render(plan(stage(functions=functions)))
+    assert "waves" not in render(plan(stage(functions=functions[1:2])))
+
+
 def test_everything_that_matters_is_said() -> None:
     changes = (
         ChangedResource(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -103,3 +103,24 @@ def test_without_the_claim_nothing_moves(scene: Scene, functions: list[RollingFu
     with pytest.raises(ClaimLost):
         shift(scene, 10)
     assert [scene.pointing(function) for function in functions] == [point(f, 0) for f in functions]
+
+
+def test_waves_are_written_one_after_the_other(scene: Scene, functions: list[RollingFunction]) -> None:
+    """The second wave is not begun where the first one is refused."""
+    first, second = functions
+    waves = (second.model_copy(update={"wave": 2}), first)
+    write_rollout(scene.tools.documents, scene.ref, Rollout(stage=scene.production, functions=waves))
+    order: list[str] = []
+    client = scene.tools.stage(scene.production).functions
+
+    def note(request: Any, **_: Any) -> None:
+        if request.method == "PUT":
+            order.append(request.url.split("/functions/")[1].split("/")[0])
+
+    client.meta.events.register("before-send.lambda.UpdateAlias", note)
+    shift(scene, 10)
+    assert order == [first.name, second.name]
+    scene.move(first, "1")
+    with pytest.raises(ForeignChange):
+        shift(scene, 50, 1)
+    assert scene.pointing(second) == point(second, 10)

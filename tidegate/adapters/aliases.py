@@ -156,15 +156,17 @@ class AliasWriter:
     def _mark(self) -> str:
         return f"Tidegate: release {self._ref.id}, epoch {self._ref.epoch}"
 
-    def shift(self, function: RollingFunction, target: Pointing, revision: str) -> str:
+    def shift(self, function: RollingFunction, before: Pointing, target: Pointing, revision: str) -> str:
         """The same as `point`, by one call where the alias still has the revision that is remembered.
 
         Where it has another, it is read: this call may have been made before and its answer lost, a rollback
-        may have written, or somebody else.
+        may have written, or somebody else. Whoever has pointed it elsewhere than from `before` to `target`
+        is not fought, also if it is at one of the two versions: an operator who takes traffic off the new one
+        by hand, or a later shift that this one, long given up, would take back.
         """
         self._ledger.check_epoch(self._ref)
         written = self._try(function, target, revision) if revision else ""
-        return written or self.point(function, target)
+        return written or self.point(function, target, before=before)
 
     def _try(self, function: RollingFunction, target: Pointing, revision: str) -> str:
         """The write; empty where a look at the alias must say why it cannot be made."""
@@ -175,18 +177,29 @@ class AliasWriter:
                 raise
             return ""
 
-    def point(self, function: RollingFunction, target: Pointing, *, force: bool = False) -> str:
+    def point(
+        self,
+        function: RollingFunction,
+        target: Pointing,
+        *,
+        before: Pointing | None = None,
+        force: bool = False,
+    ) -> str:
         """Point the alias at `target`, unless it does so already under this epoch; gives its revision.
 
         Raises ClaimLost where the claim is another's, and ForeignChange where the alias names a version that
-        is not of this rollout, or keeps moving. `force` (a rollback) overrules a foreign version.
+        is not of this rollout, points neither `before` nor at `target`, or keeps moving. `force` (a rollback)
+        overrules a foreign version.
         """
+        known = (before, target) if before else ()
         for _ in range(ATTEMPTS):
             state = find_alias(self._client, function.name, function.alias)
             if state is None:
                 message = f"alias {function.name}:{function.alias} is gone; somebody else deleted it"
                 raise ForeignChange(message)
-            if not force and is_foreign(function, state.pointing):
+            if not force and (
+                is_foreign(function, state.pointing) or (known and state.pointing not in known)
+            ):
                 message = f"somebody else moved {function.name}:{function.alias} to {state.pointing}"
                 raise ForeignChange(message)
             self._ledger.check_epoch(self._ref)

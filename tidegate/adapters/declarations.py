@@ -30,6 +30,13 @@ def check_stages(checkout: Checkout, config: ServiceConfig, known: Collection[st
                 _refuse(checkout, (section, name), f"the pipeline has no such stage; {_suggest(name, known)}")
 
 
+def check_waves(checkout: Checkout, config: ServiceConfig, functions: Collection[str]) -> None:
+    """Refuse waves of functions that there are not."""
+    for name in (name for wave in config.waves for name in wave):
+        if name not in functions:
+            _refuse(checkout, ("waves",), f"the template has no function {name}; {_suggest(name, functions)}")
+
+
 def check_smoke(checkout: Checkout, config: ServiceConfig, functions: Collection[str]) -> None:
     """Refuse smoke events of functions that there are not, and files that are missing or no JSON."""
     for stage, events in config.smoke.items():

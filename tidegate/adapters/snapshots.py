@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.declarations import check_smoke
+from tidegate.adapters.declarations import check_smoke, check_waves
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Project, open_project
 from tidegate.adapters.threads import side_by_side
@@ -46,7 +46,9 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     project = open_project(checkout, override)
     _check_service(project.config, commit)
     sources = read_functions(project.template, project.parameters)
-    check_smoke(checkout, project.config, [source.logical_id for source in sources])
+    names = [source.logical_id for source in sources]
+    check_smoke(checkout, project.config, names)
+    check_waves(checkout, project.config, names)
     functions = tuple(_read_function(project, source) for source in sources if source.code_uri is not None)
     tests = find_tests(project, functions)
     return Snapshot(

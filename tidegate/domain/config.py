@@ -285,6 +285,11 @@ class ServiceConfig(Frozen):
         default_factory=dict,
         description="by stage and function: event files that are safe to invoke it with",
     )
+    waves: tuple[tuple[str, ...], ...] = Field(
+        (),
+        description="groups of functions by logical id, in order: at each shift the aliases of a group are "
+        "written once those of the groups before it have been; functions not named come last, together",
+    )
     keep_releases: int = Field(
         3, ge=3, le=50, description="how many healthy releases one can go back to, the live one among them"
     )
@@ -304,6 +309,25 @@ class ServiceConfig(Frozen):
             )
             raise ValueError(message)
         return self
+
+    @field_validator("waves")
+    @classmethod
+    def _check_waves(cls, waves: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        """Refuse a function that is to come twice, and a wave of none."""
+        names = [name for wave in waves for name in wave]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            message = f"{', '.join(twice)}: a function is in one wave"
+            raise ValueError(message)
+        if not all(waves):
+            message = "a wave names at least one function"
+            raise ValueError(message)
+        return waves
+
+    def wave_of(self, function: str) -> int:
+        """When a function's turn is, from 1 on; those that no wave names come last."""
+        found = (number for number, wave in enumerate(self.waves, 1) if function in wave)
+        return next(found, len(self.waves) + 1)
 
     @field_validator("failure_mark")
     @classmethod

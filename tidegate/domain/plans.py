@@ -15,6 +15,7 @@ from tidegate.domain.preflight import Finding, Severity, summarize
 from tidegate.domain.provisioning import PRICE_PAGE, Provisioning, total_cost
 from tidegate.domain.strategies import Kind
 from tidegate.domain.templates.changes import ChangedResource
+from tidegate.domain.wording import list_names
 
 SHOWN_STEPS: Final = 5
 SHOWN: Final = 50  # rows of a table in the readable plan; the document has all
@@ -28,6 +29,7 @@ class FunctionPlan(Frozen):
     canaried function; CloudFormation names the others when it makes them. An `adopted` function has no alias
     yet: it gets one before the release's own update, on a version of the code that runs. left_weights: what
     somebody else left on the alias beside the rollback target. tenants: whether an invocation names a tenant.
+    wave: when its turn is in each shift, from 1 on.
     """
 
     logical_id: str
@@ -41,6 +43,7 @@ class FunctionPlan(Frozen):
     adopted: bool = False
     left_weights: dict[str, float] = Field(default_factory=dict)
     tenants: bool = False
+    wave: int = 1
 
 
 class AlarmLimit(Frozen):
@@ -171,6 +174,7 @@ def _render_stage(plan: StagePlan) -> list[str]:
         *_render_cost(plan.provisioned),
         *_list("Adopts the stack first, with the code that runs:", plan.adoption),
         *_render_functions(plan.functions),
+        *_render_waves(plan.canaried),
         *_render_changes(plan.changes),
         *_list("Held until after the bake:", plan.held),
         *_list("Takes effect at once:", plan.at_once),
@@ -219,6 +223,15 @@ def _render_functions(functions: tuple[FunctionPlan, ...]) -> list[str]:
     more = [f"| … {len(functions) - SHOWN} more | | | | |"] if len(functions) > SHOWN else []
     table = "| function | old artifact | new artifact | traffic | rollback target |"
     return ["", table, "|---|---|---|---|---|", *rows, *more]
+
+
+def _render_waves(functions: tuple[FunctionPlan, ...]) -> list[str]:
+    """The order in which each shift writes the aliases, where there is one."""
+    waves = sorted({function.wave for function in functions})
+    if len(waves) < 2:  # noqa: PLR2004
+        return []
+    named = [list_names([f.logical_id for f in functions if f.wave == wave]) for wave in waves]
+    return ["", f"Each shift goes in waves: {'; then '.join(named)}."]
 
 
 def _target(function: FunctionPlan) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
@@ -31,7 +32,10 @@ ARRIVAL: Final = 2  # periods of a metric that may still be on their way
 
 
 class RollingFunction(Frozen):
-    """A function that moves from its stable to its canary version; named as Lambda knows it."""
+    """A function that moves from its stable to its canary version; named as Lambda knows it.
+
+    `wave` is when its turn is in each shift, from 1 on.
+    """
 
     logical_id: str
     name: str
@@ -39,6 +43,7 @@ class RollingFunction(Frozen):
     stable: str
     canary: str
     log_group: str
+    wave: int = 1
 
 
 class Rollout(Frozen):
@@ -55,6 +60,12 @@ class Rollout(Frozen):
     undivided: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     revisions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def waves(self) -> list[list[RollingFunction]]:
+        """The functions whose turn is the same, in the order of their turns."""
+        order = sorted(self.functions, key=lambda function: function.wave)
+        return [list(wave) for _, wave in groupby(order, key=lambda function: function.wave)]
 
 
 class Pointing(Frozen):
