@@ -19,6 +19,7 @@ ABROAD = {
     "account": "111111111111",
     "region": "eu-west-1",
     "pace": 0.05,
+    "other_stages": ["dev", "load"],
     "build_override": {"runtime": "python3.11", "architecture": "x86_64"},
     "stages": [
         {"name": "staging"},

@@ -281,6 +281,7 @@ def test_overrides_reach_the_functions(abroad: Assembly) -> None:
         "python3.11",
         "x86_64",
     )
+    assert checkout["TIDEGATE_OTHER_STAGES"] == "dev,load"
     shift = by_name["tidegate-shift-traffic"]["Environment"]["Variables"]
     assert shift["TIDEGATE_PACE"] == "0.05"
     stages = json.loads(flat(shift["TIDEGATE_STAGES"]))
