@@ -356,7 +356,8 @@ def test_an_http_api_is_made_from_its_body(stack):
     assert stack.delete() == "DELETE_COMPLETE", stack.reasons()
 
 
-def test_a_key_an_alarm_a_secret_and_the_rest_are_made_updated_and_deleted(stack):
+def assorted(name, number):
+    """One of each kind that no other test makes."""
     metric = {
         "Namespace": "AWS/Lambda",
         "MetricName": "Errors",
@@ -366,61 +367,59 @@ def test_a_key_an_alarm_a_secret_and_the_rest_are_made_updated_and_deleted(stack
     limits = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
     policy = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn("Jobs")}
     statement = {"Version": "2012-10-17", "Statement": [policy]}
+    math = [query, {"Id": "m", "Expression": f"e * {number}"}]
+    return {
+        "Key": typed("KMS::Key", KeyPolicy=statement, Description=str(number), EnableKeyRotation=True),
+        "KeyAlias": typed("KMS::Alias", AliasName=f"alias/{name}", TargetKeyId=ref("Key")),
+        "Alarm": typed("CloudWatch::Alarm", Threshold=number, Metrics=math, **limits),
+        "Secret": typed(
+            "SecretsManager::Secret",
+            Description=str(number),
+            GenerateSecretString={
+                "SecretStringTemplate": '{"user": "a"}',
+                "GenerateStringKey": "password",
+            },
+        ),
+        "Jobs": queue(VisibilityTimeout=30 + number),
+        "JobsPolicy": typed("SQS::QueuePolicy", Queues=[ref("Jobs")], PolicyDocument=statement),
+        "News": topic(DisplayName=str(number)),
+        "Subscription": typed(
+            "SNS::Subscription",
+            TopicArn=ref("News"),
+            Protocol="sqs",
+            Endpoint=arn("Jobs"),
+            RawMessageDelivery=number == 2,
+        ),
+        "NewsPolicy": typed("SNS::TopicPolicy", Topics=[ref("News")], PolicyDocument=statement),
+        "Logs": typed("Logs::LogGroup", RetentionInDays=number * 7 if number == 1 else 30),
+        "Marks": typed(
+            "Logs::MetricFilter",
+            LogGroupName=ref("Logs"),
+            FilterPattern="ERROR",
+            MetricTransformations=[{"MetricName": "m", "MetricNamespace": "n", "MetricValue": str(number)}],
+        ),
+        "Plan": typed(
+            "Scheduler::Schedule",
+            ScheduleExpression=f"rate({number + 1} hours)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": arn("Jobs"), "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"},
+        ),
+        "Archive": typed(
+            "Events::Archive", SourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+        ),
+        "Setting": parameter(str(number)),
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Metadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": str(number)}},
+    }
 
-    def resources(number):
-        math = [query, {"Id": "m", "Expression": f"e * {number}"}]
-        return {
-            "Key": typed("KMS::Key", KeyPolicy=statement, Description=str(number), EnableKeyRotation=True),
-            "KeyAlias": typed("KMS::Alias", AliasName=f"alias/{stack.name}", TargetKeyId=ref("Key")),
-            "Alarm": typed("CloudWatch::Alarm", Threshold=number, Metrics=math, **limits),
-            "Secret": typed(
-                "SecretsManager::Secret",
-                Description=str(number),
-                GenerateSecretString={
-                    "SecretStringTemplate": '{"user": "a"}',
-                    "GenerateStringKey": "password",
-                },
-            ),
-            "Jobs": queue(VisibilityTimeout=30 + number),
-            "JobsPolicy": typed("SQS::QueuePolicy", Queues=[ref("Jobs")], PolicyDocument=statement),
-            "News": topic(DisplayName=str(number)),
-            "Subscription": typed(
-                "SNS::Subscription",
-                TopicArn=ref("News"),
-                Protocol="sqs",
-                Endpoint=arn("Jobs"),
-                RawMessageDelivery=number == 2,
-            ),
-            "NewsPolicy": typed("SNS::TopicPolicy", Topics=[ref("News")], PolicyDocument=statement),
-            "Logs": typed("Logs::LogGroup", RetentionInDays=number * 7 if number == 1 else 30),
-            "Marks": typed(
-                "Logs::MetricFilter",
-                LogGroupName=ref("Logs"),
-                FilterPattern="ERROR",
-                MetricTransformations=[
-                    {"MetricName": "m", "MetricNamespace": "n", "MetricValue": str(number)}
-                ],
-            ),
-            "Plan": typed(
-                "Scheduler::Schedule",
-                ScheduleExpression=f"rate({number + 1} hours)",
-                FlexibleTimeWindow={"Mode": "OFF"},
-                Target={"Arn": arn("Jobs"), "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"},
-            ),
-            "Archive": typed(
-                "Events::Archive", SourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
-            ),
-            "Setting": parameter(str(number)),
-            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-            "Metadata": {"Type": "AWS::CDK::Metadata", "Properties": {"Analytics": str(number)}},
-        }
 
-    assert stack.create(resources(1)) == "CREATE_COMPLETE", stack.reasons()
+def test_a_key_an_alarm_a_secret_and_the_rest_are_made_updated_and_deleted(stack):
+    assert stack.create(assorted(stack.name, 1)) == "CREATE_COMPLETE", stack.reasons()
     before = {name: resource["PhysicalResourceId"] for name, resource in stack.resources().items()}
     secrets = stack.cloud.client("secretsmanager")
     first = secrets.get_secret_value(SecretId=before["Secret"])["SecretString"]
     assert set(json.loads(first)) == {"user", "password"}
-    assert stack.update(resources(2)) == "UPDATE_COMPLETE", stack.reasons()
+    assert stack.update(assorted(stack.name, 2)) == "UPDATE_COMPLETE", stack.reasons()
     assert {name: resource["PhysicalResourceId"] for name, resource in stack.resources().items()} == before
     assert secrets.get_secret_value(SecretId=before["Secret"])["SecretString"] == first
     alarm = stack.cloud.client("cloudwatch").describe_alarms(AlarmNames=[before["Alarm"]])["MetricAlarms"][0]
