@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import Lock, LockRequest, Wheel, check_pins, is_empty, parse_lock
+
+ONE, TWO = "1" * 64, "2" * 64
+URL = "https://files.example.com/a/idna-3.10%2Blocal-py3-none-any.whl?x=1#y"
+HEAD = 'lock-version = "1.0"\ncreated-by = "uv"\n'
+
+
+def package(name: str = "Idna", more: str = "", url: str = URL, hashes: str = f'sha256 = "{ONE}"') -> str:
+    wheel = f'{{ url = "{url}", size = 7, hashes = {{ {hashes} }} }}'
+    return f'[[packages]]\nname = "{name}"\nversion = "3.10"\nwheels = [{wheel}]\n{more}\n'
+
+
+def test_a_lock_names_one_wheel_of_each_package() -> None:
+    lock = parse_lock(HEAD + package("Zope.Event") + package(), "r.txt")
+    assert [wheel.name for wheel in lock.wheels] == ["idna", "zope-event"]
+    wheel = lock.wheels[0]
+    assert (wheel.version, wheel.sha256, wheel.size) == ("3.10", ONE, 7)
+    assert wheel.filename == "idna-3.10+local-py3-none-any.whl"
+    assert lock.hashes == (ONE, ONE)
+    assert parse_lock(HEAD, "r.txt") == Lock()
+
+
+def test_a_wheel_named_by_its_address_is_an_archive() -> None:
+    text = f'{HEAD}[[packages]]\nname = "a"\narchive = {{ url = "{URL}", hashes = {{ sha256 = "{ONE}" }} }}\n'
+    assert parse_lock(text, "r.txt").wheels[0].url == URL
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a =", "not valid TOML"),
+        ("", "lock-version is None"),
+        (HEAD + package() + package("idna"), "idna stands twice"),
+        (HEAD + package(more="marker = \"python_version < '3.12'\""), "idna==3.10 depends on .*lock for one"),
+        (HEAD + package(more='vcs = { type = "git" }'), "is a vcs"),
+        (HEAD + '[[packages]]\nname = "x"\ndirectory = { path = "." }', "x is a directory"),
+        (
+            HEAD + '[[packages]]\nname = "x"\nversion = "1"\nsdist = { url = "https://a/x.tar.gz" }',
+            "x==1 has no wheel",
+        ),
+        (
+            HEAD + package(more=f'archive = {{ url = "{URL}", hashes = {{ sha256 = "{TWO}" }} }}'),
+            "has 2 wheels",
+        ),
+        (HEAD + package(url="https://me:secret@a/x-1.tar.gz"), r"x-1\.tar\.gz, which would have to be built"),
+        (HEAD + package(url="wheels/x-1-py3-none-any.whl"), "no address of a registry"),
+        (HEAD + package(hashes=f'md5 = "{ONE}"'), "has no SHA-256"),
+        (HEAD + package(hashes='sha256 = "../../x"'), "String should match"),
+    ],
+)
+def test_what_no_build_takes_is_named(text: str, message: str) -> None:
+    with pytest.raises(BuildFailed, match=rf"^r\.txt: .*{message}") as caught:
+        parse_lock(text, "r.txt")
+    assert "secret" not in str(caught.value)
+
+
+def request(texts: dict[str, str], python: str = "3.13", platform: str | None = "x") -> str:
+    return LockRequest(texts, python, platform).key
+
+
+def test_equal_requirements_share_a_lock_wherever_they_lie() -> None:
+    texts = {"a/requirements.txt": "-r ../common.txt", "common.txt": "idna"}
+    moved = {"b/requirements.txt": "-r ../common.txt", "common.txt": "idna"}
+    assert request(texts) == request(moved)
+    others = [
+        request(texts, python="3.12"),
+        request(texts, platform=None),
+        request({**texts, "common.txt": "idna==3.10"}),
+        request({"requirements.txt": "-r common.txt", "common.txt": "idna"}),
+        request({"requirements.txt": "idna"}),
+    ]
+    assert len({request(texts), *others}) == 6
+
+
+def test_comments_require_nothing() -> None:
+    assert is_empty(["", "# one\n\n  # two\n"])
+    assert not is_empty(["# one", "idna"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"idna==3.10 --hash=sha256:{ONE} --hash=sha256:{TWO}\n", ""),
+        (f"other==1 --hash=sha256:{TWO}\nidna\n", ""),
+        (f"idna==3.10 \\\n    --hash=sha256:{TWO}\n", "none of those pinned"),
+        (f"Idna @ https://example.com/x.whl#sha256={TWO}\n", "none of those pinned"),
+        (f"idna==3.10 --hash=sha512:{TWO}\n", "pinned by sha512"),
+    ],
+)
+def test_hashes_that_requirements_pin_are_kept(text: str, message: str) -> None:
+    lock = Lock(wheels=(Wheel(name="idna", version="3.10", url=URL, sha256=ONE),))
+    if not message:
+        check_pins(lock, {"r.txt": text})
+        return
+    with pytest.raises(BuildFailed, match=message):
+        check_pins(lock, {"r.txt": text})
