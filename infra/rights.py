@@ -30,6 +30,8 @@ class On(Enum):
     RELEASE_DOCUMENTS = auto()
     ARTIFACTS = auto()
     PACKAGES = auto()
+    LOCKS = auto()
+    WHEELS = auto()
     SOURCES = auto()
     SOURCE_BUCKET = auto()
     DEPLOY_ROLES = auto()
@@ -93,6 +95,7 @@ def stage_resources(stage: names.Stage) -> dict[On, Resource]:
 
 
 _EVERY_OBJECT: Final = "Objects are named after services and releases, which are not known beforehand."
+_EVERY_HASH: Final = "Objects are named by hashes of what services require, which are not known beforehand."
 
 
 def _data() -> dict[On, Resource]:
@@ -104,6 +107,10 @@ def _data() -> dict[On, Resource]:
         On.RELEASE_DOCUMENTS: Resource((object_arn(artifacts, "releases/*"),), _EVERY_OBJECT),
         On.ARTIFACTS: Resource((object_arn(artifacts, "artifacts/*"),), _EVERY_OBJECT),
         On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
+        On.LOCKS: Resource((object_arn(artifacts, "locks/*"),), _EVERY_HASH),
+        On.WHEELS: Resource(
+            (object_arn(artifacts, "wheels/*"), object_arn(artifacts, "fragments/*")), _EVERY_HASH
+        ),
         On.SOURCE_BUCKET: Resource((object_arn(sources),)),
         On.SOURCES: Resource((object_arn(sources, "*"),), _EVERY_OBJECT),
     }

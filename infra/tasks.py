@@ -78,7 +78,7 @@ TASKS: Final = (
             Right(("s3:GetObject", "s3:GetObjectVersion"), (On.SOURCES,)),
             Right(("s3:ListBucket",), (On.SOURCE_BUCKET,)),
             Right(("s3:PutObject",), (On.RELEASE_DOCUMENTS,)),
-            Right(("s3:GetObject", "s3:PutObject"), (On.PACKAGES,)),
+            Right(("s3:GetObject", "s3:PutObject"), (On.PACKAGES, On.LOCKS, On.WHEELS)),
             Right(("s3:GetObject",), (On.ARTIFACTS,)),
             FIND,
         ),
@@ -101,7 +101,8 @@ TASKS: Final = (
         rights=(
             RECORD,
             READ_DOCUMENTS,
-            Right(("s3:GetObject", "s3:PutObject"), (On.ARTIFACTS,)),
+            Right(("s3:GetObject", "s3:PutObject"), (On.ARTIFACTS, On.WHEELS)),
+            Right(("s3:GetObject",), (On.LOCKS,)),
             FIND,
         ),
         variables=("ARTIFACT_BUCKET", "LEDGER_TABLE"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.package_index import PackageIndex
 from tests.scene import Scene
 from tidegate.adapters.pacing import Pacer, TokenBucket, set_pacer
 from tidegate.local.cloud import ACCOUNT_ID, REGION, LocalCloud
@@ -64,6 +65,16 @@ def repository(tmp_path: Path) -> Repository:
 @pytest.fixture
 def sha256_repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "sha256", "sha256")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
+    """A package index of the test's own, which the installer asks for everything."""
+    with PackageIndex() as serving:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", serving.url)
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+        yield serving
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.scene import eventually
-from tidegate.adapters.installs import RegistryUnreachable, install, readable
+from tidegate.adapters.installs import RegistryUnreachable, compile_lock, readable
 from tidegate.adapters.programs import foreign, inherited, run
 from tidegate.domain.errors import BuildFailed
 
@@ -26,7 +26,7 @@ def install_from(index: str, text: str, folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("UV_CACHE_DIR", str(folder / "cache"))
     (folder / "requirements.txt").write_text(text)
     file = folder / "requirements.txt"
-    install([file], folder / "target", root=folder, python="3.13", platform=None)
+    compile_lock(file, folder / "pylock.toml", root=folder, python="3.13", platform=None)
 
 
 def test_a_registry_that_does_not_answer_is_no_mistake_of_the_service(

@@ -49,7 +49,7 @@ CASES = {
     "crash at init": Bad(SMOKE, "SmokeFailed", "no luck", code('raise RuntimeError("no luck")')),
     "exit at init": Bad(SMOKE, "SmokeFailed", "exit", code("import os; os._exit(3)")),
     "unresolvable dependency": Bad(
-        BUILD, "BuildFailed", "six", {"front/requirements.txt": "six==1.16.0\nsix==1.15.0\n"}
+        "CheckOutSource", "BuildFailed", "six", {"front/requirements.txt": "six==1.16.0\nsix==1.15.0\n"}
     ),
     "failing test": Bad(
         TEST, "TestsFailed", "python -m unittest", {"test_it.py": TESTS.format(body="self.fail()")}

@@ -100,21 +100,20 @@ def test_requirements_are_installed_without_the_installer_s_traces(
     assert [line.split("==")[0] for line in lock] == ["idna", "pyyaml"]
 
 
-@pytest.mark.registry
+@pytest.mark.usefixtures("index")
 def test_a_requirement_that_cannot_be_had_is_named_in_one_line(
     pipeline: Pipeline, repository: Repository
 ) -> None:
     text = "tidegate-has-no-such-package==1\n"
-    commit, key = prepare(pipeline, repository, {"src/requirements.txt": text})
     with pytest.raises(
         BuildFailed, match=r"^src/requirements\.txt: .*tidegate-has-no-such-package"
     ) as caught:
-        build(pipeline, commit)
+        prepare(pipeline, repository, {"src/requirements.txt": text})
     assert "\n" not in str(caught.value)
-    assert not pipeline.keys(f"artifacts/{key}")
+    assert not pipeline.keys("locks/")
 
 
-@pytest.mark.registry
+@pytest.mark.usefixtures("index")
 def test_code_is_never_run_to_install_it(pipeline: Pipeline, repository: Repository) -> None:
     files = {
         "src/requirements.txt": "./evil\n",
@@ -122,9 +121,8 @@ def test_code_is_never_run_to_install_it(pipeline: Pipeline, repository: Reposit
         "src/evil/pyproject.toml": "[project]\nname = 'evil'\nversion = '1'\n",
         "uv.toml": "no-build = false\n",
     }
-    commit, _ = prepare(pipeline, repository, files)
-    with pytest.raises(BuildFailed):
-        build(pipeline, commit)
+    with pytest.raises(BuildFailed, match=r"^src/requirements\.txt: .*evil"):
+        prepare(pipeline, repository, files)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +187,7 @@ def test_a_builder_that_died_before_its_record_leaves_no_wrong_record(
 def test_too_much_code_is_refused(
     pipeline: Pipeline, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidegate.adapters.builds.MAX_UNZIPPED", 10)
+    monkeypatch.setattr("tidegate.adapters.assembly.MAX_UNZIPPED", 10)
     commit, _ = prepare(pipeline, repository, {})
     with pytest.raises(BuildFailed, match="Only in src unpacks to"):
         build(pipeline, commit)

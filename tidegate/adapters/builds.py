@@ -1,8 +1,9 @@
-"""Makes artifacts: a folder of the source and its requirements, as a zip that is the same each time.
+"""Makes artifacts: a folder of the source and the wheels of its lock, as a zip that is the same each time.
 
-Where code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored before
-its record, each whole or not at all; what stands under a key already is kept, and the record is read off the
-zip that stands there. So two builders, or one that dies and another, leave one artifact and its own record.
+Nothing is deflated: the source's zip and the wheels' fragments give their compressed bytes as they are. Where
+code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored before its
+record, each whole or not at all; what stands under a key already is kept, and the record is read off the zip
+that stands there. So two builders, or one that dies and another, leave one artifact and its own record.
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ import hashlib
 import posixpath
 import sys
 import zipfile
+from bisect import bisect_left
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.archives import Member, members_of, unpack, unpacked_size, write_zip
-from tidegate.adapters.installs import install
+from tidegate.adapters.archives import unpacked_size
+from tidegate.adapters.assembly import Part, assemble, move, read_entry, read_part
+from tidegate.adapters.locks import read_lock
+from tidegate.adapters.shelves import Shelf
 from tidegate.domain.artifacts import (
-    INSTALLER_FILES,
     MAX_UNZIPPED,
     Method,
     archive_key,
     installed,
-    platform,
     python_version,
     record_key,
 )
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault
+from tidegate.domain.locks import Lock
 from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.entries import Entry
     from tidegate.domain.snapshots import Snapshot
 
 
@@ -50,11 +54,14 @@ class Builder:
         self._folder = folder
 
     @cached_property
-    def _source(self) -> Path:
-        packed, source = self._folder / "source.zip", self._folder / "source"
+    def _source(self) -> Source:
+        packed = self._folder / "source.zip"
         self._documents.download(self._source_key, packed)
-        unpack(packed, source)
-        return source
+        return Source(packed)
+
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return Shelf(self._folder / "shelf", self._documents)
 
     def build(self, key: str) -> bool:
         """Build an artifact and store it with its record; False where it stood there already."""
@@ -63,7 +70,8 @@ class Builder:
             return False
         function = self._snapshot.function_of(key)
         with TemporaryDirectory(dir=self._folder) as name:
-            built = make_zip(function, self._source, Path(name))
+            built = Path(name) / "function.zip"
+            self._make(function, built)
             if not documents.write_once(archive_key(key), built):
                 built = Path(name) / "stands.zip"
                 documents.download(archive_key(key), built)
@@ -72,18 +80,45 @@ class Builder:
             documents.write(record_key(key), describe(built, function))
         return True
 
+    def _make(self, function: FunctionSnapshot, built: Path) -> None:
+        """Write a function's zip."""
+        place = f"{function.logical_id} in {function.code_uri}"
+        if function.method is Method.ARCHIVE:
+            self._source.write_file(function.code_uri, built)
+            size = unpacked_size(built)
+            if size > MAX_UNZIPPED:
+                raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")
+            return
+        lock = read_lock(self._documents, function.lock) if function.lock else Lock()
+        assemble(built, self._shelf.parts(lock), self._source.code(function.code_uri), place)
 
-def make_zip(function: FunctionSnapshot, source: Path, folder: Path) -> Path:
-    """A function's zip, made in `folder` from its code and requirements in `source`."""
-    code = source / function.code_uri
-    if function.method is Method.ARCHIVE:
-        _check_size(unpacked_size(code), function)
-        return code
-    members = {member.path: member for member in _dependencies(function, source, folder)}
-    members |= {member.path: member for member in _code(code)}
-    built = folder / "function.zip"
-    _check_size(write_zip(built, members.values()), function)
-    return built
+
+class Source:
+    """A commit's source.zip, whose files are copied out of it as they are."""
+
+    def __init__(self, packed: Path) -> None:
+        self._part = read_part(packed, "the source")
+        self._paths = [entry.path for entry in self._part.entries]
+
+    def code(self, folder: str) -> Part:
+        """What of a code folder (or the one file of that path) goes into an artifact."""
+        if folder == ".":
+            return move(self._part, lambda path: None if is_left_out(path) else path)
+        prefix = f"{folder}/"
+        first = bisect_left(self._paths, prefix)
+        last = bisect_left(self._paths, f"{prefix}\U0010ffff")
+        within = self._part._replace(entries=self._part.entries[first:last] or self._file(folder), whole=0)
+        base = prefix if first < last else f"{posixpath.dirname(folder)}/".lstrip("/")
+        return move(within, lambda path: None if is_left_out(path[len(base) :]) else path[len(base) :])
+
+    def write_file(self, path: str, file: Path) -> None:
+        """Copy one file of the source, unpacked."""
+        (entry,) = self._file(path)
+        file.write_bytes(read_entry(self._part.file, entry))
+
+    def _file(self, path: str) -> tuple[Entry, ...]:
+        place = bisect_left(self._paths, path)
+        return self._part.entries[place : place + 1] if path in self._paths[place : place + 1] else ()
 
 
 def describe(built: Path, function: FunctionSnapshot) -> Artifact:
@@ -115,54 +150,3 @@ def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], template:
             if fault:
                 message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
                 raise BuildFailed(message, file=template, line=function.line)
-
-
-def _dependencies(function: FunctionSnapshot, source: Path, folder: Path) -> list[Member]:
-    if not function.requirements:
-        return []
-    target = folder / "dependencies"
-    install(
-        [source / path for path in function.requirements],
-        target,
-        root=source,
-        python=python_version(function.runtime),
-        platform=platform(function.runtime, function.architecture),
-    )
-    return [member for member in dependency_members(target) if not is_left_out(member.path)]
-
-
-def dependency_members(target: Path) -> list[Member]:
-    """What an installation put into a folder, without the installer's own files and without scripts.
-
-    Scripts name the interpreter of the machine that installed them.
-    """
-    scripts = {path for record in target.glob("*.dist-info/RECORD") for path in _scripts(record)}
-    return [
-        member
-        for member in members_of(target)
-        if member.path not in scripts and member.path != ".lock" and not _is_installers(member.path)
-    ]
-
-
-def _is_installers(path: str) -> bool:
-    folder, name = posixpath.split(path)
-    return folder.endswith(".dist-info") and "/" not in folder and name in INSTALLER_FILES
-
-
-def _scripts(record: Path) -> list[str]:
-    paths = (
-        line.rpartition(",")[0].rpartition(",")[0].strip('"') for line in record.read_text().splitlines()
-    )
-    return [path for path in paths if path.startswith("bin/")]
-
-
-def _code(code: Path) -> list[Member]:
-    if code.is_file():
-        return [Member(code.name, executable=False, read=code.read_bytes)]
-    return [member for member in members_of(code) if not is_left_out(member.path)]
-
-
-def _check_size(size: int, function: FunctionSnapshot) -> None:
-    if size > MAX_UNZIPPED:
-        place = f"{function.logical_id} in {function.code_uri}"
-        raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")

@@ -159,6 +159,16 @@ class Documents:
         with file.open("wb") as out:
             shutil.copyfileobj(body, out)
 
+    def find_file(self, key: str, file: Path) -> bool:
+        """Copy an object into a file; False where there is no such object."""
+        try:
+            self.download(key, file)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return False
+            raise
+        return True
+
     def copy_from(self, source: Documents, key: str) -> None:
         """Copy an object of another bucket under the same key, by one call, unless it is here already."""
         if not self.exists(key):

@@ -1,4 +1,6 @@
-"""Installs wheels with uv. Nothing is built from source: that would run foreign code with the task's rights.
+"""Calls uv: it resolves requirements to wheels, and installs what the service's tests need.
+
+Nothing is built from source but in the sandbox: that would run foreign code with the task's rights.
 
 uv's own reason is passed on in one line. A registry that does not answer is a fault of its own kind, since
 trying again can help there and nowhere else.
@@ -34,23 +36,16 @@ class RegistryUnreachable(ConnectionError):
     """The package registry did not answer; another attempt may succeed."""
 
 
-def install(
-    requirements: Sequence[Path],
-    target: Path,
-    *,
-    root: Path,
-    python: str,
-    platform: str | None,
-) -> None:
-    """Install requirement files into the folder `target`, for a Python version and a platform.
+def compile_lock(requirements: Path, lock: Path, *, root: Path, python: str, platform: str | None) -> None:
+    """Resolve a requirements file into the file `lock` (pylock.toml), for a Python version and a platform.
 
     `root` is the source's root, which messages name files relative to. BuildFailed says why it failed.
     """
-    flags = ["--target", str(target), "--python", sys.executable, "--python-version", python]
-    flags += ["--only-binary", ":all:", "--link-mode", "copy", "--no-compile-bytecode"]
+    flags = ["--format", "pylock.toml", "--output-file", str(lock), "--quiet", "--no-header"]
+    flags += ["--python", sys.executable, "--python-version", python, "--only-binary", ":all:"]
     if platform is not None:
         flags += ["--python-platform", platform]
-    _pip_install(requirements, flags, root, target.parent, SECONDS)
+    _run_pip(["compile", str(requirements), *flags], [requirements], root, lock.parent, SECONDS)
 
 
 def install_into(
@@ -60,13 +55,9 @@ def install_into(
 
     Packages may be built from source: for the sandbox alone, where all code is foreign anyway.
     """
-    _pip_install(
-        requirements,
-        ["--python", str(environment / "bin" / "python"), *extra],
-        root,
-        environment.parent,
-        seconds,
-    )
+    listed = [word for path in requirements for word in ("--requirement", str(path))]
+    words = ["install", *listed, "--python", str(environment / "bin" / "python"), *extra]
+    _run_pip(words, requirements, root, environment.parent, seconds)
 
 
 def make_environment(environment: Path) -> None:
@@ -89,17 +80,16 @@ def readable(output: str) -> str:
     return hide_credentials(": ".join(kept))[:LONGEST]
 
 
-def _pip_install(
-    requirements: Sequence[Path], flags: Sequence[str], root: Path, place: Path, seconds: float
+def _run_pip(
+    words: Sequence[str], requirements: Sequence[Path], root: Path, place: Path, seconds: float
 ) -> None:
-    listed = [word for path in requirements for word in ("--requirement", str(path))]
-    command = [find_uv(), "pip", "install", "--no-progress", "--color", "never", *listed, *flags]
+    command = [find_uv(), "pip", *words, "--no-progress", "--color", "never"]
     # Not run in the source: uv settings that lie there could allow what is refused here.
     outcome = run(command, folder=place, environment=inherited(), seconds=max(seconds, 1))
     if outcome.timed_out:
         raise RegistryUnreachable(f"the installation did not end within {seconds:.0f} seconds")
     if outcome.code:
-        reason = readable(outcome.output.decode(errors="replace"))
+        reason = readable(outcome.output.decode(errors="replace").replace(f"{root}/", ""))
         if NETWORK.search(reason):
             raise RegistryUnreachable(reason)
         files = ", ".join(path.relative_to(root).as_posix() for path in requirements)

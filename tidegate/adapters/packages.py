@@ -11,19 +11,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.archives import Member, write_zip
-from tidegate.adapters.builds import dependency_members
-from tidegate.adapters.installs import install
-from tidegate.domain.artifacts import MAX_UNZIPPED, Method, content_key, platform, python_version
-from tidegate.domain.errors import BuildFailed, InvalidTemplate, UnsupportedTemplate
+from tidegate.adapters.archives import write_zip
+from tidegate.adapters.assembly import assemble, move, read_part
+from tidegate.adapters.locks import find_lock
+from tidegate.adapters.shelves import Shelf
+from tidegate.domain.artifacts import Method, content_key
+from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
+from tidegate.domain.locks import Lock
 from tidegate.domain.snapshots import PackageSnapshot
 from tidegate.domain.sources import tree_hash
 from tidegate.domain.templates.definitions import unqualify_definition
 from tidegate.domain.templates.template import properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from tidegate.adapters.archives import Member
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.projects import Project
     from tidegate.domain.templates.packages import PackageSource
@@ -83,47 +86,28 @@ def _store_layer(project: Project, source: PackageSource, path: str, documents: 
         raise UnsupportedTemplate(message, file=project.template.file, line=source.line)
     runtime = project.override.runtime or method
     architecture = project.override.architecture or _architecture(project, source)
-    requirements = project.requirements(path)
+    request = project.lock_request(path, runtime, architecture)
+    lock = find_lock(documents, request) if request else Lock()
     tree = tree_hash(project.checkout.within(path), path)
-    key = f"packages/{content_key(Method.PYTHON, runtime, architecture, requirements, f'layer {tree}')}.zip"
+    key = f"packages/{content_key(Method.PYTHON, runtime, architecture, lock.hashes, f'layer {tree}')}.zip"
     if not documents.exists(key):
         with TemporaryDirectory(prefix="tidegate-") as name:
-            members = {
-                member.path: member for member in _install(requirements, runtime, architecture, Path(name))
-            }
-            members |= {
-                (target := posixpath.join(LAYER_FOLDER, _in(one.path, path))): project.checkout.member(
-                    one, target
-                )
-                for one in project.checkout.within(path)
-            }
             built = Path(name) / "layer.zip"
-            if write_zip(built, members.values()) > MAX_UNZIPPED:
-                raise BuildFailed(
-                    f"the layer {source.key.logical_id} unpacks to more than {MAX_UNZIPPED:,} bytes"
-                )
+            wheels = [move(part, _in_layer) for part in Shelf(Path(name) / "shelf", documents).parts(lock)]
+            code = Path(name) / "code.zip"
+            write_zip(code, _members(project, path))
+            assemble(built, wheels, read_part(code, path), f"the layer {source.key.logical_id}")
             documents.write_once(key, built)
     return key
 
 
-def _install(requirements: dict[str, str], runtime: str, architecture: str, folder: Path) -> list[Member]:
-    if not requirements:
-        return []
-    root = folder / "source"
-    for path, text in requirements.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    install(
-        [root / next(iter(requirements))],
-        folder / "target",
-        root=root,
-        python=python_version(runtime),
-        platform=platform(runtime, architecture),
-    )
-    return [
-        Member(posixpath.join(LAYER_FOLDER, member.path), member.executable, member.read)
-        for member in dependency_members(folder / "target")
-    ]
+def _in_layer(path: str) -> str:
+    return posixpath.join(LAYER_FOLDER, path)
+
+
+def _members(project: Project, path: str) -> Iterator[Member]:
+    for file in project.checkout.within(path):
+        yield project.checkout.member(file, _in_layer(_in(file.path, path)))
 
 
 def _architecture(project: Project, source: PackageSource) -> str:

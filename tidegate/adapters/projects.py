@@ -14,9 +14,10 @@ from tidegate.adapters.configuration import read_config
 from tidegate.adapters.includes import include_files, write_template
 from tidegate.adapters.samconfig import read_samconfig
 from tidegate.adapters.templates import parse
-from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements
+from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements, platform, python_version
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate
+from tidegate.domain.locks import LockRequest
 from tidegate.domain.snapshots import Deployment
 from tidegate.domain.sources import (
     CONFIG_FILE,
@@ -77,6 +78,13 @@ class Project(NamedTuple):
         return collect_requirements(
             path, lambda name: checkout.read_text(name) if name in checkout.files else None
         )
+
+    def lock_request(self, folder: str, runtime: str, architecture: str) -> LockRequest | None:
+        """What the lock of a code folder is made from; None where it has no requirements."""
+        texts = self.requirements(folder)
+        if not texts:
+            return None
+        return LockRequest(texts, python_version(runtime), platform(runtime, architecture))
 
 
 def open_project(checkout: Checkout, override: Override) -> Project:

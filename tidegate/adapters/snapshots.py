@@ -1,15 +1,16 @@
 """Takes the snapshot of a commit: what later tasks read instead of its source.
 
-Reads the service's configuration and template out of the checkout, finds what has to be built by its content
-key, and stores the source and the other files that the template refers to. Every key here comes from content,
-so that a second run of the task writes what the first one wrote.
+Reads the service's configuration and template out of the checkout, locks the functions' requirements, finds
+what has to be built by its content key, and stores the other files that the template refers to. Every key
+comes from content, and a lock is written once, so that a second run of the task finds what the first did.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.declarations import check_smoke, check_waves
+from tidegate.adapters.locks import find_locks
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Project, open_project
 from tidegate.adapters.threads import side_by_side
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.documents import Documents
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
+    from tidegate.domain.locks import Lock, LockRequest
 
 
 def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, override: Override) -> Snapshot:
@@ -49,7 +51,9 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     names = [source.logical_id for source in sources]
     check_smoke(checkout, project.config, names)
     check_waves(checkout, project.config, names)
-    functions = tuple(_read_function(project, source) for source in sources if source.code_uri is not None)
+    builds = [_plan(project, source) for source in sources if source.code_uri is not None]
+    locks = find_locks(documents, (build.request for build in builds if build.request))
+    functions = tuple(_describe(project, build, locks) for build in builds)
     tests = find_tests(project, functions)
     return Snapshot(
         commit=commit,
@@ -87,32 +91,52 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
     return TestsSnapshot(command=command, requirements=requirements, timeout=config.timeout)
 
 
-def _read_function(project: Project, source: FunctionSource) -> FunctionSnapshot:
-    template, checkout = project.template, project.checkout
+class _Build(NamedTuple):
+    """How a function is built; `request` is what its lock is made from, None where nothing is required."""
+
+    source: FunctionSource
+    code: str
+    method: Method
+    runtime: str
+    architecture: str
+    request: LockRequest | None
+
+
+def _plan(project: Project, source: FunctionSource) -> _Build:
     code = project.place(source.code_uri or ".", source.line)
-    method = _choose_method(project, source, code)
-    runtime, architecture = source.runtime or "", source.architecture
+    if not source.handler:
+        message = f"{source.logical_id} has no Handler"
+        raise InvalidTemplate(message, file=project.template.file, line=source.line)
+    method, runtime, architecture = (
+        _choose_method(project, source, code),
+        source.runtime or "",
+        source.architecture,
+    )
+    request = None
     if method is Method.PYTHON:
         python_version(runtime)
-        runtime, architecture = (
-            project.override.runtime or runtime,
-            project.override.architecture or architecture,
-        )
-    requirements = project.requirements(code) if method is Method.PYTHON else {}
-    tree = tree_hash(checkout.within(code), code)
-    if not source.handler:
-        raise InvalidTemplate(f"{source.logical_id} has no Handler", file=template.file, line=source.line)
+        runtime = project.override.runtime or runtime
+        architecture = project.override.architecture or architecture
+        request = project.lock_request(code, runtime, architecture)
+    return _Build(source, code, method, runtime, architecture, request)
+
+
+def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> FunctionSnapshot:
+    source, code, method, runtime, architecture, request = build
+    wheels = locks[request.key].hashes if request else ()
+    tree = tree_hash(project.checkout.within(code), code)
     return FunctionSnapshot(
         logical_id=source.logical_id,
         code_uri=code,
-        handler=source.handler,
+        handler=source.handler or "",
         runtime=runtime,
         declared_runtime=source.runtime or "",
         architecture=architecture,
-        artifact=content_key(method, runtime, architecture, requirements, tree),
+        artifact=content_key(method, runtime, architecture, wheels, tree),
         method=method,
-        requirements=tuple(list(requirements)[:1]),
-        has_layers=bool(function_properties(template, source.logical_id).get("Layers")),
+        requirements=(request.main,) if request else (),
+        lock=request.key if request else "",
+        has_layers=bool(function_properties(project.template, source.logical_id).get("Layers")),
         line=source.line,
     )
 

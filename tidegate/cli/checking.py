@@ -84,6 +84,10 @@ class NoDocuments(Documents):
         """It is there already."""
         return False
 
+    def find_bytes(self, key: str) -> bytes:  # noqa: ARG002 (as documents ask)
+        """A lock without wheels: what requirements resolve to is asked of no registry."""
+        return b'lock-version = "1.0"\n'
+
 
 def check_repository(repository: Path, commit: str | None = None) -> Findings:
     """Check a commit, or the folder as it stands where `commit` is None."""

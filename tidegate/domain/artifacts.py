@@ -1,7 +1,7 @@
 """What goes into an artifact, and the key that says so; pure, so that a key can be known before a build.
 
-Equal keys mean equal content, and nothing is built twice. Requirements that are not pinned are resolved when
-the artifact is first built, and stay as they were for as long as nothing else in the key changes.
+Equal keys mean equal content, and nothing is built twice. Requirements are in it by the hashes of the wheels
+that their lock names, so that other words for the same wheels give the same artifact.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tidegate.domain.errors import BuildFailed, UnsupportedTemplate
 from tidegate.domain.sources import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 # Raised whenever the same inputs would give other bytes than before.
-BUILDER: Final = "1"
+BUILDER: Final = "2"
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
 MAX_INCLUDES: Final = 50
 NATIVE: Final = "native"
@@ -58,11 +58,9 @@ def record_key(key: str) -> str:
     return f"artifacts/{key}.json"
 
 
-def content_key(
-    method: Method, runtime: str, architecture: str, requirements: Mapping[str, str], tree: str
-) -> str:
-    """SHA-256 (hex) of all that can change an artifact's bytes; `requirements` are texts by path."""
-    inputs = [BUILDER, method, runtime, architecture, sorted(requirements.items()), tree]
+def content_key(method: Method, runtime: str, architecture: str, wheels: Iterable[str], tree: str) -> str:
+    """SHA-256 (hex) of all that can change an artifact's bytes; `wheels` are the hashes of its wheels."""
+    inputs = [BUILDER, method, runtime, architecture, sorted(wheels), tree]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 

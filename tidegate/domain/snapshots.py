@@ -23,8 +23,8 @@ class FunctionSnapshot(Frozen):
 
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
-    the template says, different only under the local override. `requirements` are the files that `method`
-    python installs. `has_layers`: a layer may hold the handler.
+    the template says, different only under the local override. `requirements` are the files that `lock`
+    was resolved from. `has_layers`: a layer may hold the handler.
     """
 
     logical_id: str
@@ -36,6 +36,7 @@ class FunctionSnapshot(Frozen):
     artifact: str
     method: Method = Method.PYTHON
     requirements: tuple[str, ...] = ()
+    lock: str = Field("", description="where its lock lies; empty where it has no requirements")
     has_layers: bool = False
     line: int = Field(0, description="of the function in the template")
 

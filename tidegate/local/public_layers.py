@@ -21,14 +21,18 @@ from moto.awslambda import models
 from moto.awslambda.exceptions import InvalidParameterValueException
 
 from tidegate.adapters.archives import Member, write_zip
-from tidegate.adapters.builds import dependency_members
+from tidegate.adapters.assembly import assemble, move, read_part
 from tidegate.adapters.installs import RegistryUnreachable
-from tidegate.adapters.installs import install as install_wheels
+from tidegate.adapters.locks import make_lock
+from tidegate.adapters.shelves import Shelf
+from tidegate.domain.artifacts import REQUIREMENTS
 from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import LockRequest, parse_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tidegate.adapters.assembly import Part
     from tidegate.local.cloud import LocalCloud
 
 
@@ -92,17 +96,21 @@ def _content(known: Known) -> bytes:
 
 def _build(requirement: str) -> bytes:
     with TemporaryDirectory(prefix="tidegate-") as name:
-        root, archive = Path(name), Path(name) / "layer.zip"
-        listed = root / "requirements.txt"
-        listed.write_text(f"{requirement}\n")
+        folder, archive, note = Path(name), Path(name) / "layer.zip", Path(name) / "note.zip"
+        write_zip(
+            note,
+            [Member("tidegate.txt", executable=False, read=partial(bytes, b"made by the local cloud\n"))],
+        )
         try:
-            if requirement:
-                install_wheels([listed], root / "target", root=root, python=HERE, platform=None)
+            wheels = _wheels(requirement, folder) if requirement else []
+            assemble(archive, wheels, read_part(note, "the note"), f"the layer of {requirement}")
         except (BuildFailed, RegistryUnreachable) as error:
-            raise InvalidParameterValueException(
-                f"The layer of {requirement} cannot be made: {error}"
-            ) from error
-        members = dependency_members(root / "target") if requirement else []
-        note = Member("tidegate.txt", executable=False, read=partial(bytes, b"made by the local cloud\n"))
-        write_zip(archive, [note, *(Member(f"python/{m.path}", m.executable, m.read) for m in members)])
+            message = f"The layer of {requirement} cannot be made: {error}"
+            raise InvalidParameterValueException(message) from error
         return archive.read_bytes()
+
+
+def _wheels(requirement: str, folder: Path) -> list[Part]:
+    request = LockRequest({REQUIREMENTS: f"{requirement}\n"}, HERE, None)
+    lock = parse_lock(make_lock(request, folder).read_text(), request.main)
+    return [move(part, "python/{}".format) for part in Shelf(folder / "shelf").parts(lock)]

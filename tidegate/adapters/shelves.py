@@ -1,0 +1,102 @@
+"""Wheels by their hash, and the fragments made of them: each fetched, checked and made once for all services.
+
+In the artifact bucket a wheel lies at wheels/<sha256> and its fragment at fragments/<builder>/<sha256>, each
+written once and whole or not at all. So two builders, or one that dies and another, leave the same objects.
+On disk there are only the fragments that builds at hand use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from tidegate.adapters.assembly import Part, read_part
+from tidegate.adapters.downloads import fetch
+from tidegate.adapters.fragments import make_fragment
+from tidegate.adapters.threads import side_by_side
+from tidegate.domain.artifacts import BUILDER, MAX_UNZIPPED
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import normalize
+from tidegate.domain.wheels import find_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tidegate.adapters.documents import Documents
+    from tidegate.domain.locks import Lock, Wheel
+
+KEPT: Final = 4 * MAX_UNZIPPED  # bytes of fragments that stay on disk between two builds
+
+
+def wheel_key(sha256: str) -> str:
+    """Where a wheel lies."""
+    return f"wheels/{sha256}"
+
+
+def fragment_key(sha256: str) -> str:
+    """Where the fragment of a wheel lies."""
+    return f"fragments/{BUILDER}/{sha256}"
+
+
+class Shelf:
+    """The fragments of locks in a folder; shared through `documents` where there are any."""
+
+    def __init__(self, folder: Path, documents: Documents | None = None) -> None:
+        self._folder = folder
+        self._documents = documents
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def parts(self, lock: Lock) -> list[Part]:
+        """The fragments of a lock's wheels, in its order; they stay until the next call."""
+        stated = sum(wheel.size or 0 for wheel in lock.wheels)
+        if stated > MAX_UNZIPPED:
+            message = f"the wheels of the lock have {stated:,} bytes packed; Lambda allows {MAX_UNZIPPED:,}"
+            raise BuildFailed(message)
+        self._make_room(lock)
+        return side_by_side(self._part, lock.wheels)
+
+    def _part(self, wheel: Wheel) -> Part:
+        file = self._folder / f"{wheel.sha256}.zip"
+        if not file.exists():
+            begun = self._folder / f"{wheel.sha256}.begun"
+            self._obtain(wheel, begun)
+            begun.rename(file)
+        part = read_part(file, wheel.filename)
+        found = find_name((entry.path for entry in part.entries), wheel.filename)
+        if normalize(found) != wheel.name:
+            raise BuildFailed(f"{wheel.filename} holds {found}; the lock names it {wheel.name}")
+        return part
+
+    def _obtain(self, wheel: Wheel, file: Path) -> None:
+        """Write a wheel's fragment into a file, out of the bucket, or out of the wheel."""
+        documents = self._documents
+        if documents and documents.find_file(fragment_key(wheel.sha256), file):
+            return
+        packed = self._folder / f"{wheel.sha256}.whl"
+        try:
+            self._obtain_wheel(wheel, packed)
+            make_fragment(packed, file, wheel.filename)
+            if documents:
+                documents.write_once(fragment_key(wheel.sha256), file)
+        finally:
+            packed.unlink(missing_ok=True)
+
+    def _obtain_wheel(self, wheel: Wheel, file: Path) -> None:
+        documents, key = self._documents, wheel_key(wheel.sha256)
+        if documents and documents.find_file(key, file):
+            with file.open("rb") as body:
+                if hashlib.file_digest(body, "sha256").hexdigest() != wheel.sha256:
+                    raise BuildFailed(f"s3://{documents.bucket}/{key} has not the bytes of its name")
+            return
+        fetch(wheel, file)
+        if documents:
+            documents.write_once(key, file)
+
+    def _make_room(self, lock: Lock) -> None:
+        """Drop the fragments that the lock does not use, where too much lies here."""
+        used = {f"{wheel.sha256}.zip" for wheel in lock.wheels}
+        files = {file: file.stat().st_size for file in self._folder.iterdir()}
+        if sum(files.values()) > KEPT:
+            for file in files:
+                if file.name not in used:
+                    file.unlink()
