@@ -79,22 +79,19 @@ def assemble(file: Path, wheels: Sequence[Part], code: Part | None, name: str) -
 def _choose(wheels: Sequence[Part], code: Part | None) -> dict[str, Part]:
     """Which part each path is taken from."""
     owners = dict.fromkeys((entry.path for entry in code.entries), code) if code else {}
-    chosen: dict[str, tuple[Part, Entry]] = {}
     for part in wheels:
         for entry in part.entries:
             owner = owners.setdefault(entry.path, part)
-            if owner is part:
-                chosen[entry.path] = (part, entry)
-            elif owner is not code and not _is_same(chosen[entry.path], (part, entry)):
+            if owner is not part and owner is not code and not _is_same(owner, part, entry):
                 raise BuildFailed(f"{owner.name} and {part.name} hold different files at {entry.path}")
     return owners
 
 
-def _is_same(one: tuple[Part, Entry], other: tuple[Part, Entry]) -> bool:
-    first, second = one[1], other[1]
-    if (first.size, first.crc) != (second.size, second.crc):
+def _is_same(owner: Part, part: Part, entry: Entry) -> bool:
+    first = next(one for one in owner.entries if one.path == entry.path)
+    if (first.size, first.crc) != (entry.size, entry.crc):
         return False
-    return read_entry(one[0].file, first) == read_entry(other[0].file, second)
+    return read_entry(owner.file, first) == read_entry(part.file, entry)
 
 
 def read_entry(file: Path, entry: Entry) -> bytes:

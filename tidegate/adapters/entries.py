@@ -60,7 +60,7 @@ class Index(NamedTuple):
 def local_header(entry: Entry) -> bytes:
     """What stands before an entry's bytes."""
     name = entry.path.encode()
-    flags = 0 if len(name) == len(entry.path) else UTF8
+    flags = 0 if entry.path.isascii() else UTF8
     sizes = (entry.crc, entry.packed, entry.size, len(name), 0)
     return LOCAL.pack(LOCAL_SIGN, NEEDED, flags, entry.method, 0, DATE, *sizes) + name
 
@@ -80,9 +80,9 @@ def end_of(entries: Sequence[tuple[Entry, int]], start: int) -> bytes:
 def _record(entry: Entry, offset: int) -> bytes:
     path, executable, method, crc, packed, size, _ = entry
     name = path.encode()
-    flags = 0 if len(name) == len(path) else UTF8
-    sizes = (crc, packed, size, len(name), 0, 0, 0, 0, MODES[executable], offset)
-    return CENTRAL.pack(CENTRAL_SIGN, MADE_BY, NEEDED, flags, method, 0, DATE, *sizes) + name
+    flags, mode, length = 0 if path.isascii() else UTF8, MODES[executable], len(name)
+    versions = (MADE_BY, NEEDED, flags, method, 0, DATE)
+    return CENTRAL.pack(CENTRAL_SIGN, *versions, crc, packed, size, length, 0, 0, 0, 0, mode, offset) + name
 
 
 def read_index(file: Path) -> Index:

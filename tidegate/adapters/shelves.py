@@ -44,6 +44,7 @@ class Shelf:
     def __init__(self, folder: Path, documents: Documents | None = None) -> None:
         self._folder = folder
         self._documents = documents
+        self._parts: dict[str, Part] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def parts(self, lock: Lock) -> list[Part]:
@@ -56,12 +57,11 @@ class Shelf:
         return side_by_side(self._part, lock.wheels)
 
     def _part(self, wheel: Wheel) -> Part:
-        file = self._folder / f"{wheel.sha256}.zip"
-        if not file.exists():
-            begun = self._folder / f"{wheel.sha256}.begun"
-            self._obtain(wheel, begun)
-            begun.rename(file)
-        part = read_part(file, wheel.filename)
+        part = self._parts.get(wheel.sha256)
+        if part is None:
+            file = self._folder / f"{wheel.sha256}.zip"
+            self._obtain(wheel, file)
+            part = self._parts[wheel.sha256] = read_part(file, wheel.filename)
         found = find_name((entry.path for entry in part.entries), wheel.filename)
         if normalize(found) != wheel.name:
             raise BuildFailed(f"{wheel.filename} holds {found}; the lock names it {wheel.name}")
@@ -94,9 +94,6 @@ class Shelf:
 
     def _make_room(self, lock: Lock) -> None:
         """Drop the fragments that the lock does not use, where too much lies here."""
-        used = {f"{wheel.sha256}.zip" for wheel in lock.wheels}
-        files = {file: file.stat().st_size for file in self._folder.iterdir()}
-        if sum(files.values()) > KEPT:
-            for file in files:
-                if file.name not in used:
-                    file.unlink()
+        if sum(part.file.stat().st_size for part in self._parts.values()) > KEPT:
+            for sha256 in self._parts.keys() - {wheel.sha256 for wheel in lock.wheels}:
+                self._parts.pop(sha256).file.unlink()

@@ -59,8 +59,8 @@ def find_name(paths: Iterable[str], wheel: str) -> str:
 
 def find_clash(paths: Collection[str]) -> str | None:
     """A path that is a file and also the folder of another; None where there is none."""
-    folders = {posixpath.dirname(path) for path in paths} - {""}
+    folders = {path.rpartition("/")[0] for path in paths} - {""}
     waiting = set(folders)
-    while waiting := {posixpath.dirname(folder) for folder in waiting} - {""} - folders:
+    while waiting := {folder.rpartition("/")[0] for folder in waiting} - {""} - folders:
         folders |= waiting
     return min(folders.intersection(paths), default=None)
