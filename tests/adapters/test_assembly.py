@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import subprocess
@@ -15,30 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.adapters.test_fragments import FILES, write_wheel
+from tests.adapters.test_fragments import FILES
+from tests.zips import code_part, wheel_part
 from tidegate.adapters import assembly, entries
-from tidegate.adapters.archives import Member, write_zip
-from tidegate.adapters.assembly import Part, assemble, move, read_part
-from tidegate.adapters.fragments import make_fragment
+from tidegate.adapters.assembly import assemble, move
+from tidegate.adapters.programs import find_uv, inherited
 from tidegate.domain.errors import BuildFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def wheel_part(folder: Path, name: str, files: dict[str, tuple[bytes, bool, bool]]) -> Part:
-    write_wheel(folder / f"{name}.whl", files, name)
-    make_fragment(folder / f"{name}.whl", folder / f"{name}.zip", f"{name}.whl")
-    return read_part(folder / f"{name}.zip", f"{name}.whl")
-
-
 def plain(**files: bytes) -> dict[str, tuple[bytes, bool, bool]]:
     return {name.replace("__", "."): (body, False, False) for name, body in files.items()}
-
-
-def code_part(folder: Path, files: dict[str, bytes]) -> Part:
-    members = [Member(path, executable=False, read=io.BytesIO(body).getvalue) for path, body in files.items()]
-    write_zip(folder / "code.zip", members)
-    return read_part(folder / "code.zip", "the code")
 
 
 def contents(file: Path) -> dict[str, bytes]:
@@ -123,31 +110,39 @@ def test_what_only_zip64_holds_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         assemble(tmp_path / "out.zip", [part], None, "it")
 
 
-MAKE = """
-import sys
-from pathlib import Path
-from tests.adapters.test_assembly import code_part, wheel_part
-from tidegate.adapters.assembly import assemble
-folder = Path(sys.argv[1])
-wheels = [
-    wheel_part(folder, name, {f"{name}/{n}.py": (b"text " * n, bool(n % 2), bool(n % 3)) for n in range(20)})
-    for name in ("one", "two")
-]
-print(assemble(folder / "out.zip", wheels, code_part(folder, {"app.py": b"handler = print\\n" * 99}), "it").sha256)
-"""
+def make_elsewhere(python: list[str], folder: Path, **environment: str) -> str:
+    folder.mkdir(parents=True)
+    command = [*python, "-m", "tests.zips", str(folder)]
+    umask = int(environment.pop("UMASK", "022"), 8)
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    done = subprocess.run(
+        command, env=surroundings, check=True, capture_output=True, text=True, umask=umask, cwd=ROOT
+    )
+    return done.stdout
 
 
 def test_the_bytes_are_the_same_in_any_surroundings(tmp_path: Path) -> None:
-    """Folder, umask, time zone and hash seed differ; the wheels are made anew each time, at another time."""
-    found = set()
-    for number, (umask, zone) in enumerate([(0o022, "UTC"), (0o077, "Asia/Tokyo")]):
-        folder = tmp_path / ("deeper/" * number) / f"f{number}"
-        folder.mkdir(parents=True)
-        environment = {**os.environ, "TZ": zone, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", MAKE, str(folder)]
-        done = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True, umask=umask
-        )
-        found.add(done.stdout)
-        os.utime(folder, (number, number))
-    assert len(found) == 1
+    """Folder, umask, time zone and hash seed differ; wheels and code are made anew, at another time."""
+    first = make_elsewhere([sys.executable], tmp_path / "a", TZ="UTC", PYTHONHASHSEED="0")
+    changed = {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1", "UMASK": "077"}
+    second = make_elsewhere([sys.executable], tmp_path / "deeper" / "b", **changed)
+    assert first == second
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_the_bytes_are_the_same_of_other_interpreters(version: str, tmp_path: Path) -> None:
+    environment = inherited()
+    found = subprocess.run(
+        [find_uv(), "python", "find", version], env=environment, check=False, capture_output=True
+    )
+    if found.returncode:
+        pytest.skip(f"there is no Python {version} here")
+    subprocess.run(
+        [find_uv(), "venv", "-q", "--python", version, tmp_path / "venv"], env=environment, check=True
+    )
+    python = str(tmp_path / "venv" / "bin" / "python")
+    command = [find_uv(), "pip", "install", "-q", "--python", python, "pydantic"]
+    subprocess.run(command, env=environment, check=True)
+    here = make_elsewhere([sys.executable], tmp_path / "here")
+    assert make_elsewhere([python], tmp_path / "there") == here

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.package_index import make_wheel
+from tests.zips import write_wheel
 from tidegate.adapters import fragments
 from tidegate.adapters.archives import Member, write_zip
 from tidegate.adapters.assembly import read_entry
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
 WORDS = st.text("abcé_", min_size=1, max_size=3)
 PATHS = st.lists(WORDS, min_size=1, max_size=3).map(lambda parts: "/".join(parts) + ".py")
 FILES = st.dictionaries(PATHS, st.tuples(st.binary(max_size=3000), st.booleans(), st.booleans()), max_size=12)
-
-
-def write_wheel(file: Path, files: dict[str, tuple[bytes, bool, bool]], name: str = "x") -> None:
-    """A wheel whose files are each executable or not, and stored or deflated."""
-    file.write_bytes(make_wheel(name, {}))
-    with zipfile.ZipFile(file, "a") as archive:
-        for path, (body, executable, stored) in files.items():
-            info = zipfile.ZipInfo(path, (2020, 2, 2, 2, 2, 2))
-            info.external_attr = (stat.S_IFREG | (0o775 if executable else 0o640)) << 16
-            archive.writestr(info, body, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
 
 
 @given(FILES)
