@@ -235,11 +235,13 @@ def test_a_source_distribution_is_refused_by_name(index: PackageIndex, documents
 @pytest.mark.registry
 def test_native_code_is_imported_out_of_a_zip(documents: Documents, tmp_path: Path) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    lock = find_lock(documents, LockRequest({"requirements.txt": "pydantic==2.13.5\n"}, python, None))
+    lock = find_lock(
+        documents, LockRequest({"requirements.txt": "pydantic==2.13.5\ncryptography\n"}, python, None)
+    )
     assemble(tmp_path / "out.zip", Shelf(tmp_path / "shelf", documents).parts(lock), None, "it")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         archive.extractall(tmp_path / "task")
-    code = "import pydantic, pydantic_core; print(pydantic_core.__file__); pydantic.TypeAdapter(int).validate_python(1)"
+    code = "import pydantic, pydantic_core; import cryptography.hazmat.bindings._rust; print(pydantic_core.__file__); pydantic.TypeAdapter(int).validate_python(1)"
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
         env={"PYTHONPATH": str(tmp_path / "task")},

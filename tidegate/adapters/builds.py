@@ -27,6 +27,7 @@ from tidegate.domain.artifacts import (
     Method,
     archive_key,
     installed,
+    platform,
     python_version,
     record_key,
 )
@@ -35,6 +36,7 @@ from tidegate.domain.handlers import find_fault
 from tidegate.domain.locks import Lock
 from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
+from tidegate.domain.tags import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,8 +91,15 @@ class Builder:
             if size > MAX_UNZIPPED:
                 raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")
             return
-        lock = read_lock(self._documents, function.lock) if function.lock else Lock()
-        assemble(built, self._shelf.parts(lock), self._source.code(function.code_uri), place)
+        wheels = self._shelf.parts(self._lock(function))
+        assemble(built, wheels, self._source.code(function.code_uri), place)
+
+    def _lock(self, function: FunctionSnapshot) -> Lock:
+        if not function.lock:
+            return Lock()
+        runtime, architecture = function.runtime, function.architecture
+        target = Target(python_version(runtime), platform(runtime, architecture))
+        return read_lock(self._documents, function.lock, target)
 
 
 class Source:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.documents import Documents
     from tidegate.domain.locks import LockRequest
+    from tidegate.domain.tags import Target
 
 LOCK_FILE: Final = "pylock.toml"
 
@@ -39,16 +40,16 @@ def find_lock(documents: Documents, request: LockRequest) -> Lock:
             if not documents.write_once(request.key, file):
                 documents.download(request.key, file)
             text = file.read_bytes()
-    return parse_lock(text.decode(), request.main)
+    return parse_lock(text.decode(), request.main, request.target)
 
 
-def read_lock(documents: Documents, key: str) -> Lock:
-    """The lock under a key; LookupError where there is none."""
+def read_lock(documents: Documents, key: str, target: Target) -> Lock:
+    """The lock under a key, for a target; LookupError where there is none."""
     text = documents.find_bytes(key)
     if text is None:
         message = f"s3://{documents.bucket}/{key} does not exist"
         raise LookupError(message)
-    return parse_lock(text.decode(), key)
+    return parse_lock(text.decode(), key, target)
 
 
 def make_lock(request: LockRequest, folder: Path) -> Path:
@@ -61,5 +62,5 @@ def make_lock(request: LockRequest, folder: Path) -> Path:
         file.write_text('lock-version = "1.0"\n')
     else:
         compile_lock(root / request.main, file, root=root, python=request.python, platform=request.platform)
-    check_pins(parse_lock(file.read_text(), request.main), request.texts)
+    check_pins(parse_lock(file.read_text(), request.main, request.target), request.texts)
     return file

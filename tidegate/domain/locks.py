@@ -19,6 +19,8 @@ from pydantic import Field, ValidationError
 from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.identity import Frozen
+from tidegate.domain.markers import applies
+from tidegate.domain.tags import Target, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LOCK_FORM: Final = "1"
 SCHEMES: Final = frozenset({"https", "http", "file"})
 FOREIGN: Final = ("vcs", "directory")
+WHEEL: Final = re.compile(r"[^-]+-[^-]+(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
 # A requirement's name, and the hashes that it pins: `--hash=sha256:…`, or `#sha256=…` of an address.
 NAME: Final = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 PIN: Final = re.compile(r"(?:--hash[\s=]+|#)([a-z0-9]+)[:=]([0-9a-fA-F]{32,})")
@@ -70,6 +73,11 @@ class LockRequest(NamedTuple):
     platform: str | None
 
     @property
+    def target(self) -> Target:
+        """What it is resolved for."""
+        return Target(self.python, self.platform)
+
+    @property
     def main(self) -> str:
         """The path of the requirements file that includes the others."""
         return next(iter(self.texts))
@@ -95,11 +103,11 @@ def is_empty(texts: Iterable[str]) -> bool:
     )
 
 
-def parse_lock(text: str, file: str) -> Lock:
-    """Read a lock; BuildFailed where it is none, or names what no build takes.
+def parse_lock(text: str, file: str, target: Target) -> Lock:
+    """Read a lock for a target; BuildFailed where it is none, or names what no build takes.
 
-    Each package must be one wheel with a SHA-256: source distributions, repositories, folders and choices
-    between wheels (by environment marker, or several of one package) are refused by name.
+    Each package that is for the target must have a wheel that fits it, with a SHA-256: source distributions,
+    repositories and folders are refused by name. Of several wheels the one counts that installers prefer.
     """
     try:
         data = tomllib.loads(text)
@@ -108,28 +116,31 @@ def parse_lock(text: str, file: str) -> Lock:
     if data.get("lock-version") != "1.0":
         message = f"lock-version is {data.get('lock-version')!r}; only 1.0 (PEP 751) is read"
         raise BuildFailed(message, file=file)
-    wheels = sorted((_read_wheel(one, file) for one in data.get("packages", ())), key=lambda one: one.name)
+    wanted = [one for one in data.get("packages", ()) if applies(one.get("marker", ""), target.environment)]
+    wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
     for first, second in pairwise(wheels):
         if first.name == second.name:
-            raise BuildFailed(
-                f"{first.name} stands twice, as {first.version} and {second.version}", file=file
-            )
+            twice = f"{first.name} stands twice, as {first.version} and {second.version}"
+            raise BuildFailed(twice, file=file)
     return Lock(wheels=tuple(wheels))
 
 
-def _read_wheel(package: Mapping[str, Any], file: str) -> Wheel:
+def _read_wheel(package: Mapping[str, Any], file: str, target: Target) -> Wheel:
     name, version = normalize(str(package.get("name", ""))), str(package.get("version", ""))
     place = f"{name}=={version}" if version else name
-    if "marker" in package:
-        raise BuildFailed(f"{place} depends on {package['marker']!r}; lock for one platform", file=file)
     for kind in FOREIGN:
         if kind in package:
             raise BuildFailed(f"{place} is a {kind}; name a released version with a wheel", file=file)
     found = [*package.get("wheels", ()), *([package["archive"]] if "archive" in package else [])]
-    if len(found) != 1:
-        what = "has no wheel" if not found else f"has {len(found)} wheels; lock for one platform"
-        raise BuildFailed(f"{place} {what}", file=file)
-    return _check(place, found[0], {"name": name, "version": version}, file)
+    if not found:
+        raise BuildFailed(f"{place} has no wheel; name a version with one", file=file)
+    wheels = [_check(place, one, {"name": name, "version": version}, file) for one in found]
+    ranked = {wheel.filename: rank(wheel.filename, target) for wheel in wheels}
+    fitting = [wheel for wheel in wheels if ranked[wheel.filename]]
+    if not fitting:
+        where = f"Python {target.python} on {target.platform or 'this machine'}"
+        raise BuildFailed(f"{place} has no wheel for {where}: {', '.join(ranked)}", file=file)
+    return max(fitting, key=lambda wheel: (ranked[wheel.filename] or (), wheel.filename))
 
 
 def _check(place: str, found: Mapping[str, Any], named: dict[str, str], file: str) -> Wheel:
@@ -143,7 +154,7 @@ def _check(place: str, found: Mapping[str, Any], named: dict[str, str], file: st
         wheel = Wheel(url=url, sha256=found["hashes"]["sha256"], size=found.get("size"), **named)
     except ValidationError as error:
         raise BuildFailed(f"{place}: {error.errors()[0]['msg']}", file=file) from None
-    if not wheel.filename.endswith(".whl"):
+    if not WHEEL.fullmatch(wheel.filename):
         message = f"{place} is {wheel.filename}, which would have to be built; name a version with a wheel"
         raise BuildFailed(message, file=file)
     return wheel

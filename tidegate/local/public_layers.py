@@ -112,5 +112,5 @@ def _build(requirement: str) -> bytes:
 
 def _wheels(requirement: str, folder: Path) -> list[Part]:
     request = LockRequest({REQUIREMENTS: f"{requirement}\n"}, HERE, None)
-    lock = parse_lock(make_lock(request, folder).read_text(), request.main)
+    lock = parse_lock(make_lock(request, folder).read_text(), request.main, request.target)
     return [move(part, "python/{}".format) for part in Shelf(folder / "shelf").parts(lock)]
