@@ -147,4 +147,5 @@ def show_share(share: float) -> str:
 
 def show_interval(interval: Interval) -> str:
     """`0.05 to 1.2 %`."""
-    return f"{100 * interval.low:.3g} to {100 * interval.high:.3g} %"
+    low, high = (round(100 * share, 4) for share in (interval.low, interval.high))
+    return f"{low:.3g} to {high:.3g} %"
