@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import boto3
@@ -68,6 +69,14 @@ def test_a_wheel_is_fetched_once_and_kept_by_its_hash(
     Shelf(tmp_path / "c", documents).parts(Lock(wheels=(wheel,)))
     assert len(index.asked) == asked
     bodies = {next((tmp_path / name).iterdir()).read_bytes() for name in "abc"}
+    assert bodies == {documents.find_bytes(fragment_key(wheel.sha256))}
+
+
+def test_two_builders_at_once_leave_one_of_each(wheel: Wheel, documents: Documents, tmp_path: Path) -> None:
+    shelves_at_once = [Shelf(tmp_path / str(number), documents) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda shelf: shelf.parts(Lock(wheels=(wheel,))), shelves_at_once))
+    bodies = {next((tmp_path / str(number)).iterdir()).read_bytes() for number in range(4)}
     assert bodies == {documents.find_bytes(fragment_key(wheel.sha256))}
 
 

@@ -12,8 +12,10 @@ import hashlib
 import http.client
 import netrc
 import re
+import ssl
 import urllib.error
 import urllib.request
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -81,8 +83,14 @@ def _open(url: str) -> http.client.HTTPResponse:
     request = urllib.request.Request(parts._replace(netloc=netloc).geturl())  # noqa: S310 (the lock's schemes)
     if credentials := _own(parts) or _find(parts.hostname or "", netloc):
         request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(credentials).decode()}")
-    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS)  # noqa: S310
+    answer: http.client.HTTPResponse = _opener().open(request, timeout=SECONDS)
     return answer
+
+
+@lru_cache(maxsize=1)
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens addresses; whom it trusts is read once, since that takes longer than most wheels."""
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
 
 
 def _own(parts: SplitResult) -> bytes:
