@@ -13,6 +13,7 @@ import click
 PARTS: Final = {
     "releases": "the example's releases in the local cloud: time, transitions, cost",
     "scale": "one release of many functions beside one of few: what grows, against AWS's limits",
+    "builds": "builds of Python functions beside `sam build`: cold, unchanged, one file changed",
     "judging": "requests that bad versions fail, by the judge and by a tuned canary; how often it is wrong",
 }
 

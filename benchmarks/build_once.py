@@ -1,0 +1,110 @@
+"""`python -m benchmarks.build_once REPOSITORY STORE`: a build of all functions, as a release's tasks do it.
+
+The bucket is a folder, so that what is measured is the build and not a server. Prints how many artifacts were
+built, and the seconds that this took without the interpreter's start and its imports: those are a warm
+environment's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tidegate.adapters.builds import Builder
+from tidegate.adapters.documents import Documents
+from tidegate.adapters.projects import Override
+from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.working_trees import WorkingTree
+from tidegate.domain.identity import Commit
+
+SOURCE = "source.zip"
+
+
+class FolderDocuments(Documents):
+    """A bucket that is a folder; objects appear whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bucket = folder.name
+        self._folder = folder
+
+    def find_bytes(self, key: str) -> bytes | None:
+        """An object's bytes, or None."""
+        try:
+            return (self._folder / key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write_bytes(self, key: str, body: bytes, content_type: str = "") -> None:  # noqa: ARG002
+        """Write an object."""
+        with self._begin(key) as begun:
+            begun.write_bytes(body)
+            begun.replace(self._folder / key)
+
+    def size(self, key: str) -> int | None:
+        """The size of the object under the key in bytes, or None."""
+        path = self._folder / key
+        return path.stat().st_size if path.exists() else None
+
+    def write_once(self, key: str, file: Path) -> bool:
+        """Copy a file in, unless the key is taken."""
+        with self._begin(key) as begun:
+            shutil.copyfile(file, begun)
+            try:
+                os.link(begun, self._folder / key)
+            except FileExistsError:
+                return False
+        return True
+
+    def upload(self, key: str, file: Path) -> None:
+        """Copy a file in."""
+        with self._begin(key) as begun:
+            shutil.copyfile(file, begun)
+            begun.replace(self._folder / key)
+
+    def download(self, key: str, file: Path) -> None:
+        """Copy an object into a file."""
+        shutil.copyfile(self._folder / key, file)
+
+    def find_file(self, key: str, file: Path) -> bool:
+        """Copy an object into a file; False where there is no such object."""
+        try:
+            self.download(key, file)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _begin(self, key: str) -> _Begun:
+        (self._folder / key).parent.mkdir(parents=True, exist_ok=True)
+        return _Begun(dir=self._folder)
+
+
+class _Begun(TemporaryDirectory[str]):
+    """A place for a file that is being written."""
+
+    def __enter__(self) -> Path:  # type: ignore[override]
+        return Path(super().__enter__()) / "begun"
+
+
+def build(repository: Path, store: Path) -> int:
+    """Snapshot a folder, and build what has no artifact yet; the number of these."""
+    store.mkdir(parents=True, exist_ok=True)
+    documents, checkout = FolderDocuments(store), WorkingTree(repository)
+    commit = Commit(service="bench", id="0" * 40, branch="main")
+    snapshot = take_snapshot(checkout, commit, documents, Override())
+    with TemporaryDirectory(prefix="tidegate-") as name:
+        packed = Path(name) / "packed.zip"
+        checkout.write_zip(packed)
+        documents.upload(SOURCE, packed)
+        builder = Builder(documents, SOURCE, snapshot, Path(name))
+        return sum(builder.build(key) for key in snapshot.to_build)
+
+
+if __name__ == "__main__":
+    began = time.perf_counter()
+    built = build(Path(sys.argv[1]), Path(sys.argv[2]))
+    print(json.dumps({"built": built, "seconds": time.perf_counter() - began}))  # noqa: T201

@@ -1,0 +1,240 @@
+"""`python -m benchmarks builds`: Python builds beside `sam build`, on the same service and the same index.
+
+Eight functions for the interpreter at hand, so that sam can build them at all; sam is installed into an
+environment of its own, which is thrown away. Each build is a whole process, wall and CPU with its children;
+ours is also given without its start and imports, as a warm function has it.
+Ours writes zips, records, wheels and the source into a folder that stands for the bucket; sam writes folders,
+which `sam package` zips later, and which is not counted here. Cold: no cache of either holds anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from benchmarks.build_once import FolderDocuments
+from tidegate.adapters.assembly import assemble, read_part
+from tidegate.adapters.locks import find_lock
+from tidegate.adapters.programs import find_uv
+from tidegate.adapters.shelves import Shelf
+from tidegate.cli.screens import show_json, show_table
+from tidegate.domain.locks import LockRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+FUNCTIONS: Final = {
+    "orders": "aws-lambda-powertools\n",
+    "payments": "aws-lambda-powertools\npydantic\n",
+    "mails": "aws-lambda-powertools\njinja2\n",
+    "reports": "boto3\n",
+    "fetch": "requests\npyyaml\n",
+    "relay": "httpx\n",
+    "tokens": "cryptography\npyjwt\n",
+    "checks": "jsonschema\nboto3\npydantic\n",
+}
+HANDLER: Final = "def handler(event, context):\n    return event\n"
+COLD, WARM, TIMES = 3, 5, 25
+PIECE: Final = 1 << 20
+COLUMNS: Final = (
+    "what",
+    "builder",
+    "seconds",
+    "CPU seconds",
+    "times ours",
+    "times ours, warm",
+    "times our CPU",
+)
+OURS: Final = "tidegate"
+
+
+class Took(NamedTuple):
+    """Seconds of the clock, of all processors, and of the clock without starting the program."""
+
+    wall: float
+    cpu: float
+    warm: float
+
+
+class Row(NamedTuple):
+    """A figure of one builder; `ours` is ours of the same."""
+
+    what: str
+    builder: str
+    took: Took
+    ours: Took
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text; other builders are measured as they are called, from their start to their end."""
+        took, ours = self.took, self.ours
+        ratios = (took.wall / ours.wall, took.wall / ours.warm, took.cpu / ours.cpu)
+        return (
+            self.what,
+            self.builder,
+            f"{took.wall:.3f}",
+            f"{took.cpu:.3f}",
+            *(f"{one:.1f}" for one in ratios),
+        )
+
+
+class Builder(NamedTuple):
+    """A way to build: its command for cold builds and for later ones, and its folder with all its caches."""
+
+    name: str
+    cold: tuple[str, ...]
+    later: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, command: tuple[str, ...]) -> Took:
+        """One build; a failed one ends the benchmark."""
+        before, began = _children(), time.perf_counter()
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(  # noqa: S603 (our own commands)
+            command, cwd=self.folder / "service", env=environment, capture_output=True, text=True, check=False
+        )
+        wall, cpu = time.perf_counter() - began, _children() - before
+        if done.returncode:
+            message = f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
+            raise RuntimeError(message)
+        return Took(wall, cpu, json.loads(done.stdout)["seconds"] if self.name == OURS else wall)
+
+    def forget(self) -> None:
+        """Empty the caches, and what was built."""
+        for name in ("cache", "store", "service/.aws-sam"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def measure(*, as_json: bool) -> None:
+    """Build cold, unchanged and changed, and print how long each took."""
+    with TemporaryDirectory(prefix="tidegate-bench-") as name:
+        builders = list(_builders(Path(name)))
+        figures = {builder.name: _measure(builder) for builder in builders}
+        rows = [
+            Row(what, builder, took, figures[OURS][what])
+            for what in figures[OURS]
+            for builder, found in figures.items()
+            if (took := found[what])
+        ]
+        rows += _measure_assembly(Path(name))
+    table = [row.cells() for row in rows]
+    if as_json:
+        show_json({"builds": [dict(zip(COLUMNS, cells, strict=True)) for cells in table]})
+    else:
+        show_table(COLUMNS, table)
+
+
+def _builders(folder: Path) -> list[Builder]:
+    sam = _install_sam(folder / "sam")
+    ours = (sys.executable, "-m", "benchmarks.build_once", ".", "../store")
+    built = (sam, "build", "--parallel", "--cache-dir", "../cache/sam")
+    commands = {
+        OURS: (ours, ours, ""),
+        "sam --parallel, uv": (
+            (*built, "--beta-features"),
+            (*built, "--beta-features", "--cached"),
+            "python-uv",
+        ),
+        "sam --parallel, pip": (built, (*built, "--cached"), ""),
+    }
+    found = []
+    for name, (cold, later, method) in commands.items():
+        place = folder / name.replace(" ", "-")
+        _write_service(place / "service", method)
+        environment = {
+            "PATH": f"{Path(sam).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT) if name == OURS else "",
+            "PIP_CACHE_DIR": str(place / "cache" / "pip"),
+            "UV_CACHE_DIR": str(place / "cache" / "uv"),
+            "HOME": str(folder),
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        found.append(Builder(name, cold, later, place, environment))
+    return found
+
+
+def _install_sam(folder: Path) -> str:
+    uv, python = find_uv(), str(folder / "bin" / "python")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)  # noqa: S603
+    command = [uv, "pip", "install", "--quiet", "--python", python, "aws-sam-cli", "uv", "pip"]
+    subprocess.run(command, check=True)  # noqa: S603
+    return str(folder / "bin" / "sam")
+
+
+def _write_service(folder: Path, method: str) -> None:
+    resources = {}
+    for name, requirements in FUNCTIONS.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "app.py").write_text(HANDLER)
+        (folder / name / "requirements.txt").write_text(requirements)
+        properties = {"CodeUri": name, "Handler": "app.handler", "Runtime": f"python{HERE}"}
+        resources[name.title()] = {"Type": "AWS::Serverless::Function", "Properties": properties} | (
+            {"Metadata": {"BuildMethod": method}} if method else {}
+        )
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    (folder / "template.yaml").write_text(json.dumps(template))
+
+
+def _measure(builder: Builder) -> dict[str, Took]:
+    found: dict[str, list[Took]] = {"cold": [], "no change": [], "one source file changed": []}
+    for _ in range(COLD):
+        builder.forget()
+        found["cold"].append(builder.run(builder.cold))
+    builder.run(builder.later)
+    for number in range(WARM):
+        found["no change"].append(builder.run(builder.later))
+        (builder.folder / "service" / "orders" / "app.py").write_text(f"{HANDLER}# {number}\n")
+        found["one source file changed"].append(builder.run(builder.later))
+    return {what: _middle(took) for what, took in found.items()}
+
+
+def _measure_assembly(folder: Path) -> list[Row]:
+    """The zip of the largest function out of its fragments, beside a copy of that zip that is hashed."""
+    documents = FolderDocuments(folder / OURS / "store")
+    request = LockRequest({"requirements.txt": FUNCTIONS["checks"]}, HERE, None)
+    shelf, zipped, copy = Shelf(folder / "shelf", documents), folder / "out.zip", folder / "copy.zip"
+    lock = find_lock(documents, request)
+    shelf.parts(lock)
+
+    def put_together() -> None:
+        assemble(zipped, [read_part(part.file, part.name) for part in shelf.parts(lock)], None, "it")
+
+    def copy_hashed() -> None:
+        digest = hashlib.sha256()
+        with zipped.open("rb") as source, copy.open("wb") as target:
+            while piece := source.read(PIECE):
+                digest.update(piece)
+                target.write(piece)
+
+    pairs = [(_time(put_together), _time(copy_hashed)) for _ in range(TIMES)]
+    ours, limit = _middle([pair[0] for pair in pairs]), _middle([pair[1] for pair in pairs])
+    what = f"zip of {zipped.stat().st_size / 1e6:.0f} MB"
+    return [Row(what, OURS, ours, ours), Row(what, "copy and SHA-256", limit, ours)]
+
+
+def _time(work: Callable[[], None]) -> Took:
+    cpu, began = time.process_time(), time.perf_counter()
+    work()
+    wall = time.perf_counter() - began
+    return Took(wall, time.process_time() - cpu, wall)
+
+
+def _middle(took: list[Took]) -> Took:
+    return Took(*(median(values) for values in zip(*took, strict=True)))
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,63 @@
+"""The benchmark of builds: what it builds with, and what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.build_once import FolderDocuments, build
+from benchmarks.builds import COLUMNS, HANDLER, Builder, Row, Took
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPLATE = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Resources": {
+        name: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"CodeUri": name, "Handler": "app.handler", "Runtime": "python3.13"},
+        }
+        for name in ("one", "two")
+    },
+}
+
+
+def test_a_build_is_that_of_a_release(tmp_path: Path) -> None:
+    service, store = tmp_path / "service", tmp_path / "store"
+    for name in ("one", "two"):
+        (service / name).mkdir(parents=True)
+        (service / name / "app.py").write_text(f"{HANDLER}# {name}\n")
+    (service / "template.yaml").write_text(json.dumps(TEMPLATE))
+    assert build(service, store) == 2
+    assert build(service, store) == 0
+    (service / "one" / "app.py").write_text(f"{HANDLER}# other\n")
+    assert build(service, store) == 1
+    assert len(list(store.glob("artifacts/*.json"))) == 3
+    assert not [path for path in store.iterdir() if path.name.startswith("tmp")]
+
+
+def test_the_folder_keeps_what_was_written_first(tmp_path: Path) -> None:
+    documents = FolderDocuments(tmp_path / "store")
+    (tmp_path / "a").write_text("first")
+    (tmp_path / "b").write_text("second")
+    assert documents.write_once("x/y", tmp_path / "a")
+    assert not documents.write_once("x/y", tmp_path / "b")
+    assert documents.find_bytes("x/y") == b"first"
+    assert not documents.find_file("x/z", tmp_path / "c")
+    assert documents.size("x/z") is None
+
+
+def test_a_row_says_how_many_times_ours_the_other_took() -> None:
+    row = Row("cold", "other", Took(6.0, 8.0, 6.0), Took(2.0, 1.0, 0.5))
+    assert dict(zip(COLUMNS, row.cells(), strict=True))["times ours"] == "3.0"
+    assert row.cells()[-2:] == ("12.0", "8.0")
+
+
+def test_a_build_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    builder = Builder("other", ("false",), ("false",), tmp_path, {})
+    with pytest.raises(RuntimeError, match="false failed"):
+        builder.run(builder.cold)
