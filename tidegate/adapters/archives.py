@@ -56,18 +56,6 @@ def write_zip(file: Path, members: Iterable[Member]) -> int:
     return total
 
 
-def members_of(folder: Path) -> list[Member]:
-    """The files of a folder on disk, links refused, by their paths in it."""
-    found = []
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise InvalidSource(f"{path.relative_to(folder)} is a link")
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            found.append(Member(name, bool(path.stat().st_mode & stat.S_IXUSR), path.read_bytes))
-    return found
-
-
 def unpack(file: Path, folder: Path) -> None:
     """Unpack a zip into a folder; InvalidSource where a member is unsafe or there is too much of it."""
     try:
