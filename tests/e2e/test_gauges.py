@@ -28,6 +28,8 @@ def test_a_release_waits_while_dead_letters_come_in(fresh: Service) -> None:
         "DeadLetterQueue": {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["Lost", "Arn"]}},
         "ReservedConcurrentExecutions": 40,
     }
+    # Time for a first depth of the queue, and for one that is greater.
+    fresh.config["stages"]["production"]["strategy"] = "Canary50Percent10Minutes"
     fresh.live = fresh.change()
     first = fresh.push()
     fresh.await_end(first, PATIENCE)
