@@ -33,10 +33,9 @@ from tidegate.domain.artifacts import (
 )
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault
-from tidegate.domain.locks import Lock
+from tidegate.domain.locks import Lock, Target
 from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
-from tidegate.domain.tags import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

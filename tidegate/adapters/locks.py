@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.installs import compile_lock
+from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.locks import Lock, check_pins, is_empty, parse_lock
+from tidegate.domain.locks import check_pins, is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tidegate.adapters.documents import Documents
-    from tidegate.domain.locks import LockRequest
-    from tidegate.domain.tags import Target
+    from tidegate.domain.locks import Lock, LockRequest, Target
 
 LOCK_FILE: Final = "pylock.toml"
 

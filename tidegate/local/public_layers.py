@@ -23,11 +23,12 @@ from moto.awslambda.exceptions import InvalidParameterValueException
 from tidegate.adapters.archives import Member, write_zip
 from tidegate.adapters.assembly import assemble, move, read_part
 from tidegate.adapters.installs import RegistryUnreachable
+from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.locks import make_lock
 from tidegate.adapters.shelves import Shelf
 from tidegate.domain.artifacts import REQUIREMENTS
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.locks import LockRequest, parse_lock
+from tidegate.domain.locks import LockRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from tidegate.adapters.lock_files import parse_lock
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import Lock, Target
+
+TARGET = Target("3.13", "x86_64-manylinux_2_34")
+ONE = "1" * 64
+URL = "https://files.example.com/a/idna-3.10%2Blocal-py3-none-any.whl?x=1#y"
+HEAD = 'lock-version = "1.0"\ncreated-by = "uv"\n'
+
+
+def package(name: str = "Idna", more: str = "", url: str = URL, hashes: str = f'sha256 = "{ONE}"') -> str:
+    wheel = f'{{ url = "{url}", size = 7, hashes = {{ {hashes} }} }}'
+    return f'[[packages]]\nname = "{name}"\nversion = "3.10"\nwheels = [{wheel}]\n{more}\n'
+
+
+def test_a_lock_names_one_wheel_of_each_package() -> None:
+    lock = parse_lock(HEAD + package("Zope.Event") + package(), "r.txt", TARGET)
+    assert [wheel.name for wheel in lock.wheels] == ["idna", "zope-event"]
+    wheel = lock.wheels[0]
+    assert (wheel.version, wheel.sha256, wheel.size) == ("3.10", ONE, 7)
+    assert wheel.filename == "idna-3.10+local-py3-none-any.whl"
+    assert lock.hashes == (ONE, ONE)
+    assert parse_lock(HEAD, "r.txt", TARGET) == Lock()
+
+
+def test_a_wheel_named_by_its_address_is_an_archive() -> None:
+    text = f'{HEAD}[[packages]]\nname = "a"\narchive = {{ url = "{URL}", hashes = {{ sha256 = "{ONE}" }} }}\n'
+    assert parse_lock(text, "r.txt", TARGET).wheels[0].url == URL
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a =", "not valid TOML"),
+        ("", "lock-version is None"),
+        (HEAD + package() + package("idna"), "idna stands twice"),
+        (HEAD + package(more='vcs = { type = "git" }'), "is a vcs"),
+        (HEAD + '[[packages]]\nname = "x"\ndirectory = { path = "." }', "x is a directory"),
+        (
+            HEAD + '[[packages]]\nname = "x"\nversion = "1"\nsdist = { url = "https://a/x.tar.gz" }',
+            "x==1 has no wheel",
+        ),
+        (
+            HEAD + package(url="https://a/x-1-cp312-cp312-any.whl"),
+            r"no wheel for Python 3\.13 on x86_64.*: x-1-cp312",
+        ),
+        (HEAD + package(url="https://a/x.whl"), r"x\.whl, which would have to be built"),
+        (HEAD + package(url="https://me:secret@a/x-1.tar.gz"), r"x-1\.tar\.gz, which would have to be built"),
+        (HEAD + package(url="wheels/x-1-py3-none-any.whl"), "no address of a registry"),
+        (HEAD + package(hashes=f'md5 = "{ONE}"'), "has no SHA-256"),
+        (HEAD + package(hashes='sha256 = "../../x"'), "String should match"),
+    ],
+)
+def test_what_no_build_takes_is_named(text: str, message: str) -> None:
+    with pytest.raises(BuildFailed, match=rf"^r\.txt: .*{message}") as caught:
+        parse_lock(text, "r.txt", TARGET)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_is_not_for_the_target_is_left_out() -> None:
+    marked = package("never", more="marker = \"sys_platform == 'win32'\"") + package(
+        more="marker = \"platform_machine == 'x86_64'\""
+    )
+    assert [wheel.name for wheel in parse_lock(HEAD + marked, "r.txt", TARGET).wheels] == ["idna"]
+
+
+def test_of_several_wheels_the_one_counts_that_installers_prefer() -> None:
+    names = ("x-1-py3-none-any", "x-1-cp39-abi3-manylinux_2_28_x86_64", "x-1-cp39-abi3-manylinux2014_x86_64")
+    wheels = ", ".join(
+        f'{{ url = "https://a/{name}.whl", hashes = {{ sha256 = "{ONE}" }} }}' for name in names
+    )
+    text = f'{HEAD}[[packages]]\nname = "x"\nversion = "1"\nwheels = [{wheels}]\n'
+    assert parse_lock(text, "r.txt", TARGET).wheels[0].filename == f"{names[1]}.whl"

@@ -1,0 +1,84 @@
+"""Reads `pylock.toml` for a target: one wheel of each package that is for it, by its address and its hash.
+
+Source: PEP 751, https://packaging.python.org/en/latest/specifications/pylock-toml/
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from tidegate.adapters.wheel_choice import applies, choose
+from tidegate.domain.artifacts import hide_credentials
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import Lock, Wheel, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tidegate.domain.locks import Target
+
+SCHEMES: Final = frozenset({"https", "http", "file"})
+FOREIGN: Final = ("vcs", "directory")
+WHEEL: Final = re.compile(r"[^-]+-[^-]+(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
+
+
+def parse_lock(text: str, file: str, target: Target) -> Lock:
+    """Read a lock for a target; BuildFailed where it is none, or names what no build takes.
+
+    Each package that is for the target must have a wheel that fits it, with a SHA-256: source distributions,
+    repositories and folders are refused by name. Of several wheels the one counts that installers prefer.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BuildFailed(f"not valid TOML: {error}", file=file) from None
+    if data.get("lock-version") != "1.0":
+        message = f"lock-version is {data.get('lock-version')!r}; only 1.0 (PEP 751) is read"
+        raise BuildFailed(message, file=file)
+    wanted = [one for one in data.get("packages", ()) if applies(one.get("marker", ""), target)]
+    wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
+    for first, second in pairwise(wheels):
+        if first.name == second.name:
+            twice = f"{first.name} stands twice, as {first.version} and {second.version}"
+            raise BuildFailed(twice, file=file)
+    return Lock(wheels=tuple(wheels))
+
+
+def _read_wheel(package: Mapping[str, Any], file: str, target: Target) -> Wheel:
+    name, version = normalize(str(package.get("name", ""))), str(package.get("version", ""))
+    place = f"{name}=={version}" if version else name
+    for kind in FOREIGN:
+        if kind in package:
+            raise BuildFailed(f"{place} is a {kind}; name a released version with a wheel", file=file)
+    found = [*package.get("wheels", ()), *([package["archive"]] if "archive" in package else [])]
+    if not found:
+        raise BuildFailed(f"{place} has no wheel; name a version with one", file=file)
+    wheels = [_check(place, one, {"name": name, "version": version}, file) for one in found]
+    named = {wheel.filename: wheel for wheel in wheels}
+    best = choose(named, target)
+    if best is None:
+        where = f"Python {target.python} on {target.platform or 'this machine'}"
+        raise BuildFailed(f"{place} has no wheel for {where}: {', '.join(named)}", file=file)
+    return named[best]
+
+
+def _check(place: str, found: Mapping[str, Any], named: dict[str, str], file: str) -> Wheel:
+    url = str(found.get("url", ""))
+    if url.partition("://")[0] not in SCHEMES:
+        shown = hide_credentials(str(found.get("path", url)))
+        raise BuildFailed(f"{place} lies at {shown!r}, which is no address of a registry", file=file)
+    if "sha256" not in found.get("hashes", {}):
+        raise BuildFailed(f"{place} has no SHA-256 at its registry", file=file)
+    try:
+        wheel = Wheel(url=url, sha256=found["hashes"]["sha256"], size=found.get("size"), **named)
+    except ValidationError as error:
+        raise BuildFailed(f"{place}: {error.errors()[0]['msg']}", file=file) from None
+    if not WHEEL.fullmatch(wheel.filename):
+        message = f"{place} is {wheel.filename}, which would have to be built; name a version with a wheel"
+        raise BuildFailed(message, file=file)
+    return wheel

@@ -1,0 +1,98 @@
+"""Which packages of a lock are for a target, and which of several wheels fits it best: PyPA's rules.
+
+The rules are those of the `packaging` library; what is added here is a target that is not this machine.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from packaging.markers import Marker
+from packaging.tags import compatible_tags, cpython_tags, platform_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from tidegate.domain.errors import BuildFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from packaging.tags import Tag
+
+    from tidegate.domain.locks import Target
+
+# The older names of manylinux, by the minor version of the glibc 2 that they stand for (PEP 600).
+LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+OLDEST: Final = 5
+
+
+def applies(marker: str, target: Target) -> bool:
+    """Whether what bears an environment marker is for the target; BuildFailed where it is no marker."""
+    if not marker:
+        return True
+    try:
+        return Marker(marker).evaluate(_environment(target), context="lock_file")
+    except ValueError as error:
+        raise BuildFailed(f"{marker!r} is no environment marker: {error}") from error
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """The variables that differ from this machine's; of the target's kernel nothing is known."""
+    found = {
+        "python_version": target.python,
+        "python_full_version": f"{target.python}.0",
+        "implementation_version": f"{target.python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+    }
+    if target.platform is None:
+        return found
+    return found | {
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": target.platform.partition("-")[0],
+        "platform_release": "",
+        "platform_version": "",
+    }
+
+
+def choose(filenames: Iterable[str], target: Target) -> str | None:
+    """The wheel that an installer takes, of the same version; None where none fits.
+
+    The best tag counts, then the greater build number.
+    """
+    order = _order(target)
+    fitting = []
+    for filename in filenames:
+        try:
+            _, _, build, tags = parse_wheel_filename(filename)
+        except InvalidWheelFilename:
+            continue
+        if known := [order[tag] for tag in tags if tag in order]:
+            fitting.append((-min(known), build, filename))
+    return max(fitting)[-1] if fitting else None
+
+
+@cache
+def _order(target: Target) -> dict[Tag, int]:
+    """The tags that fit a target, the best first."""
+    minor = int(target.python.partition(".")[2])
+    platforms = list(platform_tags() if target.platform is None else _platforms(target.platform))
+    tags = (
+        *cpython_tags((3, minor), platforms=platforms),
+        *compatible_tags((3, minor), f"cp3{minor}", platforms),
+    )
+    return {tag: place for place, tag in reversed(list(enumerate(tags)))}
+
+
+def _platforms(platform: str) -> Iterator[str]:
+    """The tags of x86_64-manylinux_2_34 or x86_64-manylinux2014, the newest glibc first."""
+    machine, _, offered = platform.partition("-")
+    newest = next((glibc for glibc, name in LEGACY.items() if name == offered), None)
+    for glibc in range(newest or int(offered.rpartition("_")[2]), OLDEST - 1, -1):
+        yield f"manylinux_2_{glibc}_{machine}"
+        if glibc in LEGACY:
+            yield f"{LEGACY[glibc]}_{machine}"
+    yield f"linux_{machine}"
