@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.local import stack_operations
+from tidegate.local.stack_change_trees import plan_nested
 from tidegate.local.stack_control import check_updatable, new_stack
 from tidegate.local.stack_errors import (
     AlreadyExistsError,
@@ -45,6 +46,7 @@ def create_change_set(platform: Platform, registry: Registry, parameters: dict[s
         revision = make_revision(platform, stack, parameters)
         identity = f"arn:aws:cloudformation:{stack.region}:{stack.account}:changeSet/{name}/{uuid.uuid4()}"
         change_set = ChangeSet(identity, name, kind, revision, parameters.get("Description"))
+        change_set.includes_nested = read_flag(parameters, "IncludeNestedStacks")
         if stack.id not in registry.by_id:
             registry.by_id[stack.id] = stack
             stack.enter("REVIEW_IN_PROGRESS", "User Initiated")
@@ -73,6 +75,8 @@ def _compute(platform: Platform, stack: Stack, change_set: ChangeSet) -> None:
     change_set.status = "CREATE_IN_PROGRESS"
     try:
         plan = make_plan(stack, change_set.revision, functools.partial(platform.import_value, stack))
+        if change_set.includes_nested:
+            plan_nested(platform, stack, change_set, plan)
     except (ValidationError, ResourceFailure) as error:
         change_set.status, change_set.reason = "FAILED", getattr(error, "message", str(error))
         return
@@ -113,7 +117,9 @@ def _summarize(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
         "ExecutionStatus": change_set.execution,
         "Status": change_set.status,
         "StatusReason": change_set.reason,
-        "IncludeNestedStacks": False,
+        "IncludeNestedStacks": change_set.includes_nested,
+        "ParentChangeSetId": change_set.parent,
+        "RootChangeSetId": change_set.root,
     }
 
 
@@ -164,6 +170,8 @@ def _check_executable(stack: Stack, change_set: ChangeSet) -> None:
         raise InvalidChangeSetStatusError(
             f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{change_set.status}]"
         )
+    if change_set.parent:
+        raise ValidationError(f"ChangeSet [{change_set.id}] is nested: execute its root, {change_set.root}")
     if change_set.execution != "AVAILABLE":
         raise InvalidChangeSetStatusError(
             f"ChangeSet [{change_set.id}] "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.local.stack_errors import ValidationError
+from tidegate.local.stack_intrinsics import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 SSM_VALUE: Final = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 HIDDEN: Final = "****"
+UNKNOWN: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"  # as nested change sets show what only the execution tells
+
+Given = str | Unknown
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,12 @@ class Parameter:
         return shown
 
 
-def settle_given(requested: list[dict[str, Any]], previous: Mapping[str, Parameter]) -> dict[str, str]:
-    """Turn the Parameters of a call into text by key; UsePreviousValue takes the stack's."""
-    given: dict[str, str] = {}
+def settle_given(requested: list[dict[str, Any]], previous: Mapping[str, Parameter]) -> dict[str, Given]:
+    """Turn the Parameters of a call into text by key; UsePreviousValue takes the stack's.
+
+    What a nested stack will be given may be unknown as long as it is only planned.
+    """
+    given: dict[str, Given] = {}
     for item in requested:
         key = item["ParameterKey"]
         if str(item.get("UsePreviousValue", False)).lower() == "true":
@@ -49,7 +56,8 @@ def settle_given(requested: list[dict[str, Any]], previous: Mapping[str, Paramet
                 )
             given[key] = previous[key].given
         elif "ParameterValue" in item:
-            given[key] = str(item["ParameterValue"])
+            value = item["ParameterValue"]
+            given[key] = value if isinstance(value, Unknown) else str(value)
         else:
             raise ValidationError(
                 f"Invalid input for parameter key {key}. "
@@ -59,7 +67,7 @@ def settle_given(requested: list[dict[str, Any]], previous: Mapping[str, Paramet
 
 
 def settle_parameters(
-    template: Template, given: Mapping[str, str], fetch: Callable[[str], str]
+    template: Template, given: Mapping[str, Given], fetch: Callable[[str], str]
 ) -> dict[str, Parameter]:
     """Check what was given against the template; `fetch` reads a parameter of SSM by name."""
     declared = template.section("Parameters")
@@ -80,10 +88,12 @@ def _write(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _settle(key: str, rule: dict[str, Any], text: str, fetch: Callable[[str], str]) -> Parameter:
+def _settle(key: str, rule: dict[str, Any], text: Given, fetch: Callable[[str], str]) -> Parameter:
     kind = rule.get("Type", "String")
-    _check(key, rule, kind, text)
     hidden = str(rule.get("NoEcho", False)).lower() == "true"
+    if isinstance(text, Unknown):
+        return Parameter(key, UNKNOWN, text, hidden)
+    _check(key, rule, kind, text)
     from_ssm = SSM_VALUE.fullmatch(kind)
     if from_ssm:
         return Parameter(key, text, _convert(from_ssm[1], fetch(text)), hidden, fetched=True)

@@ -44,10 +44,14 @@ class Wanted:
 
 @dataclass
 class Plan:
-    """The changes, in the shape of DescribeChangeSet, and whether the outputs change too."""
+    """The changes, in the shape of DescribeChangeSet, and whether the outputs change too.
+
+    wanted: what is asked for each resource, as far as it is known.
+    """
 
     changes: list[dict[str, Any]] = field(default_factory=list)
     outputs_change: bool = False
+    wanted: dict[str, Wanted] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -125,6 +129,7 @@ class _Planner:
         self.revision = revision
         self.modified: set[str] = set()
         self.replaced: set[str] = set()
+        self.wanted: dict[str, Wanted] = {}
         self.scope = make_scope(stack, revision, self._refer, self._attribute, imported)
         self.active = list_active(revision, self.scope)
 
@@ -133,7 +138,7 @@ class _Planner:
         gone = [r for name, r in self.stack.resources.items() if name not in set(self.active)]
         changes += [_describe("Remove", r, policy=_policy(r.deletion_policy)) for r in gone]
         changes.sort(key=lambda change: change["ResourceChange"]["LogicalResourceId"])
-        return Plan(changes, self._outputs_change())
+        return Plan(changes, self._outputs_change(), self.wanted)
 
     def _refer(self, name: str) -> Any:  # noqa: ANN401
         self._check_active(name)
@@ -153,7 +158,7 @@ class _Planner:
             raise unresolved(name)
 
     def _consider(self, name: str) -> dict[str, Any] | None:
-        wanted = resolve_resource(self.revision, name, self.scope)
+        wanted = self.wanted[name] = resolve_resource(self.revision, name, self.scope)
         deployed = self.stack.resources.get(name)
         if deployed is None:
             return _describe("Add", wanted)

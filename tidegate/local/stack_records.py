@@ -70,6 +70,10 @@ class ChangeSet:
     reason: str | None = None
     execution: str = "UNAVAILABLE"
     changes: list[dict[str, Any]] = field(default_factory=list)
+    includes_nested: bool = False
+    nested: list[tuple[Stack, ChangeSet]] = field(default_factory=list)
+    parent: str | None = None
+    root: str | None = None
 
 
 @dataclass

@@ -68,7 +68,21 @@ class Registry:
                 for change_set in list(stack.change_sets.values()):
                     if name in {change_set.id, change_set.name}:
                         return stack, change_set
+        if found := self._find_nested(name):
+            return found
         raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
+
+    def _find_nested(self, identity: str) -> tuple[Stack, ChangeSet] | None:
+        """A nested change set by its ARN; its own stack may not exist yet."""
+        waiting = [
+            pair for stack in self.stacks() for one in stack.change_sets.values() for pair in one.nested
+        ]
+        while waiting:
+            stack, change_set = waiting.pop()
+            if change_set.id == identity:
+                return stack, change_set
+            waiting += change_set.nested
+        return None
 
     def exports(self) -> Iterator[tuple[Stack, str, str]]:
         """The exported outputs: the stack, the export's name, its value."""

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.local.stack_errors import InsufficientCapabilitiesError, ValidationError
 from tidegate.local.stack_includes import include_parts
-from tidegate.local.stack_parameters import settle_given, settle_parameters
+from tidegate.local.stack_parameters import Given, settle_given, settle_parameters
 from tidegate.local.stack_plans import make_scope
 from tidegate.local.stack_records import Revision
 from tidegate.local.stack_rules import check_rules
@@ -33,7 +33,6 @@ UNAVAILABLE: Final = (
     "RollbackConfiguration",
     "ResourcesToImport",
     "ImportExistingResources",
-    "IncludeNestedStacks",
     "DeploymentMode",
     "TimeoutInMinutes",
     "ResourceTypes",
@@ -77,7 +76,7 @@ def make_revision(platform: Platform, stack: Stack, parameters: Parameters) -> R
     return revision
 
 
-def _complete(platform: Platform, template: Template) -> dict[str, str]:
+def _complete(platform: Platform, template: Template) -> dict[str, Given]:
     """What the cloud was told to give to parameters that have no default."""
     declared = template.section("Parameters")
     known = platform.cloud.parameters

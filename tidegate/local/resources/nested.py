@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.local.resources.kinds import Kind, Naming, Request, generate_name
 from tidegate.local.stack_errors import ResourceFailure, ValidationError
+from tidegate.local.stack_intrinsics import Unknown, find_unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tidegate.local.stack_records import Revision, Stack
 
 CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -64,20 +67,26 @@ def _find(request: Request) -> Stack:
 def _read(request: Request, stack: Stack) -> Revision:
     from tidegate.local.stack_requests import make_revision
 
-    given = request.properties.get("Parameters") or {}
-    parameters: dict[str, Any] = {
-        "TemplateURL": request.properties["TemplateURL"],
-        "Parameters": [{"ParameterKey": k, "ParameterValue": _write(v)} for k, v in given.items()],
-        "Tags": request.tag_list(),
-        "Capabilities": CAPABILITIES,
-    }
+    parameters = {**describe_call(request.properties), "Tags": request.tag_list()}
     try:
         return make_revision(request.platform, stack, parameters)
     except ValidationError as error:
         raise ResourceFailure(error.message) from error
 
 
-def _write(value: Any) -> str:  # noqa: ANN401
+def describe_call(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of a nested stack as the call that makes or plans it; tags are the caller's."""
+    given = properties.get("Parameters") or {}
+    return {
+        "TemplateURL": properties["TemplateURL"],
+        "Parameters": [{"ParameterKey": k, "ParameterValue": _write(v)} for k, v in given.items()],
+        "Capabilities": CAPABILITIES,
+    }
+
+
+def _write(value: Any) -> str | Unknown:  # noqa: ANN401
+    if causes := find_unknown(value):
+        return Unknown(causes)
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
