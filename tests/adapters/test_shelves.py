@@ -96,6 +96,13 @@ def test_a_wheel_of_another_name_than_the_lock_s_is_refused(wheel: Wheel, tmp_pa
         Shelf(tmp_path / "a").parts(Lock(wheels=(other,)))
 
 
+def test_a_wheel_of_another_version_than_the_lock_s_is_refused(wheel: Wheel, tmp_path: Path) -> None:
+    same, other = (wheel.model_copy(update={"version": one}) for one in ("1.0.0", "1.1"))
+    assert Shelf(tmp_path / "a").parts(Lock(wheels=(same,)))
+    with pytest.raises(BuildFailed, match=r"holds version 1\.0; the lock names 1\.1"):
+        Shelf(tmp_path / "a").parts(Lock(wheels=(other,)))
+
+
 def test_a_wheel_that_was_changed_where_it_is_kept_is_refused(
     wheel: Wheel, documents: Documents, tmp_path: Path
 ) -> None:

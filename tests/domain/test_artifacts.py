@@ -8,7 +8,6 @@ from tidegate.domain.artifacts import (
     Method,
     collect_requirements,
     content_key,
-    installed,
     platform,
     python_version,
 )
@@ -61,8 +60,3 @@ def test_includes_are_followed_once_each() -> None:
 def test_what_cannot_be_installed_is_named_with_its_line(text: str, message: str) -> None:
     with pytest.raises(BuildFailed, match=message):
         collect_requirements("f/requirements.txt", {"f/requirements.txt": text}.get)
-
-
-def test_the_lock_is_read_off_an_artifact_s_paths() -> None:
-    paths = ["app.py", "Foo_Bar-1.2.dist-info/METADATA", "Foo_Bar-1.2.dist-info/WHEEL", "x/y.dist-info/z"]
-    assert installed(paths) == ("foo-bar==1.2",)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.wheels import find_clash, find_name, place_file
+from tidegate.domain.wheels import find_clash, find_distribution, place_file
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_what_no_wheel_may_hold_is_refused() -> None:
         place_file("x-1.data/stdlib/os.py", "x.whl")
 
 
-def test_the_name_is_that_of_the_one_folder_of_metadata() -> None:
-    assert find_name(["a.py", "Zope.Event-1.0.dist-info/WHEEL"], "x.whl") == "Zope.Event"
+def test_name_and_version_are_those_of_the_one_folder_of_metadata() -> None:
+    assert find_distribution(["a.py", "Zope.Event-1.0.dist-info/WHEEL"], "x.whl") == ("Zope.Event", "1.0")
     with pytest.raises(BuildFailed, match="holds 0"):
-        find_name(["a.py"], "x.whl")
+        find_distribution(["a.py"], "x.whl")
     with pytest.raises(BuildFailed, match="holds 2"):
-        find_name(["a-1.dist-info/WHEEL", "b-1.dist-info/WHEEL"], "x.whl")
+        find_distribution(["a-1.dist-info/WHEEL", "b-1.dist-info/WHEEL"], "x.whl")
 
 
 def test_a_file_that_is_also_a_folder_is_found() -> None:

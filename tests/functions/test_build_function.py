@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import zipfile
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from functions.build_function.handler import LONGEST, Request, Response, handle
 from functions.check_out_source.handler import Request as CheckOut
@@ -19,6 +23,7 @@ from tidegate.domain.snapshots import Artifact, Snapshot
 if TYPE_CHECKING:
     from tests.conftest import Repository
     from tests.functions.conftest import Pipeline
+    from tests.package_index import PackageIndex
     from tidegate.domain.identity import Commit
 
 TEMPLATE = """Resources:
@@ -65,6 +70,50 @@ def test_code_without_requirements_is_zipped(pipeline: Pipeline, repository: Rep
     record = pipeline.tools.documents.read(record_key(key), Artifact)
     assert (record.runtime, record.architecture, record.lock) == ("python3.11", "x86_64", ())
     assert "built Only: " in pipeline.told(commit)[1]
+
+
+def read_bill(pipeline: Pipeline, key: str) -> dict[str, Any]:
+    """The bill of an artifact, whose record names it and its hash."""
+    record = pipeline.tools.documents.read(record_key(key), Artifact)
+    body = pipeline.tools.documents.find_bytes(record.bill) or b""
+    assert hashlib.sha256(body).hexdigest() == record.bill_sha256
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(body.decode()) is None
+    found: dict[str, Any] = json.loads(body)
+    assert len(found["components"]) == record.components
+    return found
+
+
+def test_an_artifact_has_a_bill_of_exactly_what_is_in_it(
+    pipeline: Pipeline, repository: Repository, index: PackageIndex
+) -> None:
+    sha256 = index.add("one", {"one.py": ""}, requires=("two>=1",))
+    index.add("two", {"two.py": "", "two/_vendor/deep-3.dist-info/METADATA": "Name: deep\nVersion: 3\n\n"})
+    files = {"src/requirements.txt": "one\n", "src/old-0.1.dist-info/METADATA": "Name: old\nVersion: 0.1\n\n"}
+    commit, key = prepare(pipeline, repository, {**files})
+    build(pipeline, commit)
+    found = read_bill(pipeline, key)
+    assert [one["bom-ref"] for one in found["components"]] == [
+        "pkg:pypi/deep@3#two/_vendor/deep-3.dist-info",
+        "pkg:pypi/old@0.1#old-0.1.dist-info",
+        "pkg:pypi/one@1.0",
+        "pkg:pypi/two@1.0",
+    ]
+    assert found["components"][2]["hashes"][0]["content"] == sha256
+    assert {"ref": "pkg:pypi/one@1.0", "dependsOn": ["pkg:pypi/two@1.0"]} in found["dependencies"]
+    record = pipeline.tools.documents.read(record_key(key), Artifact)
+    assert record.lock == ("one==1.0", "two==1.0")
+    assert found["metadata"]["component"]["hashes"][0]["content"] == record.sha256
+
+
+def test_a_builder_that_dies_before_the_record_leaves_one_bill(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    commit, key = prepare(pipeline, repository, {})
+    build(pipeline, commit)
+    before = read_bill(pipeline, key)
+    remove(pipeline, record_key(key))
+    assert build(pipeline, commit).built
+    assert read_bill(pipeline, key) == before
 
 
 def test_what_stands_already_is_not_built_again(pipeline: Pipeline, repository: Repository) -> None:
@@ -177,10 +226,13 @@ def test_a_builder_that_died_before_its_record_leaves_no_wrong_record(
         archive.writestr("x-2.dist-info/METADATA", "")
     remove(pipeline, record_key(key))
     pipeline.tools.documents.write_bytes(archive_key(key), other.getvalue())
+    with pytest.raises(BuildFailed, match="is of another zip than the one beside it"):
+        build(pipeline, commit)
+    remove(pipeline, first.bill)
     assert build(pipeline, commit).built
     second = pipeline.tools.documents.read(record_key(key), Artifact)
     assert pipeline.tools.documents.find_bytes(archive_key(key)) == other.getvalue()
-    assert (second.size, second.lock) == (len(other.getvalue()), ("x==2",))
+    assert (second.size, second.components) == (len(other.getvalue()), 1)
     assert second.sha256 != first.sha256
 
 
@@ -201,12 +253,15 @@ def test_a_python_layer_is_built_once(pipeline: Pipeline, repository: Repository
     )
     files = {"template.yaml": template, "layer/requirements.txt": "idna\n", "layer/own.py": "x = 1"}
     prepare(pipeline, repository, files)
-    (key,) = pipeline.keys("packages/")
+    bill, key = pipeline.keys("packages/")
+    assert bill == key.replace(".zip", ".cdx.json")
+    body = pipeline.tools.documents.find_bytes(bill) or b""
+    assert [one["name"] for one in json.loads(body)["components"]] == ["idna"]
     body = pipeline.tools.documents.find_bytes(key)
     with zipfile.ZipFile(io.BytesIO(body or b"")) as archive:
         assert {"python/idna/core.py", "python/own.py"} <= set(archive.namelist())
     prepare(pipeline, repository, {"README.md": "x"})
-    assert pipeline.keys("packages/") == [key]
+    assert pipeline.keys("packages/") == [bill, key]
 
 
 MANY = 25

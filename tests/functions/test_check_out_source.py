@@ -111,7 +111,17 @@ def test_an_artifact_with_a_record_is_not_built_again(pipeline: Pipeline, reposi
     before = take(pipeline, repository, FILES)
     artifact = before.functions[0].artifact
     sizes = {"size": 1, "unzipped_size": 1}
-    record = Artifact(key=artifact, sha256="0", runtime="python3.11", architecture="x86_64", lock=(), **sizes)
+    record = Artifact(
+        key=artifact,
+        sha256="0",
+        runtime="python3.11",
+        architecture="x86_64",
+        lock=(),
+        bill="",
+        bill_sha256="",
+        components=0,
+        **sizes,
+    )
     pipeline.tools.documents.write(record_key(artifact), record)
     after = take(pipeline, repository, {"README.md": "x"})
     assert after.to_build == (before.functions[1].artifact,)

@@ -1,9 +1,10 @@
 """Makes artifacts: a folder of the source and the wheels of its lock, as a zip that is the same each time.
 
 Nothing is deflated: the source's zip and the wheels' fragments give their compressed bytes as they are. Where
-code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored before its
-record, each whole or not at all; what stands under a key already is kept, and the record is read off the zip
-that stands there. So two builders, or one that dies and another, leave one artifact and its own record.
+code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored first, then its
+bill of materials, then its record, each whole or not at all; what stands under a key already is kept, and
+bill and record are read off the zip that stands there. So two builders, or one that dies and another, leave
+one artifact with its own bill and record.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from typing import TYPE_CHECKING
 
 from tidegate.adapters.archives import unpacked_size
 from tidegate.adapters.assembly import Part, assemble, move, read_entry, read_part
+from tidegate.adapters.bills import list_components, write_bill
 from tidegate.adapters.locks import read_lock
 from tidegate.adapters.shelves import Shelf
 from tidegate.domain.artifacts import (
     MAX_UNZIPPED,
     Method,
     archive_key,
-    installed,
     platform,
     python_version,
     record_key,
 )
+from tidegate.domain.bills import Subject, bill_key, render
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault
 from tidegate.domain.locks import Lock, Target
@@ -72,16 +74,36 @@ class Builder:
         function = self._snapshot.function_of(key)
         with TemporaryDirectory(dir=self._folder) as name:
             built = Path(name) / "function.zip"
-            self._make(function, built)
+            lock = self._lock(function)
+            self._make(function, lock, built)
             if not documents.write_once(archive_key(key), built):
                 built = Path(name) / "stands.zip"
                 documents.download(archive_key(key), built)
             users = (one for one in self._snapshot.functions if one.artifact == key)
             check_handlers(built, users, self._snapshot.template)
-            documents.write(record_key(key), describe(built, function))
+            documents.write(record_key(key), self._describe(function, lock, built))
         return True
 
-    def _make(self, function: FunctionSnapshot, built: Path) -> None:
+    def _describe(self, function: FunctionSnapshot, lock: Lock, built: Path) -> Artifact:
+        """The record of a zip, read off its bytes; its bill is stored on the way."""
+        found = measure(built, function)
+        subject = Subject(
+            key=found.key, sha256=found.sha256, runtime=found.runtime, architecture=found.architecture
+        )
+        components = list_components(built, lock, _target(function))
+        bill = render(subject, components)
+        if not write_bill(self._documents, found.bill, bill):
+            bill = self._documents.find_bytes(found.bill) or bill
+            if found.sha256.encode() not in bill:
+                raise BuildFailed(f"{found.bill} is of another zip than the one beside it")
+        told = {
+            "lock": tuple(sorted(f"{one.name}=={one.version}" for one in components if one.sha256)),
+            "bill_sha256": hashlib.sha256(bill).hexdigest(),
+            "components": len(components),
+        }
+        return found.model_copy(update=told)
+
+    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> None:
         """Write a function's zip."""
         place = f"{function.logical_id} in {function.code_uri}"
         if function.method is Method.ARCHIVE:
@@ -90,15 +112,19 @@ class Builder:
             if size > MAX_UNZIPPED:
                 raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")
             return
-        wheels = self._shelf.parts(self._lock(function))
+        wheels = self._shelf.parts(lock)
         assemble(built, wheels, self._source.code(function.code_uri), place)
 
     def _lock(self, function: FunctionSnapshot) -> Lock:
-        if not function.lock:
-            return Lock()
-        runtime, architecture = function.runtime, function.architecture
-        target = Target(python_version(runtime), platform(runtime, architecture))
-        return read_lock(self._documents, function.lock, target)
+        target = _target(function)
+        return read_lock(self._documents, function.lock, target) if function.lock and target else Lock()
+
+
+def _target(function: FunctionSnapshot) -> Target | None:
+    """What a function's wheels are for; None where it runs no Python."""
+    if not function.runtime.startswith("python"):
+        return None
+    return Target(python_version(function.runtime), platform(function.runtime, function.architecture))
 
 
 class Source:
@@ -129,20 +155,24 @@ class Source:
         return self._part.entries[place : place + 1] if path in self._paths[place : place + 1] else ()
 
 
-def describe(built: Path, function: FunctionSnapshot) -> Artifact:
-    """The record of a zip, read off its bytes alone."""
+def measure(built: Path, function: FunctionSnapshot) -> Artifact:
+    """What a zip's bytes alone tell of it."""
     with zipfile.ZipFile(built) as archive:
-        members = archive.infolist()
+        unzipped = sum(member.file_size for member in archive.infolist())
     with built.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
     return Artifact(
         key=function.artifact,
         sha256=digest,
         size=built.stat().st_size,
-        unzipped_size=sum(member.file_size for member in members),
+        unzipped_size=unzipped,
         runtime=function.runtime,
         architecture=function.architecture,
-        lock=installed(member.filename for member in members),
+        lock=(),
+        method=function.method,
+        bill=bill_key(archive_key(function.artifact)),
+        bill_sha256="",
+        components=0,
     )
 
 

@@ -26,7 +26,7 @@ from tidegate.adapters.entries import (
 )
 from tidegate.domain.artifacts import MAX_UNZIPPED
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.wheels import find_name, place_file
+from tidegate.domain.wheels import find_distribution, place_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,7 +72,7 @@ def _choose(members: list[zipfile.ZipInfo], body: IO[bytes], name: str) -> list[
     """The entries that a fragment takes, by the paths that they get, sorted."""
     if len(members) > MOST_ENTRIES or sum(member.file_size for member in members) > MAX_UNZIPPED:
         raise BuildFailed(f"{name}: unpacks to more than {MOST_ENTRIES:,} files or {MAX_UNZIPPED:,} bytes")
-    find_name((member.filename for member in members), name)
+    find_distribution((member.filename for member in members), name)
     entries: dict[str, Entry] = {}
     for member, data in _locate(members, body, name):
         _check(member, name)

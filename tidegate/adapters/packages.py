@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.archives import write_zip
 from tidegate.adapters.assembly import assemble, move, read_part
+from tidegate.adapters.bills import list_components, write_bill
 from tidegate.adapters.locks import find_lock
 from tidegate.adapters.shelves import Shelf
 from tidegate.domain.artifacts import Method, content_key
+from tidegate.domain.bills import Subject, bill_key, render
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.locks import Lock
 from tidegate.domain.snapshots import PackageSnapshot
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.archives import Member
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.projects import Project
+    from tidegate.domain.locks import Target
     from tidegate.domain.templates.packages import PackageSource
 
 LAYER_FOLDER: Final = "python"
@@ -48,7 +51,16 @@ def _store(project: Project, source: PackageSource, documents: Documents) -> Pac
         key = _store_layer(project, source, path, documents)
     else:
         key = _store_as_it_is(project, source, path, documents)
-    return PackageSnapshot(logical_id=source.key.logical_id, property_path=source.key.property_path, key=key)
+    return PackageSnapshot(
+        logical_id=source.key.logical_id,
+        property_path=source.key.property_path,
+        key=key,
+        bill=bill_key(key) if _has_bill(source) else "",
+    )
+
+
+def _has_bill(source: PackageSource) -> bool:
+    return source.resource_type.endswith("::LayerVersion")
 
 
 def _store_as_it_is(project: Project, source: PackageSource, path: str, documents: Documents) -> str:
@@ -68,8 +80,19 @@ def _store_as_it_is(project: Project, source: PackageSource, path: str, document
             suffix = ".zip"
         with file.open("rb") as body:
             key = f"packages/{hashlib.file_digest(body, 'sha256').hexdigest()}{suffix}"
+        if _has_bill(source):
+            _write_bill(file, key, Lock(), None, documents)
         documents.write_once(key, file)
     return key
+
+
+def _write_bill(built: Path, key: str, lock: Lock, target: Target | None, documents: Documents) -> None:
+    """Store the bill of a layer, before the layer: what is there has a bill."""
+    with built.open("rb") as body:
+        digest = hashlib.file_digest(body, "sha256").hexdigest()
+    subject = Subject(key=posixpath.basename(key).partition(".")[0], sha256=digest)
+    components = list_components(built, lock, target, LAYER_FOLDER)
+    write_bill(documents, bill_key(key), render(subject, components))
 
 
 def _unqualify(source: PackageSource, body: bytes) -> bytes:
@@ -97,6 +120,7 @@ def _store_layer(project: Project, source: PackageSource, path: str, documents: 
             code = Path(name) / "code.zip"
             write_zip(code, _members(project, path))
             assemble(built, wheels, read_part(code, path), f"the layer {source.key.logical_id}")
+            _write_bill(built, key, lock, request.target if request else None, documents)
             documents.write_once(key, built)
     return key
 

@@ -17,7 +17,8 @@ from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import BUILDER, MAX_UNZIPPED
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import normalize
-from tidegate.domain.wheels import find_name
+from tidegate.domain.versions import is_same_version
+from tidegate.domain.wheels import find_distribution
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +63,11 @@ class Shelf:
             file = self._folder / f"{wheel.sha256}.zip"
             self._obtain(wheel, file)
             part = self._parts[wheel.sha256] = read_part(file, wheel.filename)
-        found = find_name((entry.path for entry in part.entries), wheel.filename)
-        if normalize(found) != wheel.name:
-            raise BuildFailed(f"{wheel.filename} holds {found}; the lock names it {wheel.name}")
+        name, version = find_distribution((entry.path for entry in part.entries), wheel.filename)
+        if normalize(name) != wheel.name:
+            raise BuildFailed(f"{wheel.filename} holds {name}; the lock names it {wheel.name}")
+        if wheel.version and not is_same_version(version, wheel.version):
+            raise BuildFailed(f"{wheel.filename} holds version {version}; the lock names {wheel.version}")
         return part
 
     def _obtain(self, wheel: Wheel, file: Path) -> None:

@@ -5,10 +5,12 @@ The rules are those of the `packaging` library; what is added here is a target t
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import compatible_tags, cpython_tags, platform_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -34,6 +36,34 @@ def applies(marker: str, target: Target) -> bool:
         return Marker(marker).evaluate(_environment(target), context="lock_file")
     except ValueError as error:
         raise BuildFailed(f"{marker!r} is no environment marker: {error}") from error
+
+
+def find_requirements(texts: Iterable[str], target: Target | None) -> tuple[list[Requirement], list[str]]:
+    """Requirement texts of a distribution that are for the target, and those that are not understood.
+
+    Those of an extra are left in; `is_wanted` tells them apart. Without a target all are for it.
+    """
+    found, unread = [], []
+    for text in texts:
+        try:
+            found.append(Requirement(text))
+        except InvalidRequirement:
+            unread.append(text)
+    return [one for one in found if target is None or _may_apply(one, target)], unread
+
+
+def is_wanted(requirement: Requirement, extras: Iterable[str], target: Target | None) -> bool:
+    """Whether a requirement holds with these extras of the distribution that has it."""
+    if requirement.marker is None:
+        return True
+    environment = {} if target is None else _environment(target)
+    return any(requirement.marker.evaluate({**environment, "extra": one}) for one in ("", *extras))
+
+
+def _may_apply(requirement: Requirement, target: Target) -> bool:
+    """Whether the requirement's marker can hold, whatever extras are asked for."""
+    named = re.findall(r"extra\s*==\s*[\"']([^\"']+)[\"']", str(requirement.marker or ""))
+    return is_wanted(requirement, named, target)
 
 
 def _environment(target: Target) -> dict[str, str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 # Raised whenever the same inputs would give other bytes than before.
-BUILDER: Final = "2"
+BUILDER: Final = "3"
 MAX_UNZIPPED: Final = 250 * 1024 * 1024
 MAX_INCLUDES: Final = 50
 NATIVE: Final = "native"
@@ -113,10 +113,3 @@ def _includes(name: str, text: str) -> Iterable[str]:
             if target is None or "://" in match[1]:
                 raise BuildFailed(f"{shown!r} is not in the source", file=name, line=number)
             yield target
-
-
-def installed(paths: Iterable[str]) -> tuple[str, ...]:
-    """The distributions whose metadata is among an artifact's paths: name==version, sorted."""
-    names = {path.split("/")[0] for path in paths if path.split("/")[0].endswith(".dist-info")}
-    pairs = (name.removesuffix(".dist-info").rpartition("-") for name in names)
-    return tuple(sorted(f"{name.lower().replace('_', '-')}=={version}" for name, _, version in pairs))

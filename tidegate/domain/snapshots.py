@@ -1,8 +1,9 @@
 """What CheckOutSource found in a commit: the documents that later tasks read instead of the source.
 
 `Snapshot` lies at releases/<service>/<release>/snapshot.json beside source.zip. An artifact lies at
-artifacts/<key>.zip with its `Artifact` record at artifacts/<key>.json, which is written last: an artifact
-exists when its record does.
+artifacts/<key>.zip with its bill of materials at artifacts/<key>.cdx.json and its `Artifact` record at
+artifacts/<key>.json, which is written last: an artifact exists when its record does. The record says what is
+so for every service and release that shares the artifact; what a release adds is in its own documents.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class PackageSnapshot(Frozen):
     logical_id: str
     property_path: str
     key: str
+    bill: str = Field("", description="where its bill of materials lies; empty where it is no layer")
 
 
 class Deployment(Frozen):
@@ -100,7 +102,10 @@ class Snapshot(Frozen):
 
 
 class Artifact(Frozen):
-    """The record of a built artifact."""
+    """The record of a built artifact.
+
+    `bill` is the key of its bill of materials, `bill_sha256` the SHA-256 (hex) of that document's bytes.
+    """
 
     key: str
     sha256: str = Field(description="of the zip's bytes, hexadecimal")
@@ -109,3 +114,7 @@ class Artifact(Frozen):
     runtime: str
     architecture: str
     lock: tuple[str, ...] = Field(description="the pinned requirements that went in, name==version")
+    method: Method = Method.PYTHON
+    bill: str
+    bill_sha256: str
+    components: int = Field(description="how many the bill lists")

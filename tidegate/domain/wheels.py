@@ -49,12 +49,13 @@ def place_file(path: str, wheel: str) -> str | None:
     return None if is_left_out(path) else path
 
 
-def find_name(paths: Iterable[str], wheel: str) -> str:
-    """The distribution's name, by the one `.dist-info` folder that a wheel must have."""
+def find_distribution(paths: Iterable[str], wheel: str) -> tuple[str, str]:
+    """A distribution's name and version, by the one `.dist-info` folder that a wheel must have."""
     folders = {path.split("/")[0] for path in paths if path.split("/")[0].endswith(".dist-info")}
     if len(folders) != 1:
         raise BuildFailed(f"{wheel}: it must hold one .dist-info folder and holds {len(folders)}")
-    return folders.pop().removesuffix(".dist-info").rpartition("-")[0]
+    name, _, version = folders.pop().removesuffix(".dist-info").rpartition("-")
+    return name, version
 
 
 def find_clash(paths: Collection[str]) -> str | None:
