@@ -14,9 +14,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import layers, rights
+from infra import layers, origins, rights
 from infra.findings import WRITTEN_ORDER, accept, accept_lint
 from infra.journal import log_group
+from infra.origin_tasks import GITHUB_TASKS
 from infra.tasks import TASKS, Task
 from tidegate.domain import pipeline as names
 
@@ -52,10 +53,12 @@ class Functions(Construct):
         self._code = code(root)
         self._dependencies = layer(self, "dependencies", root / pipeline.layers.dependencies, pipeline)
         self._toolchain = layer(self, "toolchain", root / pipeline.layers.toolchain, pipeline)
+        self._origins = origins.layer(self, pipeline)
         self._runtime = lambda_.Runtime(pipeline.runtime, lambda_.RuntimeFamily.PYTHON)
         self.drawn: dict[str, Drawn] = {}
         # The sandbox first: the variables of its caller name its version.
-        for task in sorted(TASKS, key=lambda task: not task.sandbox):
+        tasks = (*TASKS, *GITHUB_TASKS) if pipeline.github else TASKS
+        for task in sorted(tasks, key=lambda task: not task.sandbox):
             self.drawn[task.name] = self._draw(root, task)
 
     def _draw(self, root: Path, task: Task) -> Drawn:
@@ -71,12 +74,13 @@ class Functions(Construct):
             architecture=architecture(self._pipeline),
             handler=names.handler(task.name),
             code=self._code,
-            layers=[self._dependencies, *([self._toolchain] if task.toolchain else [])],
+            layers=self._layers(task),
             memory_size=task.memory,
             timeout=Duration.seconds(task.timeout),
             ephemeral_storage_size=Size.mebibytes(task.scratch),
             role=self._role(scope, task),
             environment=self._environment(task),
+            reserved_concurrent_executions=self._reserved(task),
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             **self._watch(scope, task),
         )
@@ -86,6 +90,16 @@ class Functions(Construct):
 
     def _role(self, scope: Construct, task: Task) -> iam.IRole:
         return role(scope, task, task.function, rights.resources(self._pipeline, task.function))
+
+    def _layers(self, task: Task) -> list[lambda_.ILayerVersion]:
+        found: list[lambda_.ILayerVersion] = [self._dependencies]
+        found += [self._toolchain] if task.toolchain else []
+        return found + ([self._origins] if self._origins and "ORIGINS" in task.variables else [])
+
+    def _reserved(self, task: Task) -> int | None:
+        """Anybody may call the webhook: what a flood may take of the account's concurrency is bounded."""
+        github = self._pipeline.github
+        return github.receivers if github and task.name == "ReceiveWebhook" else None
 
     def _watch(self, scope: Construct, task: Task) -> dict[str, Any]:
         """Logs, traces, dead-letter queue. The sandbox has no right to write: its log group stays empty."""
@@ -121,6 +135,8 @@ class Functions(Construct):
         if pipeline.build_override:
             values["BUILD_RUNTIME"] = pipeline.build_override.runtime
             values["BUILD_ARCHITECTURE"] = pipeline.build_override.architecture
+        if self._origins:
+            values["ORIGINS"] = names.ORIGINS_FILE
         if "TestSandbox" in self.drawn:
             values["SANDBOX_FUNCTION"] = self.drawn["TestSandbox"].version.function_arn
         return values

@@ -10,6 +10,7 @@ from infra.alarms import Alarms
 from infra.events import Bus, Destinations, Rules, Topic
 from infra.functions import Functions
 from infra.machines import Machine
+from infra.origins import Token, Webhook
 from infra.storage import Storage
 from tidegate.domain import pipeline as names
 
@@ -52,6 +53,10 @@ class PipelineStack(Stack):
         alarms.on_machines(release.machine, rollback.machine)
         alarms.on_queue("EventsUndelivered", storage.undelivered, "EventBridge could not deliver an event.")
         alarms.on_queue("EventsRefused", storage.refused, "Intake could not make a release of an event.")
+        if pipeline.github:
+            Webhook(self, "Webhook", functions=functions)
+            if pipeline.github.app is None:
+                Token(self, "Token")
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
         CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
         CfnOutput(self, "Branches", value=",".join(pipeline.branches))

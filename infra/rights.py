@@ -40,6 +40,10 @@ class On(Enum):
     EXECUTIONS = auto()
     SANDBOX = auto()
     REFUSED_EVENTS = auto()
+    WEBHOOK_SECRET = auto()
+    TOKEN_SECRET = auto()
+    APP_KEY = auto()
+    REPOSITORIES = auto()
     TELEMETRY = auto()
     OWN_LOGS = auto()
     TRACES = auto()
@@ -81,9 +85,14 @@ def machine_arn(name: str) -> str:
     return arn("states", f"stateMachine:{name}")
 
 
+def secret_arn(name: str) -> str:
+    """The ARN of a secret; Secrets Manager adds six characters to its name."""
+    return arn("secretsmanager", f"secret:{name}-??????")
+
+
 def resources(pipeline: names.Pipeline, own_function: str) -> dict[On, Resource]:
     """Every resource of the table, for the function of that name."""
-    return {**_data(), **_control(pipeline), **_own(own_function)}
+    return {**_data(), **_control(pipeline), **_origins(pipeline), **_own(own_function)}
 
 
 def stage_resources(stage: names.Stage) -> dict[On, Resource]:
@@ -133,6 +142,20 @@ def _control(pipeline: names.Pipeline) -> dict[On, Resource]:
     }
 
 
+def _origins(pipeline: names.Pipeline) -> dict[On, Resource]:
+    """What commits are fetched with; a resource that is not configured has no ARN, and gives no right."""
+    github = pipeline.github
+    app = github.app if github else None
+    stored = (secret_arn(names.TOKEN_SECRET),) if github and app is None else ()
+    repositories = tuple(arn("codecommit", one.name) for one in pipeline.codecommit)
+    return {
+        On.WEBHOOK_SECRET: Resource((secret_arn(names.WEBHOOK_SECRET),)),
+        On.TOKEN_SECRET: Resource(stored),
+        On.APP_KEY: Resource((app.key,) if app else ()),
+        On.REPOSITORIES: Resource(repositories),
+    }
+
+
 def _own(function: str) -> dict[On, Resource]:
     return {
         On.OWN_LOGS: Resource(
@@ -144,13 +167,12 @@ def _own(function: str) -> dict[On, Resource]:
 
 
 def statements(rights: Sequence[Right], table: dict[On, Resource]) -> list[iam.PolicyStatement]:
-    """The rights as policy statements, one for each."""
+    """The rights as policy statements, one for each that is on anything."""
+    found = ((right, [name for on in right.on for name in table[on].arns]) for right in rights)
     return [
-        iam.PolicyStatement(
-            actions=list(right.actions),
-            resources=[name for on in right.on for name in table[on].arns],
-        )
-        for right in rights
+        iam.PolicyStatement(actions=list(right.actions), resources=resources)
+        for right, resources in found
+        if resources
     ]
 
 

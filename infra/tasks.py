@@ -62,7 +62,7 @@ TASKS: Final = (
             Right(("states:StartExecution",), (On.RELEASE_MACHINE,)),
             Right(("sqs:SendMessage",), (On.REFUSED_EVENTS,)),
         ),
-        variables=("BRANCHES", "RELEASE_MACHINE", "SOURCE_BUCKET"),
+        variables=("BRANCHES", "ORIGINS", "RELEASE_MACHINE", "SOURCE_BUCKET"),
         timeout=60,
         asynchronous=True,
     ),

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from tidegate.domain.identity import Frozen, StageName
+from tidegate.domain.origins import Origins
 
 PREFIX: Final = "TIDEGATE_"
 
@@ -109,6 +112,18 @@ class Settings:
     def branches(self) -> frozenset[str]:
         """The branches whose commits are released."""
         return frozenset(filter(None, self._get("BRANCHES").split(",")))
+
+    @cached_property
+    def origins(self) -> Origins:
+        """The repositories that commits come from; none where the pipeline names none.
+
+        They may be too many for a variable, so they are a file in a layer, found where modules are.
+        """
+        name = self._environment.get(PREFIX + "ORIGINS")
+        if name is None:
+            return Origins()
+        found = (Path(folder) / name for folder in sys.path)
+        return Origins.model_validate_json(next(file for file in found if file.is_file()).read_bytes())
 
     @property
     def build_runtime(self) -> str | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.bus import Bus
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.ledger import Ledger
+    from tidegate.adapters.secrets import Secrets
     from tidegate.adapters.side_stacks import SideStacks
     from tidegate.domain.identity import ReleaseRef
 
@@ -186,6 +187,13 @@ class Tools:
         from tidegate.adapters.documents import Documents
 
         return Documents(check_answers(make_client("s3", config=CLIENT_CONFIG)), self.settings.source_bucket)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Secrets Manager of the pipeline."""
+        from tidegate.adapters.secrets import Secrets
+
+        return Secrets(check_answers(make_client("secretsmanager", config=CLIENT_CONFIG)))
 
     @cached_property
     def bus(self) -> Bus:

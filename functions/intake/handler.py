@@ -8,7 +8,7 @@ from pydantic import RootModel
 
 from tidegate.adapters.executions import start_release
 from tidegate.domain.identity import Frozen, execution_name
-from tidegate.domain.intake import Ignored, normalize
+from tidegate.domain.intake import Bounds, Ignored, normalize
 from tidegate.task import Tools, logger, task
 
 
@@ -26,12 +26,16 @@ class Response(Frozen):
 
 def handle(request: Request, tools: Tools) -> Response:
     """Start the release that the event asks for, once."""
-    push = normalize(request.root, tools.settings.branches, tools.settings.source_bucket)
+    settings = tools.settings
+    bounds = Bounds(
+        branches=settings.branches, source_bucket=settings.source_bucket, origins=settings.origins
+    )
+    push = normalize(request.root, bounds)
     if isinstance(push, Ignored):
         logger().info("event ignored", extra={"reason": push.reason, "event_id": request.root.get("id")})
         return Response(outcome="ignored", reason=push.reason)
     name = execution_name(push.commit, push.attempt)
-    started = start_release(tools.machines, tools.settings.release_machine, push)
+    started = start_release(tools.machines, settings.release_machine, push)
     outcome = "started" if started else "repeated"
     logger().info(f"release {outcome}", extra={"execution": name, "branch": push.commit.branch})
     return Response(outcome=outcome, execution=name)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 
 from tidegate.domain.triggers import AlarmFired, ExecutionEnded, OperatorAsked, Unrelated, read_trigger
 
+SAMPLES = Path(
+    os.environ.get("TIDEGATE_SAMPLES", Path(__file__).parents[3] / "shared" / "events" / "eventbridge")
+)
 ARN = "arn:aws:states:us-east-1:123456789012:execution:tidegate-release:orders-1"
 INPUT = json.dumps({"commit": {"service": "orders"}, "attempt": 1})
 
@@ -80,3 +85,24 @@ details = st.fixed_dictionaries({}, optional=dict.fromkeys(fields, json_values))
 @given(kinds, st.one_of(details, json_values))
 def test_whatever_comes_is_read(kind: str, detail: object) -> None:
     read_trigger({"detail-type": kind, "detail": detail})
+
+
+@pytest.mark.conformance
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public samples are not beside the checkout")
+def test_documented_alarms_and_executions_are_understood() -> None:
+    """Alarms of one metric, of metric math, of anomaly detection and composite ones differ in their shapes."""
+    events = [json.loads(path.read_text()) for path in sorted(SAMPLES.glob("[a-z]*.json"))]
+    alarms = [one for one in events if one["detail-type"] == "CloudWatch Alarm State Change"]
+    assert len(alarms) >= 4
+    for event in events:
+        found = read_trigger(event)
+        assert isinstance(found, Unrelated)
+        assert found.reason
+    raised = 0
+    for event in alarms:
+        name = {"alarmName": "tidegate/orders/production/F/errors"}
+        found = read_trigger({**event, "detail": {**event["detail"], **name}})
+        value = event["detail"].get("state", {}).get("value")
+        assert isinstance(found, AlarmFired if value == "ALARM" else Unrelated)
+        raised += isinstance(found, AlarmFired)
+    assert raised

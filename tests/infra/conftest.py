@@ -15,12 +15,20 @@ import pytest
 from infra import layers
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 ABROAD = {
     "account": "111111111111",
     "region": "eu-west-1",
     "pace": 0.05,
     "other_stages": ["dev", "load"],
     "build_override": {"runtime": "python3.11", "architecture": "x86_64"},
+    "github": {
+        "url": "https://git.example.org",
+        "app": {"client_id": "Iv23liTidegate", "key": KEY},
+        "repositories": [{"name": "acme/orders"}],
+        "receivers": None,
+        "rotation_days": 30,
+    },
     "stages": [
         {"name": "staging"},
         {
@@ -31,6 +39,10 @@ ABROAD = {
             "bounded_roles": True,
         },
     ],
+}
+SOURCED: dict[str, Any] = {
+    "github": {"repositories": [{"name": "acme/orders"}, {"name": "acme/api", "branches": ["live"]}]},
+    "codecommit": [{"name": "Billing"}],
 }
 
 
@@ -110,6 +122,13 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def assembly(synthesize: Any) -> Assembly:
     """The app as cdk.json configures it."""
     found: Assembly = synthesize("default", {})
+    return found
+
+
+@pytest.fixture(scope="session")
+def sourced(synthesize: Any) -> Assembly:
+    """The app with repositories at GitHub, by a token, and in CodeCommit."""
+    found: Assembly = synthesize("sourced", SOURCED)
     return found
 
 

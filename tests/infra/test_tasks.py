@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from infra.origin_tasks import GITHUB_TASKS
 from infra.rights import On
 from infra.tasks import COLLECTOR, DEPLOYERS, TASKS, Task
 from tests.infra.conftest import ROOT, Assembly
 from tidegate.domain import pipeline as names
 
-BY_NAME = {task.name: task for task in TASKS}
+ALL = (*TASKS, *GITHUB_TASKS)
+BY_NAME = {task.name: task for task in ALL}
 OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem"}
 READ = {"s3:GetObject", "s3:ListBucket"}
@@ -36,6 +38,7 @@ SURFACE: dict[str, set[str]] = {
     | KEEP
     | {"dynamodb:Query", "s3:DeleteObject", "sqs:SendMessage", "sts:AssumeRole"},
     "PublishVersions": LEDGER | KEEP | {"sts:AssumeRole"},
+    "ReceiveWebhook": {"events:PutEvents", "secretsmanager:GetSecretValue"},
     "RestoreTraffic": LEDGER | READ | {"sts:AssumeRole"},
     "ShiftTraffic": LEDGER | READ | {"events:PutEvents", "s3:PutObject", "sts:AssumeRole"},
     "SmokeTest": LEDGER | READ | {"sts:AssumeRole"},
@@ -57,6 +60,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "settings": (set(), None),
     "side_stacks": ({"STAGES"}, On.DEPLOY_ROLES),
     "sources": ({"SOURCE_BUCKET"}, On.SOURCES),
+    "secrets": (set(), On.WEBHOOK_SECRET),
     "stage": ({"STAGES"}, On.DEPLOY_ROLES),
     "prepare_entry": ({"STAGES"}, On.DEPLOY_ROLES),
 }
@@ -67,6 +71,7 @@ SETTINGS: dict[str, set[str]] = {
     "metric_period": {"PACE"},
     "pace": {"PACE"},
     "wait": {"PACE"},
+    "origins": {"ORIGINS"},
     "other_stages": {"OTHER_STAGES"},
     "release_machine": {"RELEASE_MACHINE"},
     "rollback_machine": {"ROLLBACK_MACHINE"},
@@ -130,12 +135,12 @@ TASK_STATES = {key: state for key, state in ALL_STATES.items() if state["Type"] 
 
 
 def test_the_surface_of_rights_is_this_and_no_more() -> None:
-    assert {task.name: actions(task) for task in TASKS} == SURFACE
+    assert {task.name: actions(task) for task in ALL} == SURFACE
 
 
-def test_the_template_grants_the_table_and_no_more(assembly: Assembly) -> None:
-    roles = assembly.resources("AWS::IAM::Role").values()
-    for task in TASKS:
+def test_the_template_grants_the_table_and_no_more(sourced: Assembly) -> None:
+    roles = sourced.resources("AWS::IAM::Role").values()
+    for task in ALL:
         role = next(role for role in roles if role["Properties"].get("RoleName") == task.function)
         granted: set[str] = set()
         for policy in role["Properties"].get("Policies", []):
@@ -145,13 +150,13 @@ def test_the_template_grants_the_table_and_no_more(assembly: Assembly) -> None:
         assert granted == (SURFACE[task.name] | OWN if not task.sandbox else set()), task.name
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
 def test_a_function_is_given_the_variables_that_its_code_reads(task: Task) -> None:
     variables, _ = needed(task)
     assert set(task.variables) == variables
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
 def test_a_function_has_rights_on_what_its_code_uses(task: Task) -> None:
     _, resources = needed(task)
     granted = {on for right in task.rights for on in right.on}
@@ -159,9 +164,9 @@ def test_a_function_has_rights_on_what_its_code_uses(task: Task) -> None:
     assert {On.BUS, On.LEDGER, On.DEPLOY_ROLES, On.SANDBOX, On.SOURCES} & granted <= resources
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_each_task_has_its_folder_and_handler(task: Task, assembly: Assembly) -> None:
-    functions = assembly.resources("AWS::Lambda::Function").values()
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
+def test_each_task_has_its_folder_and_handler(task: Task, sourced: Assembly) -> None:
+    functions = sourced.resources("AWS::Lambda::Function").values()
     found = next(f["Properties"] for f in functions if f["Properties"]["FunctionName"] == task.function)
     assert found["Handler"] == f"functions.{names.folder_name(task.name)}.handler.handler"
     assert (ROOT / "functions" / names.folder_name(task.name) / "handler.py").is_file()
@@ -172,9 +177,11 @@ def test_states_functions_and_substitutions_have_one_name() -> None:
         assert state["Arguments"]["FunctionName"] == f"${{{name}}}"
         assert name in BY_NAME
     called = {name for _, name in TASK_STATES}
-    assert called | {"Intake", "PruneVersions", "TestSandbox"} == set(BY_NAME)
+    assert called | {"Intake", "PruneVersions", "TestSandbox", *(task.name for task in GITHUB_TASKS)} == set(
+        BY_NAME
+    )
     folders = {path.name for path in (ROOT / "functions").iterdir() if (path / "handler.py").exists()}
-    assert folders == {names.folder_name(task.name) for task in (*TASKS, COLLECTOR)}
+    assert folders == {names.folder_name(task.name) for task in (*ALL, COLLECTOR)}
 
 
 @pytest.mark.parametrize(("machine", "name"), TASK_STATES, ids="-".join)

@@ -41,9 +41,9 @@ def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
-@pytest.mark.parametrize("kind", ["default", "abroad"])
-def test_cfn_lint_reports_nothing(kind: str, assembly: Assembly, abroad: Assembly) -> None:
-    chosen = assembly if kind == "default" else abroad
+@pytest.mark.parametrize("kind", ["assembly", "abroad", "sourced"])
+def test_cfn_lint_reports_nothing(kind: str, request: pytest.FixtureRequest) -> None:
+    chosen: Assembly = request.getfixturevalue(kind)
     command = [str(Path(sys.executable).with_name("cfn-lint")), *map(str, chosen.files)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (ran.returncode, ran.stdout) == (0, ""), ran.stdout + ran.stderr

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_events import EventBridgeClient
 
     from tidegate.domain.identity import ReleaseRef
@@ -32,13 +34,17 @@ class Bus:
             "message": message,
             **detail,
         }
+        self.put(kind, body)
+
+    def put(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Put one event with this detail; errors as above."""
         answer = self._client.put_events(
             Entries=[
                 {
                     "EventBusName": self._name,
                     "Source": "tidegate",
                     "DetailType": kind,
-                    "Detail": json.dumps(body, default=str),
+                    "Detail": json.dumps(detail, default=str),
                 }
             ]
         )

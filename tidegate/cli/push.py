@@ -15,8 +15,8 @@ from tidegate.cli.repositories import find_branch, find_service
 from tidegate.cli.targets import on_pipeline
 from tidegate.cli.watch import watch_from_start
 from tidegate.domain.identity import SHORT, BundleLocation, Commit, bundle_key, release_id
-from tidegate.domain.intake import service_name
 from tidegate.domain.ledger import Outcome
+from tidegate.domain.origins import service_name
 from tidegate.domain.sources import MAX_BUNDLE
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tidegate.adapters.configuration import read_config
 from tidegate.cli.failures import Failed
-from tidegate.domain.intake import service_name
+from tidegate.domain.origins import service_name
 from tidegate.domain.sources import CONFIG_FILE
 
 LONGEST: Final = 40

@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError
 
 from tidegate.domain.errors import MalformedEvent
 from tidegate.domain.identity import BundleLocation, Commit, Frozen, ServiceName, parse_bundle_key
+from tidegate.domain.origins import Origins, service_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 MOVED: Final = frozenset({"referenceCreated", "referenceUpdated"})
@@ -45,7 +46,20 @@ class PushedDetail(Frozen):
     attempt: int = Field(1, ge=1, le=9999, strict=True)
 
 
-def normalize(event: Mapping[str, Any], branches: Collection[str], source_bucket: str) -> Push | Ignored:
+class Bounds(Frozen):
+    """What is taken in: one bucket's bundles; the branches of a service's repository, or else these."""
+
+    branches: frozenset[str]
+    source_bucket: str
+    origins: Origins = Origins()
+
+    def branches_of(self, service: str) -> frozenset[str]:
+        """The branches of a service whose commits are released."""
+        origin = self.origins.of_service(service)
+        return frozenset(origin.branches) if origin else self.branches
+
+
+def normalize(event: Mapping[str, Any], bounds: Bounds) -> Push | Ignored:
     """The push that an EventBridge event reports, or why it is ignored; MalformedEvent where it is broken."""
     kind = (_text(event, "source"), _text(event, "detail-type"))
     reader = READERS.get(kind)
@@ -54,25 +68,19 @@ def normalize(event: Mapping[str, Any], branches: Collection[str], source_bucket
     detail = event.get("detail")
     if not isinstance(detail, dict):
         raise MalformedEvent(f"{kind[1]}: detail is missing or no object")
-    push = reader(detail, source_bucket)
-    if isinstance(push, Push) and push.commit.branch not in branches:
+    push = reader(detail, bounds)
+    if isinstance(push, Ignored):
+        return push
+    branches = bounds.branches_of(push.commit.service)
+    if push.commit.branch not in branches:
         known = ", ".join(sorted(branches)) or "none"
         return Ignored(reason=f"branch {push.commit.branch} is not configured (configured: {known})")
     return push
 
 
-def service_name(repository: str) -> str | None:
-    """The service of a repository: its name in lower case with hyphens; None where that is no service name.
-
-    Two repositories that differ only in case or punctuation name the same service.
-    """
-    name = re.sub(r"[^a-z0-9]+", "-", repository.lower()).strip("-")
-    return name if re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", name) else None
-
-
-def _read_object_created(detail: Mapping[str, Any], source_bucket: str) -> Push | Ignored:
+def _read_object_created(detail: Mapping[str, Any], bounds: Bounds) -> Push | Ignored:
     bucket, key = _text(detail, "bucket", "name"), _text(detail, "object", "key")
-    if bucket != source_bucket:
+    if bucket != bounds.source_bucket:
         return Ignored(reason=f"bucket {bucket} is not the source bucket")
     parts = parse_bundle_key(key)
     if parts is None:
@@ -84,7 +92,7 @@ def _read_object_created(detail: Mapping[str, Any], source_bucket: str) -> Push 
     return Push(commit=Commit(service=service, id=commit, branch=branch, bundle=location))
 
 
-def _read_repository_change(detail: Mapping[str, Any], _source_bucket: str) -> Push | Ignored:
+def _read_repository_change(detail: Mapping[str, Any], bounds: Bounds) -> Push | Ignored:
     happened = _text(detail, "event")
     if happened == "referenceDeleted":
         return Ignored(reason=f"{_text(detail, 'referenceName')} was deleted")
@@ -93,15 +101,15 @@ def _read_repository_change(detail: Mapping[str, Any], _source_bucket: str) -> P
     if _text(detail, "referenceType") != "branch":
         return Ignored(reason=f"{_text(detail, 'referenceName')} is a {_text(detail, 'referenceType')}")
     repository, commit = _text(detail, "repositoryName"), _text(detail, "commitId")
-    service = service_name(repository)
-    if service is None:
-        return Ignored(reason=f"repository {repository} has a name that no service can have")
+    origin = bounds.origins.of_repository("codecommit", repository)
+    if origin is None:
+        return Ignored(reason=f"repository {repository} is not configured")
     if COMMIT_ID.fullmatch(commit) is None:
         return Ignored(reason=f"{commit} is no full commit id")
-    return Push(commit=Commit(service=service, id=commit, branch=_text(detail, "referenceName")))
+    return Push(commit=Commit(service=origin.service, id=commit, branch=_text(detail, "referenceName")))
 
 
-def _read_commit_pushed(detail: Mapping[str, Any], source_bucket: str) -> Push | Ignored:
+def _read_commit_pushed(detail: Mapping[str, Any], bounds: Bounds) -> Push | Ignored:
     try:
         pushed = PushedDetail.model_validate(detail)
     except ValidationError as error:
@@ -110,8 +118,10 @@ def _read_commit_pushed(detail: Mapping[str, Any], source_bucket: str) -> Push |
         raise MalformedEvent(f"Commit Pushed: {place}: {first['msg']}") from error
     if COMMIT_ID.fullmatch(pushed.commit) is None:
         raise MalformedEvent(f"Commit Pushed: {pushed.commit!r} is no full commit id")
-    if pushed.bundle is not None and pushed.bundle.bucket != source_bucket:
-        raise MalformedEvent(f"Commit Pushed: bundles lie in {source_bucket}, not in {pushed.bundle.bucket}")
+    if pushed.bundle is not None and pushed.bundle.bucket != bounds.source_bucket:
+        raise MalformedEvent(
+            f"Commit Pushed: bundles lie in {bounds.source_bucket}, not in {pushed.bundle.bucket}"
+        )
     # A bundle that is written again has another version and is still the same push.
     bundle = pushed.bundle and pushed.bundle.model_copy(update={"version_id": ""})
     commit = Commit(service=pushed.service, id=pushed.commit, branch=pushed.branch, bundle=bundle)
@@ -127,7 +137,7 @@ def _text(event: Mapping[str, Any], *path: str) -> str:
     return value
 
 
-READERS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], str], Push | Ignored]]] = {
+READERS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], Bounds], Push | Ignored]]] = {
     ("aws.s3", "Object Created"): _read_object_created,
     ("aws.codecommit", "CodeCommit Repository State Change"): _read_repository_change,
     ("tidegate", "Commit Pushed"): _read_commit_pushed,

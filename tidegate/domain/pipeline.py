@@ -15,6 +15,15 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.domain import telemetry_names
 from tidegate.domain.identity import Frozen, StageName
+from tidegate.domain.origins import (
+    GitHub,
+    Origins,
+    Repository,
+    find_problems,
+    find_shared,
+    is_branch,
+    resolve,
+)
 
 NAME: Final = "tidegate"
 PIPELINE_STACK: Final = NAME
@@ -27,6 +36,9 @@ ROLLBACK_MACHINE: Final = f"{NAME}-rollback"
 UNDELIVERED_QUEUE: Final = f"{NAME}-undelivered-events"
 REFUSED_QUEUE: Final = f"{NAME}-refused-events"
 ALARM_PREFIX: Final = f"{NAME}/"
+WEBHOOK_SECRET: Final = f"{NAME}-github-webhook"
+TOKEN_SECRET: Final = f"{NAME}-github-token"
+ORIGINS_FILE: Final = f"{NAME}-origins.json"
 # The events of a release that people are told about; each carries a sentence in `detail.message`.
 NOTIFIED_EVENTS: Final = (
     "Release Started",
@@ -162,6 +174,8 @@ class Pipeline(Frozen):
     stages: tuple[Stage, ...] = Field(min_length=1)
     other_stages: tuple[StageName, ...] = ()
     branches: tuple[str, ...] = Field(default=("main",), min_length=1)
+    github: GitHub | None = None
+    codecommit: tuple[Repository, ...] = ()
     pace: float = Field(default=1.0, gt=0, le=1)
     notify: tuple[Address, ...] = ()
     log_retention_days: Retention = 90
@@ -176,9 +190,28 @@ class Pipeline(Frozen):
         """The stages in other accounts than the pipeline's."""
         return tuple(stage for stage in self.stages if stage.account not in {"", self.account})
 
+    @property
+    def origins(self) -> Origins | None:
+        """The repositories, with their defaults filled in; None where there are none."""
+        at_github = self.github.repositories if self.github else ()
+        resolved = [
+            *(resolve("github", one, self.branches) for one in at_github),
+            *(resolve("codecommit", one, self.branches) for one in self.codecommit),
+        ]
+        found = tuple(one for one in resolved if one is not None)
+        if not found:
+            return None
+        place = {"url": self.github.url, "app": self.github.app} if self.github else {}
+        return Origins.model_validate({**place, "repositories": found})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for problem in (*self._stage_problems(), *self._place_problems(), *self._branch_problems()):
+        for problem in (
+            *self._stage_problems(),
+            *self._place_problems(),
+            *self._branch_problems(),
+            *self._origin_problems(),
+        ):
             raise ValueError(problem)
         return self
 
@@ -207,11 +240,13 @@ class Pipeline(Frozen):
         ]
 
     def _branch_problems(self) -> list[str]:
-        return [f"branches: {name!r} is no branch's name" for name in self.branches if not _is_branch(name)]
+        return [f"branches: {name!r} is no branch's name" for name in self.branches if not is_branch(name)]
 
-
-def _is_branch(name: str) -> bool:
-    return re.fullmatch(r"[^\s,~^:?*\[\\]+", name) is not None
+    def _origin_problems(self) -> list[str]:
+        problems = find_problems("github", self.github.repositories if self.github else ())
+        problems += find_problems("codecommit", self.codecommit)
+        found = self.origins
+        return problems + find_shared(found.repositories if found else ())
 
 
 def function_name(state: str) -> str:

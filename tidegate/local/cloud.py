@@ -32,6 +32,7 @@ MISSING: Final = object()
 EXTENSIONS: Final = (
     "tidegate.local.identities",
     "tidegate.local.functions",
+    "tidegate.local.function_urls",
     "tidegate.local.public_layers",
     "tidegate.local.mappings",
     "tidegate.local.queue_metrics",

@@ -36,11 +36,19 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
-    """moto's choice of the service for a request, remembered by host."""
+    """moto's choice of the service for a request, remembered by host; `mounts` answer below their paths."""
 
     def __init__(self) -> None:
         super().__init__(create_backend_app)
         self.get_backend_for_host = cache(super().get_backend_for_host)
+        self.mounts: dict[str, Any] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401
+        """Answer below a mount, or as moto does."""
+        for prefix, application in self.mounts.items():
+            if environ["PATH_INFO"].startswith(prefix):
+                return application(environ, start_response)
+        return super().__call__(environ, start_response)
 
 
 class Server(ThreadingTCPServer):

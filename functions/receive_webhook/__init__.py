@@ -1,0 +1,1 @@
+"""Intake: from an event to a started release."""

@@ -1,0 +1,108 @@
+"""What a pipeline with repositories has besides: webhook, secrets, the file of repositories."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.infra.conftest import KEY
+from tests.infra.test_templates import flat, listed, statements
+from tidegate.domain import pipeline as names
+from tidegate.domain.origins import Origins
+
+if TYPE_CHECKING:
+    from tests.infra.conftest import Assembly
+
+ARN, PLACE = "arn:<AWS::Partition>", "<AWS::Region>:<AWS::AccountId>"
+
+
+def by_name(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    functions = assembly.resources("AWS::Lambda::Function").values()
+    return {f["Properties"]["FunctionName"]: f["Properties"] for f in functions}
+
+
+def rights(assembly: Assembly, function: str) -> dict[str, list[str]]:
+    roles = assembly.resources("AWS::IAM::Role").values()
+    found = next(role for role in roles if role["Properties"].get("RoleName") == function)
+    return {
+        action: [flat(arn) for arn in listed(statement["Resource"])]
+        for statement in statements(found)
+        for action in listed(statement["Action"])
+    }
+
+
+def origins(assembly: Assembly) -> Origins:
+    assets = json.loads((assembly.folder / "Pipeline.assets.json").read_text())["files"].values()
+    files = [assembly.folder / asset["source"]["path"] / "python" / names.ORIGINS_FILE for asset in assets]
+    (file,) = [file for file in files if file.exists()]
+    return Origins.model_validate_json(file.read_bytes())
+
+
+def test_a_pipeline_without_repositories_has_none_of_it(assembly: Assembly) -> None:
+    for kind in ("AWS::Lambda::Url", "AWS::SecretsManager::Secret"):
+        assert assembly.resources(kind) == {}
+    assert "tidegate-receive-webhook" not in by_name(assembly)
+    assert "TIDEGATE_ORIGINS" not in by_name(assembly)["tidegate-intake"]["Environment"]["Variables"]
+
+
+def test_functions_find_the_repositories_in_a_layer(sourced: Assembly) -> None:
+    found = origins(sourced)
+    assert {one.name: (one.host, one.service, one.branches) for one in found.repositories} == {
+        "acme/orders": ("github", "orders", ("main",)),
+        "acme/api": ("github", "api", ("live",)),
+        "Billing": ("codecommit", "billing", ("main",)),
+    }
+    (layer,) = [
+        key
+        for key, one in sourced.resources("AWS::Lambda::LayerVersion").items()
+        if one["Properties"]["LayerName"] == "tidegate-origins"
+    ]
+    for name, function in by_name(sourced).items():
+        given = "TIDEGATE_ORIGINS" in function.get("Environment", {}).get("Variables", {})
+        assert ({"Ref": layer} in function["Layers"]) is given, name
+    assert by_name(sourced)["tidegate-intake"]["Layers"][-1] == {"Ref": layer}
+
+
+def test_anybody_may_call_the_webhook_by_its_url_alone(sourced: Assembly) -> None:
+    (url,) = sourced.resources("AWS::Lambda::Url").values()
+    assert url["Properties"]["AuthType"] == "NONE"
+    function = url["Properties"]["TargetFunctionArn"]["Fn::GetAtt"][0]
+    granted = {
+        one["Properties"]["Action"]: one["Properties"]
+        for one in sourced.resources("AWS::Lambda::Permission").values()
+        if one["Properties"]["Principal"] == "*"
+    }
+    assert set(granted) == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    assert granted["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == "NONE"
+    assert granted["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
+    assert {one["FunctionName"]["Ref"] for one in granted.values()} == {function}
+
+
+def test_what_the_webhook_may_do(sourced: Assembly) -> None:
+    found = rights(sourced, "tidegate-receive-webhook")
+    assert found["secretsmanager:GetSecretValue"] == [
+        f"{ARN}:secretsmanager:{PLACE}:secret:tidegate-github-webhook-??????"
+    ]
+    assert found["events:PutEvents"] == [f"{ARN}:events:{PLACE}:event-bus/tidegate"]
+
+
+def test_a_flood_takes_no_more_concurrency_than_is_reserved(sourced: Assembly, abroad: Assembly) -> None:
+    reserved = {
+        name: function["ReservedConcurrentExecutions"]
+        for name, function in by_name(sourced).items()
+        if "ReservedConcurrentExecutions" in function
+    }
+    assert reserved == {"tidegate-receive-webhook": 5}
+    assert "ReservedConcurrentExecutions" not in by_name(abroad)["tidegate-receive-webhook"]
+
+
+def test_an_app_needs_no_token(sourced: Assembly, abroad: Assembly) -> None:
+    def secrets(assembly: Assembly) -> set[str]:
+        found = assembly.resources("AWS::SecretsManager::Secret").values()
+        return {one["Properties"]["Name"] for one in found}
+
+    assert secrets(sourced) == {"tidegate-github-webhook", "tidegate-github-token"}
+    assert secrets(abroad) == {"tidegate-github-webhook"}
+    app = origins(abroad).app
+    assert app is not None
+    assert app.key == KEY
