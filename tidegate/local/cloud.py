@@ -45,6 +45,7 @@ EXTENSIONS: Final = (
     "tidegate.local.stacks",
     "tidegate.local.resources",
     "tidegate.local.server",
+    "tidegate.local.dynamodb_answers",
 )
 
 
