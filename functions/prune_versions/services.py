@@ -45,13 +45,10 @@ def prune_service(service: str, until: datetime, tools: Tools, *, dry_run: bool)
     kept = _choose(service, tools)
     after = progress.after if progress is not None and progress.epoch == claim.epoch else ""
     if not dry_run and not after:
-        for items in kept.values():
-            cut_chain(tools.documents, *items[-1])
-        raised = claim.model_copy(update={"epoch": claim.epoch + 1})
-        # An order that read the chain before the cut must read it again.
-        if not tools.ledger.write_claim(raised, over=claim):
+        cut = _cut(claim, kept, tools)
+        if cut is None:
             return PruneReport(service=service, note="a release has just begun: nothing is touched")
-        claim = raised
+        claim = cut
     tidying = Tidying(claim, tools, dry_run)
     for target in tools.settings.stages:
         tidy_stage(target.name, [h.release_id for _, h in kept.get(target.name, ())], tidying)
@@ -68,6 +65,15 @@ def prune_service(service: str, until: datetime, tools: Tools, *, dry_run: bool)
         tidied=tuple(tidying.said),
         unfinished=bool(reached),
     )
+
+
+def _cut(claim: Claim, kept: Kept, tools: Tools) -> Claim | None:
+    """End each stage's chain after what is kept; the claim under a new epoch, None if it is held by now."""
+    for items in kept.values():
+        cut_chain(tools.documents, *items[-1])
+    raised = claim.model_copy(update={"epoch": claim.epoch + 1})
+    # An order that read the chain before the cut must read it again.
+    return raised if tools.ledger.write_claim(raised, over=claim) else None
 
 
 def _list_moved(claim: Claim, tools: Tools) -> dict[str, frozenset[str]]:
