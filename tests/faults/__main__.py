@@ -39,6 +39,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--sample", type=int, help="so many points that reach every function")
     parser.add_argument("--every", action="store_true", help="every kind at every call, not one of them")
+    parser.add_argument("--skip", type=int, default=0, help="leave so many out: an earlier run tried them")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no point after so many")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--side-by-side", type=int, default=5, help="services in each process")
@@ -99,7 +100,7 @@ def main() -> int:
     options, begun, tally = parse(), time.monotonic(), Tally()
     click.echo(f"seed {options.seed}")
     with Crew(options.jobs, options.side_by_side) as crew:
-        points = choose(options, crew)
+        points = choose(options, crew)[options.skip :]
         click.echo(f"{len(points)} points")
         deadline = begun + options.minutes * 60
         begin = itertools.takewhile(lambda _: time.monotonic() < deadline, points)
