@@ -79,10 +79,19 @@ def keys(
         section = _section(field)
         if section is None:
             yield prefix + name, field
+            if item := _item(field, definitions):
+                yield from keys(item, definitions, f"{prefix}{name}[].")
         elif "$ref" not in field:
             yield from keys(definitions[section], definitions, f"{prefix}{name}.{PLACES[name]}.")
         else:
             yield from keys(definitions[section], definitions, f"{prefix}{name}.")
+
+
+def _item(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The model of a list's items; None where they are plain values."""
+    name = field.get("items", {}).get("$ref", "").rpartition("/")[2]
+    found: Mapping[str, Any] = definitions.get(name, {})
+    return found if "properties" in found else None
 
 
 def _section(field: Mapping[str, Any]) -> str | None:
@@ -106,13 +115,18 @@ def describe(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if options:
         return " or ".join(describe(option, definitions) for option in options)
     if "$ref" in field:
-        return " or ".join(f"`{value}`" for value in definitions[field["$ref"].rpartition("/")[2]]["enum"])
+        named = definitions[field["$ref"].rpartition("/")[2]]
+        words = [f"`{value}`" for value in named.get("enum", named.get("properties"))]
+        return f"map with {', '.join(words)}" if "properties" in named else " or ".join(words)
     kind = field["type"]
     if kind == "array":
         return f"list, each {describe(field['items'], definitions)}"
     if kind == "object":
         return f"map, each {describe(_inner(field), definitions)}"
-    return {"string": "text", "integer": "whole number", "number": "number"}[kind] + _limits(field)
+    kind = field.get("format", kind)
+    return {"string": "text", "date": "date", "integer": "whole number", "number": "number"}[kind] + _limits(
+        field
+    )
 
 
 def _limits(field: Mapping[str, Any]) -> str:

@@ -129,6 +129,7 @@ class Functions(Construct):
             "RELEASE_MACHINE": rights.machine_arn(names.RELEASE_MACHINE),
             "ROLLBACK_MACHINE": rights.machine_arn(names.ROLLBACK_MACHINE),
             "PACE": str(pipeline.pace),
+            "SCANNER": pipeline.scanner,
         }
         if pipeline.other_stages:
             values["OTHER_STAGES"] = ",".join(pipeline.other_stages)

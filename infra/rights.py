@@ -44,6 +44,7 @@ class On(Enum):
     TOKEN_SECRET = auto()
     APP_KEY = auto()
     REPOSITORIES = auto()
+    SCANS = auto()
     TELEMETRY = auto()
     OWN_LOGS = auto()
     TRACES = auto()
@@ -138,6 +139,7 @@ def _control(pipeline: names.Pipeline) -> dict[On, Resource]:
         On.RELEASE_EXECUTIONS: Resource((releases,), each_execution),
         On.EXECUTIONS: Resource((releases, rollbacks), each_execution),
         On.SANDBOX: Resource((sandbox,), "A running release calls the version that it began with."),
+        On.SCANS: Resource(("*",), "Amazon Inspector's ScanSbom knows no resources."),
         On.REFUSED_EVENTS: Resource((arn("sqs", names.REFUSED_QUEUE),)),
     }
 

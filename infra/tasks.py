@@ -134,6 +134,20 @@ TASKS: Final = (
         sandbox=True,
     ),
     Task(
+        "AuditRelease",
+        rights=(
+            RECORD,
+            KEEP_DOCUMENTS,
+            Right(("s3:GetObject",), (On.ARTIFACTS, On.PACKAGES)),
+            FIND,
+            Right(("inspector-scan:ScanSbom",), (On.SCANS,)),
+        ),
+        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "SCANNER"),
+        timeout=590,
+        memory=1769,
+        scratch=1024,
+    ),
+    Task(
         "PlanRelease",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),

@@ -136,6 +136,11 @@ class Settings:
         return self._environment.get(PREFIX + "BUILD_ARCHITECTURE")
 
     @property
+    def scanner(self) -> str:
+        """Who looks packages up beside the service's own records: `inspector`, `osv`, `records` (nobody)."""
+        return self._get("SCANNER")
+
+    @property
     def pace(self) -> float:
         """What every duration is multiplied by: 1 on AWS, less in the local cloud."""
         return float(self._get("PACE"))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_inspector_scan import InspectorscanClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -213,6 +214,12 @@ class Tools:
         """Lambda of the pipeline's own account: the test sandbox. A test runs up to 15 minutes."""
         config = CLIENT_CONFIG.merge(Config(read_timeout=905))
         client: LambdaClient = make_client("lambda", config=config)
+        return check_answers(client)
+
+    @cached_property
+    def inspector(self) -> InspectorscanClient:
+        """Amazon Inspector's scans of bills of materials."""
+        client: InspectorscanClient = make_client("inspector-scan", config=CLIENT_CONFIG)
         return check_answers(client)
 
     def stage(self, name: str) -> StageTools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.plan_release.audits import tell_audit
 from functions.plan_release.preflight import record_preflight
 from functions.plan_release.stages import plan_stage, request_change
 from tidegate.adapters.documents import release_prefix
@@ -46,6 +47,7 @@ def handle(request: Request, tools: Tools) -> Response:
             commit=snapshot.commit,
             stages=stages,
             notes=snapshot.notes,
+            audit=tell_audit(release, tools),
         )
         write_plan(tools.documents, release, plan)
     summary = "; ".join(

@@ -8,11 +8,13 @@ from pydantic import BaseModel
 
 from docs import configuration
 from docs.pages import REFERENCE
+from tidegate.domain.audits.policies import AuditConfig, Waiver
 from tidegate.domain.config import AlarmConfig, ServiceConfig, StageConfig, TestsConfig
 from tidegate.domain.pipeline import BuildOverride, Layers, Pipeline, Stage
 
 ROWS = re.findall(r"^\| `([^`]+)` \|", configuration.write_page(), re.MULTILINE)
-NESTED = {"stages": "<stage>.", "smoke": "", "tests": "", "alarms": "", "signals": ""}
+# Sections; what holds models and is none of them is a list of them.
+NESTED = {"stages": ".<stage>", "smoke": "", "tests": "", "alarms": "", "signals": "", "audit": ""}
 PIPELINE = (REFERENCE / "pipeline.md").read_text()
 
 
@@ -27,7 +29,8 @@ def paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     found = []
     for name, field in model.model_fields.items():
         inner = models(field.annotation)
-        found += paths(inner[0], f"{prefix}{name}.{NESTED[name]}") if inner else [prefix + name]
+        found += [] if inner and name in NESTED else [prefix + name]
+        found += paths(inner[0], f"{prefix}{name}{NESTED.get(name, '[]')}.") if inner else []
     return found
 
 
@@ -35,7 +38,7 @@ def test_every_key_of_the_model_is_a_row_and_every_row_a_key() -> None:
     assert paths(ServiceConfig) == ROWS
 
 
-@pytest.mark.parametrize("model", [ServiceConfig, TestsConfig, StageConfig, AlarmConfig])
+@pytest.mark.parametrize("model", [ServiceConfig, TestsConfig, StageConfig, AlarmConfig, AuditConfig, Waiver])
 def test_every_key_has_a_description(model: type[BaseModel]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []
 

@@ -23,6 +23,7 @@ OPEN = [
     "BuildFunctions",
     "BuildFunction",
     "TestFunction",
+    "AuditRelease",
     "PlanRelease",
     "NextStage",
 ]

@@ -22,6 +22,7 @@ READ = {"s3:GetObject", "s3:ListBucket"}
 KEEP = READ | {"s3:PutObject"}
 # What each function may do, besides its own logs and traces.
 SURFACE: dict[str, set[str]] = {
+    "AuditRelease": LEDGER | KEEP | {"inspector-scan:ScanSbom"},
     "AwaitApproval": LEDGER | {"events:PutEvents"},
     "BuildFunction": LEDGER | KEEP,
     "CheckOutSource": LEDGER | KEEP | {"s3:GetObjectVersion"},
@@ -53,6 +54,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "bus": ({"EVENT_BUS"}, On.BUS),
     "documents": ({"ARTIFACT_BUCKET"}, None),
     "functions": (set(), On.SANDBOX),
+    "inspector": (set(), On.SCANS),
     "ledger": ({"LEDGER_TABLE"}, On.LEDGER),
     "machines": (set(), None),
     "now": (set(), None),
@@ -76,6 +78,7 @@ SETTINGS: dict[str, set[str]] = {
     "release_machine": {"RELEASE_MACHINE"},
     "rollback_machine": {"ROLLBACK_MACHINE"},
     "sandbox_function": {"SANDBOX_FUNCTION"},
+    "scanner": {"SCANNER"},
     "source_bucket": {"SOURCE_BUCKET"},
     "stage": {"STAGES"},
     "stages": {"STAGES"},

@@ -128,6 +128,7 @@ def test_a_resource_that_is_everything_is_only_where_there_are_no_resources(asse
         "application-autoscaling:DescribeScalableTargets",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
+        "inspector-scan:ScanSbom",
         "lambda:GetAccountSettings",
         "lambda:ListEventSourceMappings",
     }

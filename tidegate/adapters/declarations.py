@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.adapters.configuration import find_key
 from tidegate.domain.errors import InvalidConfiguration
-from tidegate.domain.sources import CONFIG_FILE
+from tidegate.domain.sources import CONFIG_FILE, is_within
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def check_waves(checkout: Checkout, config: ServiceConfig, functions: Collection
     for name in (name for wave in config.waves for name in wave):
         if name not in functions:
             _refuse(checkout, ("waves",), f"the template has no function {name}; {_suggest(name, functions)}")
+
+
+def check_advisories(checkout: Checkout, config: ServiceConfig) -> None:
+    """Refuse a folder of advisories that there is not: nothing would be looked up in it."""
+    place = config.audit.advisories
+    if place is not None and not any(is_within(path, place) for path in checkout.files):
+        _refuse(checkout, ("audit", "advisories"), f"{place} does not exist, or is empty")
 
 
 def check_smoke(checkout: Checkout, config: ServiceConfig, functions: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tidegate.adapters.declarations import check_smoke, check_waves
+from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Project, open_project
@@ -51,6 +51,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     names = [source.logical_id for source in sources]
     check_smoke(checkout, project.config, names)
     check_waves(checkout, project.config, names)
+    check_advisories(checkout, project.config)
     builds = [_plan(project, source) for source in sources if source.code_uri is not None]
     locks = find_locks(documents, (build.request for build in builds if build.request))
     functions = tuple(_describe(project, build, locks) for build in builds)

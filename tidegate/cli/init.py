@@ -91,7 +91,8 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    kinds = (field.annotation, *get_args(field.annotation))
+    inner = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
+    kinds = (field.annotation, *inner)
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

@@ -18,7 +18,7 @@ from tidegate.domain.artifacts import BUILDER
 from tidegate.domain.identity import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SUFFIX: Final = ".cdx.json"
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.6"
@@ -75,6 +75,14 @@ class Subject(Frozen):
 def bill_key(archive: str) -> str:
     """Where the bill of a zip lies: beside it."""
     return f"{archive.removesuffix('.zip')}{SUFFIX}"
+
+
+def read_packages(body: bytes) -> Iterator[tuple[Kind, str, str]]:
+    """Kind, name and version of each component of a bill as `render` writes it."""
+    for one in json.loads(body)["components"]:
+        kind: Kind = "npm" if one["purl"].startswith("pkg:npm/") else "pypi"
+        name = f"{one['group']}/{one['name']}" if "group" in one else one["name"]
+        yield kind, name, one.get("version", "")
 
 
 def make_purl(kind: str, name: str, version: str) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from tidegate.domain import log_patterns
+from tidegate.domain.audits.policies import AuditConfig
 from tidegate.domain.identity import Frozen, ServiceName, StageName
 from tidegate.domain.signals import MODES, Mode, Signal
 from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
@@ -281,6 +282,9 @@ class ServiceConfig(Frozen):
     )
     tests: TestsConfig = Field(default_factory=TestsConfig, description="the service's own tests")
     stages: dict[StageName, StageConfig] = Field(default_factory=dict, description="settings by stage")
+    audit: AuditConfig = Field(
+        default_factory=AuditConfig, description="known vulnerabilities of dependencies"
+    )
     smoke: dict[StageName, dict[str, tuple[str, ...]]] = Field(
         default_factory=dict,
         description="by stage and function: event files that are safe to invoke it with",

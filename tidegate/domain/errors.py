@@ -47,6 +47,14 @@ class TestsFailed(TidegateError):
     __test__ = False  # pytest would collect it by its name
 
 
+class AuditFailed(TidegateError):
+    """Known vulnerabilities that the service's policy does not let pass, or an expired waiver of one."""
+
+
+class ScannerUnavailable(TidegateError):
+    """The scanner of vulnerabilities does not answer; the state machine retries, then the policy decides."""
+
+
 class ChangeSetFailed(TidegateError):
     """CloudFormation refused the change set, or its execution failed and was rolled back by the platform."""
 

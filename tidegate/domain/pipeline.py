@@ -89,6 +89,8 @@ Runtime = Annotated[str, StringConstraints(pattern=r"^python3\.[0-9]{2}$")]
 ServicePrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Architecture = Literal["arm64", "x86_64"]
+# Who is asked for known vulnerabilities; `records`: only those that a service names in its repository.
+Scanner = Literal["inspector", "osv", "records"]
 # The retention times that CloudWatch Logs knows, in days (PutRetentionPolicy), up to ten years.
 Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 3653]
 
@@ -184,6 +186,7 @@ class Pipeline(Frozen):
     layers: Layers = Layers()
     build_override: BuildOverride | None = None
     services: tuple[ServicePrefix, ...] = SERVICES
+    scanner: Scanner = "inspector"
 
     @property
     def elsewhere(self) -> tuple[Stage, ...]:

@@ -136,6 +136,7 @@ class Plan(Frozen):
     commit: Commit
     stages: tuple[StagePlan, ...]
     notes: tuple[str, ...] = ()
+    audit: tuple[str, ...] = Field((), description="what is known of its dependencies, the summary first")
 
     @property
     def shifting(self) -> int:
@@ -155,9 +156,20 @@ def render(plan: Plan) -> str:
         f"Commit `{plan.commit.id}` on `{plan.commit.branch}`.",
     ]
     notes = ["", *(f"- {note}" for note in plan.notes)] if plan.notes else []
+    audit = _render_audit(plan.audit)
     return (
-        "\n".join([*head, *notes, *(line for stage in plan.stages for line in _render_stage(stage))]) + "\n"
+        "\n".join([*head, *notes, *audit, *(line for stage in plan.stages for line in _render_stage(stage))])
+        + "\n"
     )
+
+
+def _render_audit(audit: tuple[str, ...]) -> list[str]:
+    """The summary, and what it is about; beyond SHOWN it is counted."""
+    if not audit:
+        return []
+    more = [f"- … {len(audit) - 1 - SHOWN} more"] if len(audit) - 1 > SHOWN else []
+    found = [f"- {text}" for text in audit[1 : SHOWN + 1]]
+    return ["", f"Audit: {audit[0]}.", *(["", *found, *more] if found else [])]
 
 
 def _render_stage(plan: StagePlan) -> list[str]:

@@ -60,6 +60,7 @@ def synthesize(
         "runtime": f"python{HERE}",
         "architecture": architecture,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
+        "scanner": "records",
         "build_override": {"runtime": f"python{HERE}", "architecture": architecture},
     }
     text = json.dumps(overrides, sort_keys=True)
