@@ -71,7 +71,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> No
     found = scan(tmp_path)
     assert [one.id for one in found.findings] == ["A-1"]
     (notice,) = found.notices
-    assert notice.startswith("6 records cannot be read: a.json: ")
+    assert notice.startswith("6 records that cannot be read: a.json: ")
     assert all(f"{name}: " in notice for name in "b.json c.json d.json e.zip f.json".split())
 
 

@@ -37,6 +37,7 @@ def test_an_old_dependency_stops_the_release_until_it_is_waived(
 ) -> None:
     index.add("old", {"old.py": "X = 1\n"})
     service.config["audit"] = {"advisories": "security/advisories"}
+    service.config["stages"]["production"] = {"strategy": "AllAtOnce", "bake": "0s"}
     files = {
         "front/requirements.txt": f"--index-url {index.url}\nold==1.0\n",
         "security/advisories/GHSA-1.json": json.dumps(ADVISORY),

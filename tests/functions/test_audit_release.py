@@ -98,10 +98,10 @@ def test_a_known_vulnerability_stops_the_release(records_only: Pipeline, reposit
     ):
         audit(records_only, commit)
     found = report(records_only, commit)
-    assert (found.status, found.packages, found.scanners) == ("failed", 2, ("1 records in osv",))
+    assert (found.status, found.packages, found.scanners) == ("failed", 2, ("1 record in osv",))
     assert found.findings[0].found_in == ("Only",)
     assert records_only.told(commit)[-1] == (
-        "2 packages looked up by 1 records in osv: 1 known vulnerabilities, 1 over the gate"
+        "2 packages looked up by 1 record in osv: 1 known vulnerability, 1 over the gate"
     )
     with pytest.raises(AuditFailed):
         audit(records_only, commit)
@@ -119,7 +119,7 @@ def test_a_waiver_lets_the_release_go_on(records_only: Pipeline, repository: Rep
 def test_what_was_not_scanned_says_so(records_only: Pipeline, repository: Repository) -> None:
     commit = prepare(records_only, repository)
     assert audit(records_only, commit) == Response(
-        status="not scanned", summary="2 packages were not scanned: no advisories were at hand"
+        status="not scanned", summary="not scanned: 2 packages: no advisories were at hand"
     )
 
 
@@ -131,7 +131,7 @@ def test_records_that_cannot_be_read_are_named(records_only: Pipeline, repositor
     }
     commit = prepare(records_only, repository, {"advisories": "osv"}, a=broken, b=record(*OPEN, name="other"))
     assert audit(records_only, commit).status == "clean"
-    assert "1 records cannot be read: osv/a.json: versions.0" in report(records_only, commit).notices[0]
+    assert "1 record that cannot be read: osv/a.json: versions.0" in report(records_only, commit).notices[0]
     empty = prepare(records_only, repository, {"advisories": "src"})
     with pytest.raises(InvalidConfiguration, match="src holds no readable OSV record"):
         audit(records_only, empty)
@@ -242,7 +242,7 @@ def test_one_vulnerability_that_both_scanners_name_is_one_finding(
     use(inspected, Inspector())
     assert audit(inspected, commit).status == "tolerated"
     found = report(inspected, commit)
-    assert found.scanners == ("Amazon Inspector", "1 records in osv")
+    assert found.scanners == ("Amazon Inspector", "1 record in osv")
     assert [(one.id, one.aliases) for one in found.findings] == [("GHSA-1", ("CVE-1",))]
 
 
@@ -271,7 +271,7 @@ def test_a_policy_may_go_on_without_a_scan_and_says_so(inspected: Pipeline, repo
         audit(inspected, commit, LAST_ATTEMPT - 1)
     response = audit(inspected, commit, LAST_ATTEMPT)
     assert response.status == "not scanned"
-    assert response.summary.startswith("2 packages were not scanned: Amazon Inspector is busy: ")
+    assert response.summary.startswith("not scanned: 2 packages: Amazon Inspector is busy: ")
 
 
 @pytest.mark.usefixtures("index")

@@ -17,6 +17,7 @@ from tidegate.domain.audits.advisories import UnreadableAdvisory, check_record, 
 from tidegate.domain.audits.findings import Scan, combine
 from tidegate.domain.audits.matching import match
 from tidegate.domain.errors import InvalidConfiguration
+from tidegate.domain.wording import count as say_count
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from tidegate.domain.audits.advisories import Advisory, Package
 
-Files = "Iterable[tuple[str, Callable[[], bytes]]]"
 MOST_BYTES: Final = 64 << 20  # of one record, or of a zip in a zip
 DAMAGE: Final = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
@@ -50,9 +50,9 @@ class RecordScanner:
         if not count:
             raise InvalidConfiguration(f"{self._name} holds no readable OSV record{_tell(unread, ': ')}")
         matched = match(packages, advisories)
-        told = _tell(unread, f"{len(unread):,} records cannot be read: ")
+        told = _tell(unread, f"{say_count(len(unread), 'record')} that cannot be read: ")
         return Scan(
-            scanner=f"{count:,} records in {self._name}",
+            scanner=f"{say_count(count, 'record')} in {self._name}",
             findings=combine(matched.hits),
             notices=(*([told] if told else []), *matched.notices),
         )

@@ -88,6 +88,14 @@ class Project(NamedTuple):
 
 
 def open_project(checkout: Checkout, override: Override) -> Project:
+    """Read a project that is to be released; UnsupportedTemplate where it asks for what is not."""
+    project = read_project(checkout, override)
+    manifest = _find_manifest(checkout, project.template.file)
+    refuse_unsupported(project.template, project.parameters, asset_manifest=manifest is not None)
+    return project
+
+
+def read_project(checkout: Checkout, override: Override) -> Project:
     """Read configuration, template and samconfig; each error names its file, and its line if it has one."""
     config = ServiceConfig()
     is_folder = checkout.within(CONFIG_FILE) and CONFIG_FILE not in checkout.files
@@ -103,11 +111,7 @@ def open_project(checkout: Checkout, override: Override) -> Project:
     places = [posixpath.join(place, name) for place in dict.fromkeys((folder, "")) for name in SAMCONFIGS]
     samconfig = next((place for place in places if place in checkout.files), None)
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
-    project = Project(checkout, config, template, deployments, override)
-    refuse_unsupported(
-        template, project.parameters, asset_manifest=_find_manifest(checkout, path) is not None
-    )
-    return project
+    return Project(checkout, config, template, deployments, override)
 
 
 def _find_manifest(checkout: Checkout, template: str) -> str | None:

@@ -37,6 +37,7 @@ VERBS: Final = {
     "local": Verb("tidegate.cli.local", "local", "Keep a local cloud running."),
     "init": Verb("tidegate.cli.init", "init", "Write a commented tidegate.yaml for a repository."),
     "check": Verb("tidegate.cli.check", "check", "Validate configuration and template, without AWS."),
+    "audit": Verb("tidegate.cli.audit", "audit", "Look up known vulnerabilities, as a release does."),
     "simulate": Verb("tidegate.cli.simulate", "simulate", "Compare policies of traffic by replaying them."),
     "push": Verb("tidegate.cli.push", "push", "Push a commit, which starts its release."),
     "retry": Verb("tidegate.cli.retry", "retry", "Release a commit once more."),

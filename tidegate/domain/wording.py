@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 SHOWN: Final = 6
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def list_names(names: Sequence[str]) -> str:
     """`A, B`, and from seven names on the first six `and 4 more`."""
     more = len(names) - SHOWN

@@ -205,7 +205,7 @@ def test_many_failures_are_counted() -> None:
 def test_what_was_not_scanned_is_never_clean() -> None:
     report = not_scanned(("no advisories were at hand", "x"), 3, DAY)
     assert report.status == "not scanned"
-    assert report.sentences == ("3 packages were not scanned: no advisories were at hand", "x")
+    assert report.sentences == ("not scanned: 3 packages: no advisories were at hand", "x")
     assert pass_gate([Scan(scanner="a"), Scan(scanner="b")], (), 3, AuditConfig(), DAY).sentences == (
         "3 packages looked up by a and b: no known vulnerability",
     )

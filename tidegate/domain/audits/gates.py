@@ -15,6 +15,7 @@ from tidegate.domain.audits.findings import Finding
 from tidegate.domain.audits.policies import FailOn, Severity
 from tidegate.domain.errors import AuditFailed
 from tidegate.domain.identity import Frozen
+from tidegate.domain.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,16 +45,17 @@ class AuditReport(Frozen):
     def summary(self) -> str:
         """The report in one line."""
         if self.status == "not scanned":
-            return f"{self.packages:,} packages were not scanned: {'; '.join(self.notices[:1])}"
+            return f"not scanned: {count(self.packages, 'package')}: {'; '.join(self.notices[:1])}"
         if not self.packages:
             return "there are no packages to look up"
-        by = f"{self.packages:,} packages looked up by {' and '.join(self.scanners)}"
+        by = f"{count(self.packages, 'package')} looked up by {' and '.join(self.scanners)}"
         if not self.findings:
             return f"{by}: no known vulnerability"
         verdicts = [one.verdict for one in self.findings]
         parts = {"over the gate": "fails", "waived": "waived", "below the gate": "passes"}
         told = [f"{verdicts.count(verdict)} {name}" for name, verdict in parts.items() if verdict in verdicts]
-        return f"{by}: {len(self.findings)} known vulnerabilities, {', '.join(told)}"
+        known = count(len(self.findings), "known vulnerability", "known vulnerabilities")
+        return f"{by}: {known}, {', '.join(told)}"
 
     @property
     def sentences(self) -> tuple[str, ...]:
