@@ -45,9 +45,17 @@ class Functions(Construct):
     """All functions of the pipeline; `drawn` holds them by the name of their state."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, root: Path, pipeline: Pipeline, refused: sqs.IQueue
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        root: Path,
+        pipeline: Pipeline,
+        refused: sqs.IQueue,
+        keys: rights.Keys,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._keys = keys
         self._pipeline = pipeline
         self._refused = refused
         self._code = code(root)
@@ -89,7 +97,7 @@ class Functions(Construct):
         return Drawn(task, function, function.current_version)
 
     def _role(self, scope: Construct, task: Task) -> iam.IRole:
-        return role(scope, task, task.function, rights.resources(self._pipeline, task.function))
+        return role(scope, task, task.function, rights.resources(self._pipeline, self._keys, task.function))
 
     def _layers(self, task: Task) -> list[lambda_.ILayerVersion]:
         found: list[lambda_.ILayerVersion] = [self._dependencies]
@@ -130,6 +138,8 @@ class Functions(Construct):
             "ROLLBACK_MACHINE": rights.machine_arn(names.ROLLBACK_MACHINE),
             "PACE": str(pipeline.pace),
             "SCANNER": pipeline.scanner,
+            "SIGNING_KEY": names.SIGNING_ALIAS,
+            "TRUSTED_KEYS": ",".join(self._keys.trusted),
         }
         if pipeline.other_stages:
             values["OTHER_STAGES"] = ",".join(pipeline.other_stages)

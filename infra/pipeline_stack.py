@@ -11,6 +11,7 @@ from infra.events import Bus, Destinations, Rules, Topic
 from infra.functions import Functions
 from infra.machines import Machine
 from infra.origins import Token, Webhook
+from infra.signing import Signing
 from infra.storage import Storage
 from tidegate.domain import pipeline as names
 
@@ -35,12 +36,17 @@ class PipelineStack(Stack):
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
             description="Tidegate: continuous delivery for AWS Lambda",
         )
-        storage = Storage(self, "Storage", account=Aws.ACCOUNT_ID, region=Aws.REGION)
+        storage = Storage(
+            self, "Storage", account=Aws.ACCOUNT_ID, region=Aws.REGION, lock=pipeline.object_lock
+        )
         bus = Bus(self, "Events")
         for stage in pipeline.elsewhere:
             storage.admit(stage)
             bus.admit(stage, stage.region or pipeline.region)
-        functions = Functions(self, "Functions", root=root, pipeline=pipeline, refused=storage.refused)
+        keys = Signing(self, "Signing", pipeline=pipeline).keys
+        functions = Functions(
+            self, "Functions", root=root, pipeline=pipeline, refused=storage.refused, keys=keys
+        )
         release = self._machine("Release", names.RELEASE_MACHINE, root, functions, pipeline)
         rollback = self._machine("Rollback", names.ROLLBACK_MACHINE, root, functions, pipeline)
         topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
@@ -59,6 +65,7 @@ class PipelineStack(Stack):
                 Token(self, "Token")
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
         CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
+        CfnOutput(self, "TrustedKeys", value=",".join(keys.trusted))
         CfnOutput(self, "Branches", value=",".join(pipeline.branches))
 
     def _machine(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -16,7 +16,7 @@ from infra.findings import accept_wildcards
 from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from constructs import IConstruct
 
@@ -29,6 +29,7 @@ class On(Enum):
     ARTIFACT_BUCKET = auto()
     RELEASE_DOCUMENTS = auto()
     ARTIFACTS = auto()
+    ATTESTATIONS = auto()
     PACKAGES = auto()
     LOCKS = auto()
     WHEELS = auto()
@@ -45,6 +46,8 @@ class On(Enum):
     APP_KEY = auto()
     REPOSITORIES = auto()
     SCANS = auto()
+    SIGNING_KEY = auto()
+    TRUSTED_KEYS = auto()
     TELEMETRY = auto()
     OWN_LOGS = auto()
     TRACES = auto()
@@ -52,10 +55,11 @@ class On(Enum):
 
 @dataclass(frozen=True)
 class Right:
-    """These actions, on these resources."""
+    """These actions, on these resources, under conditions if there are any."""
 
     actions: tuple[str, ...]
     on: tuple[On, ...]
+    conditions: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,17 @@ class Resource:
 
     arns: tuple[str, ...]
     reason: str = ""
+
+
+class Keys(NamedTuple):
+    """The ARNs of the keys of statements: the one that signs, and all that are trusted."""
+
+    current: str
+    trusted: tuple[str, ...]
+
+
+# KMS takes a digest, and signs it by the one algorithm that statements have.
+SIGN_DIGESTS: Final = {"StringEquals": {"kms:MessageType": "DIGEST", "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
 
 
 def arn(service: str, resource: str, region: str = Aws.REGION, account: str = Aws.ACCOUNT_ID) -> str:
@@ -91,9 +106,10 @@ def secret_arn(name: str) -> str:
     return arn("secretsmanager", f"secret:{name}-??????")
 
 
-def resources(pipeline: names.Pipeline, own_function: str) -> dict[On, Resource]:
+def resources(pipeline: names.Pipeline, keys: Keys, own_function: str) -> dict[On, Resource]:
     """Every resource of the table, for the function of that name."""
-    return {**_data(), **_control(pipeline), **_origins(pipeline), **_own(own_function)}
+    signing = {On.SIGNING_KEY: Resource((keys.current,)), On.TRUSTED_KEYS: Resource(keys.trusted)}
+    return {**_data(), **_control(pipeline), **_origins(pipeline), **signing, **_own(own_function)}
 
 
 def stage_resources(stage: names.Stage) -> dict[On, Resource]:
@@ -116,6 +132,7 @@ def _data() -> dict[On, Resource]:
         On.ARTIFACT_BUCKET: Resource((object_arn(artifacts),)),
         On.RELEASE_DOCUMENTS: Resource((object_arn(artifacts, "releases/*"),), _EVERY_OBJECT),
         On.ARTIFACTS: Resource((object_arn(artifacts, "artifacts/*"),), _EVERY_OBJECT),
+        On.ATTESTATIONS: Resource((object_arn(artifacts, "attestations/*"),), _EVERY_OBJECT),
         On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
         On.LOCKS: Resource((object_arn(artifacts, "locks/*"),), _EVERY_HASH),
         On.WHEELS: Resource(
@@ -172,7 +189,7 @@ def statements(rights: Sequence[Right], table: dict[On, Resource]) -> list[iam.P
     """The rights as policy statements, one for each that is on anything."""
     found = ((right, [name for on in right.on for name in table[on].arns]) for right in rights)
     return [
-        iam.PolicyStatement(actions=list(right.actions), resources=resources)
+        iam.PolicyStatement(actions=list(right.actions), resources=resources, conditions=right.conditions)
         for right, resources in found
         if resources
     ]

@@ -36,6 +36,7 @@ class Boundary(Construct):
                 deny("TidegatesOwnRights", ["iam:*", "sts:AssumeRole"], own),
                 deny("TidegatesOwnParts", ["*"], _own_parts()),
                 deny("TidegatesOwnObjects", _OBJECT_WRITES, [object_arn(f"{names.NAME}-*", "*")]),
+                deny("TidegatesOwnKeys", ["kms:*"], ["*"], _OWN_KEYS),
                 deny("PeopleAndFederation", list(_IDENTITIES), ["*"]),
                 deny("TheAccountItself", list(_ACCOUNT), ["*"]),
             ],
@@ -51,6 +52,8 @@ class Boundary(Construct):
 
 
 _OBJECT_WRITES: Final = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"]
+# A key is told by its aliases: its ARN has no name, and is the pipeline's stack's to know.
+_OWN_KEYS: Final = {"ForAnyValue:StringLike": {"kms:ResourceAliases": f"alias/{names.NAME}-*"}}
 _IDENTITIES: Final = (
     "iam:*AccessKey*",
     "iam:*Group*",
@@ -85,6 +88,7 @@ def _own_parts() -> list[str]:
         arn("events", f"rule/{names.NAME}*"),
         arn("sns", f"{names.NAME}-*"),
         arn("sqs", f"{names.NAME}-*"),
+        arn("kms", f"alias/{names.NAME}-*"),
         arn("cloudformation", f"stack/{names.NAME}/*"),
         arn("cloudformation", f"stack/{names.NAME}-stage-*"),
         object_arn(f"{names.NAME}-source-*"),

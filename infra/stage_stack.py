@@ -47,7 +47,8 @@ class StageStack(Stack):
             self, "CloudFormation", stage=stage, services=pipeline.services, boundary=boundary
         )
         DeployRole(self, "Deploy", stage=stage, pipeline=(account, region), passed=cloudformation.role)
-        private_bucket(self, "Artifacts", stage.bucket(Aws.ACCOUNT_ID, Aws.REGION), [])
+        bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
+        private_bucket(self, "Artifacts", bucket, [], pipeline.object_lock)
         Collector(self, "Telemetry", root=root, pipeline=pipeline, stage=stage)
         Forwarding(self, "Forwarding", stage=stage, bus=bus_arn(account, region))
 

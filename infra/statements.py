@@ -19,6 +19,10 @@ def allow(
     return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
 
 
-def deny(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    """None of these actions on these resources, whatever else allows them."""
-    return iam.PolicyStatement(sid=sid, effect=iam.Effect.DENY, actions=actions, resources=resources)
+def deny(
+    sid: str, actions: list[str], resources: list[str], conditions: dict[str, Any] | None = None
+) -> iam.PolicyStatement:
+    """None of these actions on these resources, whatever else allows them; perhaps under conditions."""
+    return iam.PolicyStatement(
+        sid=sid, effect=iam.Effect.DENY, actions=actions, resources=resources, conditions=conditions
+    )

@@ -18,7 +18,7 @@ from infra.findings import accept
 from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
-    from tidegate.domain.pipeline import Stage
+    from tidegate.domain.pipeline import ObjectLock, Stage
 
 NO_ACCESS_LOGS: Final = (
     "Who wrote what stands in the ledger and in CloudTrail; the bucket of access logs would have none itself."
@@ -28,9 +28,13 @@ NONCURRENT_DAYS: Final = 30
 
 
 def private_bucket(
-    scope: Construct, construct_id: str, name: str, rules: list[s3.LifecycleRule]
+    scope: Construct,
+    construct_id: str,
+    name: str,
+    rules: list[s3.LifecycleRule],
+    lock: ObjectLock | None = None,
 ) -> s3.Bucket:
-    """A bucket with versions, encrypted, closed to the public and to plain HTTP."""
+    """A bucket with versions, encrypted, closed to the public and to plain HTTP; locked or not."""
     bucket = s3.Bucket(
         scope,
         construct_id,
@@ -43,9 +47,18 @@ def private_bucket(
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         removal_policy=RemovalPolicy.RETAIN,
         lifecycle_rules=[*rules, *_housekeeping()],
+        object_lock_enabled=True if lock else None,
+        object_lock_default_retention=_retain(lock) if lock else None,
     )
     accept(bucket, "AwsSolutions-S1", NO_ACCESS_LOGS)
     return bucket
+
+
+def _retain(lock: ObjectLock) -> s3.ObjectLockRetention:
+    days = Duration.days(lock.days)
+    if lock.mode == "COMPLIANCE":
+        return s3.ObjectLockRetention.compliance(days)
+    return s3.ObjectLockRetention.governance(days)
 
 
 def _housekeeping() -> list[s3.LifecycleRule]:
@@ -61,10 +74,12 @@ def _housekeeping() -> list[s3.LifecycleRule]:
 class Storage(Construct):
     """The pipeline's buckets, table and queues."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, account: str, region: str) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, account: str, region: str, lock: ObjectLock | None
+    ) -> None:
         super().__init__(scope, construct_id)
         # Documents of releases are the janitor's: it knows which of them one may still go back to.
-        self.artifacts = private_bucket(self, "Artifacts", names.artifact_bucket(account, region), [])
+        self.artifacts = private_bucket(self, "Artifacts", names.artifact_bucket(account, region), [], lock)
         self.sources = self._source_bucket(names.source_bucket(account, region))
         self.ledger = self._table()
         self.undelivered = self._queue("Undelivered", names.UNDELIVERED_QUEUE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from infra.rights import On, Right
+from infra.rights import SIGN_DIGESTS, On, Right
 from tidegate.domain import pipeline as names
 
 OWN: Final = (
@@ -148,6 +148,28 @@ TASKS: Final = (
         scratch=1024,
     ),
     Task(
+        "AttestRelease",
+        rights=(
+            RECORD,
+            READ_DOCUMENTS,
+            Right(("s3:GetObject",), (On.ARTIFACTS, On.PACKAGES, On.LOCKS)),
+            Right(("s3:GetObject", "s3:PutObject"), (On.ATTESTATIONS,)),
+            FIND,
+            Right(("kms:Sign",), (On.SIGNING_KEY,), SIGN_DIGESTS),
+            Right(("kms:GetPublicKey",), (On.TRUSTED_KEYS,)),
+        ),
+        variables=(
+            "ARTIFACT_BUCKET",
+            "BRANCHES",
+            "LEDGER_TABLE",
+            "ORIGINS",
+            "RELEASE_MACHINE",
+            "SIGNING_KEY",
+        ),
+        timeout=290,
+        memory=1024,
+    ),
+    Task(
         "PlanRelease",
         rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
         variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "STAGES"),
@@ -166,8 +188,25 @@ TASKS: Final = (
     ),
     Task(
         "ProvisionStage",
-        rights=(RECORD, KEEP_DOCUMENTS, FIND, ENTER_STAGES),
-        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE", "PACE", "STAGES"),
+        rights=(
+            RECORD,
+            KEEP_DOCUMENTS,
+            Right(("s3:GetObject",), (On.ARTIFACTS, On.ATTESTATIONS, On.PACKAGES)),
+            FIND,
+            ENTER_STAGES,
+            Right(("kms:GetPublicKey", "kms:Verify"), (On.TRUSTED_KEYS,)),
+        ),
+        variables=(
+            "ARTIFACT_BUCKET",
+            "BRANCHES",
+            "LEDGER_TABLE",
+            "ORIGINS",
+            "PACE",
+            "RELEASE_MACHINE",
+            "SIGNING_KEY",
+            "STAGES",
+            "TRUSTED_KEYS",
+        ),
         timeout=290,
         memory=1024,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -12,17 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.attest_release.statement import attest
 from tidegate.adapters.bus import Bus
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
 from tidegate.adapters.stacks import list_resources
 from tidegate.domain import telemetry_names
+from tidegate.domain.artifacts import archive_key
+from tidegate.domain.bills import bill_key
 from tidegate.domain.config import ServiceConfig, StageConfig
 from tidegate.domain.identity import Commit, ReleaseRef
 from tidegate.domain.ledger import Claim, ClaimState, Release
 from tidegate.domain.plans import FunctionPlan, Plan, StagePlan
+from tidegate.domain.provenance import statement_key
 from tidegate.domain.rollouts import Pointing, RollingFunction, Rollout
-from tidegate.domain.snapshots import Snapshot
+from tidegate.domain.snapshots import Artifact, Snapshot
 from tidegate.local.cloud import ACCOUNT_ID, REGION
 from tidegate.settings import Settings
 from tidegate.task import Tools
@@ -49,11 +54,11 @@ CODE = "def handler(event, context):\n    return {number}\n"
 
 
 def zipped(**files: str) -> bytes:
-    """A zip; `index=...` is the module index.py."""
+    """A zip, the same for the same modules; `index=...` is the module index.py."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
         for name, text in files.items():
-            archive.writestr(f"{name}.py", text)
+            archive.writestr(zipfile.ZipInfo(f"{name}.py"), text)
     return body.getvalue()
 
 
@@ -97,6 +102,10 @@ class Scene:
                     "TIDEGATE_EVENT_BUS": f"{unique}-bus",
                     "TIDEGATE_STAGES": json.dumps(stages),
                     "TIDEGATE_PACE": "0.02",
+                    "TIDEGATE_BRANCHES": "main",
+                    "TIDEGATE_RELEASE_MACHINE": f"{MACHINES}:stateMachine:tidegate-release",
+                    "TIDEGATE_SIGNING_KEY": f"alias/{unique}",
+                    "TIDEGATE_TRUSTED_KEYS": "",
                 }
             )
         )
@@ -133,6 +142,16 @@ class Scene:
                 Code={"ZipFile": zipped(index=CODE.replace("{number}", "1"))},
             )
         self.cloud.client("events").create_event_bus(Name=f"{self.unique}-bus")
+        self.make_key()
+
+    def make_key(self) -> str:
+        """The key that signs from now on; its ARN."""
+        kms = self.cloud.client("kms")
+        key: str = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        alias = f"alias/{self.unique}"
+        standing = {one["AliasName"] for one in kms.list_aliases()["Aliases"]}
+        (kms.update_alias if alias in standing else kms.create_alias)(AliasName=alias, TargetKeyId=key)
+        return key
 
     def make_ref(self, execution: str = "", epoch: int = 1, release_id: str = RELEASE_ID) -> ReleaseRef:
         return ReleaseRef(
@@ -312,10 +331,24 @@ class Scene:
         return list_resources(self.cloud.client("cloudformation"), f"{self.service}-{self.production}")
 
     def sam(self, number: int, **changes: Any) -> Snapshot:
-        """The snapshot of a service with one function whose code gives `number`, its artifact built."""
+        """The attested snapshot of a service with one function whose code gives `number`."""
         artifact = f"{number:064x}"
         body = zipped(index=CODE.replace("{number}", str(number)))
         self.tools.documents.write_bytes(f"artifacts/{artifact}.zip", body)
+        record = Artifact(
+            key=artifact,
+            sha256=hashlib.sha256(body).hexdigest(),
+            size=len(body),
+            unzipped_size=len(body),
+            runtime="python3.12",
+            architecture="x86_64",
+            lock=(),
+            bill=bill_key(archive_key(artifact)),
+            bill_sha256=hashlib.sha256(b"{}").hexdigest(),
+            components=0,
+        )
+        self.tools.documents.write_bytes(record.bill, b"{}")
+        self.tools.documents.write(f"artifacts/{artifact}.json", record)
         function = {
             "logical_id": "Place",
             "code_uri": "src",
@@ -325,7 +358,17 @@ class Scene:
             "architecture": "x86_64",
             "artifact": artifact,
         }
-        return self.snapshot(**{"template_text": TEMPLATE, "functions": (function,)} | changes)
+        found = self.snapshot(**{"template_text": TEMPLATE, "functions": (function,)} | changes)
+        self.attest(found)
+        return found
+
+    def attest(self, snapshot: Snapshot) -> str:
+        """The snapshot's statement, in the place of the one that stands; its key."""
+        key = statement_key(self.service, self.ref.id)
+        documents = self.tools.documents
+        documents.client.delete_object(Bucket=documents.bucket, Key=key)
+        attest(self.ref, snapshot, self.tools)
+        return key
 
     def next_release(self, commit_id: str = "f" * 40) -> None:
         """The next release is open and holds the claim."""

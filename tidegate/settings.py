@@ -90,6 +90,19 @@ class Settings:
         return self._get("ROLLBACK_MACHINE")
 
     @property
+    def signing_key(self) -> str:
+        """The alias of the KMS key that signs statements."""
+        return self._get("SIGNING_KEY")
+
+    @property
+    def trusted_keys(self) -> tuple[str, ...]:
+        """The KMS keys whose statements are taken, by ARN; and whichever the alias leads to.
+
+        A function of an earlier version knows the alias, and so takes what a key signs that it was moved to.
+        """
+        return (*filter(None, self._get("TRUSTED_KEYS").split(",")), self.signing_key)
+
+    @property
     def sandbox_function(self) -> str:
         """The qualified ARN of the test sandbox."""
         return self._get("SANDBOX_FUNCTION")
@@ -112,6 +125,11 @@ class Settings:
     def branches(self) -> frozenset[str]:
         """The branches whose commits are released."""
         return frozenset(filter(None, self._get("BRANCHES").split(",")))
+
+    def branches_of(self, service: str) -> frozenset[str]:
+        """The branches of a service whose commits are released: its repository's, or else the pipeline's."""
+        origin = self.origins.of_service(service)
+        return frozenset(origin.branches) if origin else self.branches
 
     @cached_property
     def origins(self) -> Origins:

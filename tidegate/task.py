@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_inspector_scan import InspectorscanClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -202,6 +203,12 @@ class Tools:
         from tidegate.adapters.bus import Bus
 
         return Bus(check_answers(make_client("events", config=CLIENT_CONFIG)), self.settings.event_bus)
+
+    @cached_property
+    def keys(self) -> KMSClient:
+        """KMS of the pipeline."""
+        client: KMSClient = make_client("kms", config=CLIENT_CONFIG)
+        return check_answers(client)
 
     @cached_property
     def machines(self) -> SFNClient:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.provision_stage.previous import copy_artifacts, keep_stack
+from functions.provision_stage.admission import copy_artifacts
+from functions.provision_stage.previous import keep_stack
 from tidegate.adapters.changes import Change, drive
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import find_change_set

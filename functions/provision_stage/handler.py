@@ -1,9 +1,10 @@
-"""ProvisionStage: hold what roles lose, execute the planned change set, arm the alarms; step by step."""
+"""ProvisionStage: check what is deployed, hold what roles lose, execute the change set, arm the alarms."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from functions.provision_stage.admission import admit
 from functions.provision_stage.guards import arm
 from functions.provision_stage.holds import hold
 from functions.provision_stage.stack import apply
@@ -33,6 +34,7 @@ def handle(request: Request, tools: Tools) -> Response:
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
+    admit(release, stage, tools)
     if not hold(release, plan, tools):
         return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
     if (plan.change_set or plan.exact) and not apply(release, plan, tools):

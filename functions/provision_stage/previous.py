@@ -1,13 +1,11 @@
-"""What comes before an update of the service's stack: what it was is kept, and artifacts are brought near."""
+"""What comes before an update of the service's stack: what it was is kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 from tidegate.adapters.documents import stage_prefix
-from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.stacks import find_stack, read_template
-from tidegate.adapters.threads import side_by_side
 from tidegate.domain.undo import PreviousStack
 
 if TYPE_CHECKING:
@@ -39,12 +37,3 @@ def _remember(plan: StagePlan, tools: Tools) -> PreviousStack:
         parameters=state.parameters,
         capabilities=state.capabilities,
     )
-
-
-def copy_artifacts(ref: ReleaseRef, stage: str, tools: Tools) -> None:
-    """Bring what the stage's own bucket lacks of the release's artifacts and packages."""
-    snapshot = read_snapshot(tools.documents, ref)
-    keys = {f"artifacts/{function.artifact}.zip" for function in snapshot.functions}
-    keys |= {package.key for package in snapshot.packages}
-    target = tools.stage(stage).documents
-    side_by_side(lambda key: target.copy_from(tools.documents, key), sorted(keys))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.provision_stage.admission import copy_artifacts
 from functions.provision_stage.adoption import apply_updates
-from functions.provision_stage.previous import copy_artifacts, is_kept, keep_stack
+from functions.provision_stage.previous import is_kept, keep_stack
 from tidegate.adapters.changes import advance
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from docs import configuration
 from docs.pages import REFERENCE
 from tidegate.domain.audits.policies import AuditConfig, Waiver
 from tidegate.domain.config import AlarmConfig, ServiceConfig, StageConfig, TestsConfig
-from tidegate.domain.pipeline import BuildOverride, Layers, Pipeline, Stage
+from tidegate.domain.pipeline import BuildOverride, Layers, ObjectLock, Pipeline, Stage
 
 ROWS = re.findall(r"^\| `([^`]+)` \|", configuration.write_page(), re.MULTILINE)
 # Sections; what holds models and is none of them is a list of them.
@@ -58,6 +58,6 @@ def test_every_key_of_the_pipeline_is_a_row(model: type[BaseModel]) -> None:
     assert set(documented) == set(Pipeline.model_fields) | set(Stage.model_fields)
 
 
-@pytest.mark.parametrize("model", [Layers, BuildOverride])
+@pytest.mark.parametrize("model", [Layers, BuildOverride, ObjectLock])
 def test_keys_of_the_pipelines_sections_are_named(model: type[BaseModel]) -> None:
     assert all(f"`{name}`" in PIPELINE for name in model.model_fields)

@@ -24,6 +24,7 @@ OPEN = [
     "BuildFunction",
     "TestFunction",
     "AuditRelease",
+    "AttestRelease",
     "PlanRelease",
     "NextStage",
 ]

@@ -21,6 +21,8 @@ ABROAD = {
     "region": "eu-west-1",
     "pace": 0.05,
     "other_stages": ["dev", "load"],
+    "signing_keys": ["first", "second"],
+    "object_lock": {"days": 400},
     "build_override": {"runtime": "python3.11", "architecture": "x86_64"},
     "github": {
         "url": "https://git.example.org",

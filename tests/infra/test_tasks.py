@@ -23,6 +23,7 @@ KEEP = READ | {"s3:PutObject"}
 # What each function may do, besides its own logs and traces.
 SURFACE: dict[str, set[str]] = {
     "AuditRelease": LEDGER | KEEP | {"inspector-scan:ScanSbom"},
+    "AttestRelease": LEDGER | KEEP | {"kms:GetPublicKey", "kms:Sign"},
     "AwaitApproval": LEDGER | {"events:PutEvents"},
     "BuildFunction": LEDGER | KEEP,
     "CheckOutSource": LEDGER | KEEP | {"s3:GetObjectVersion"},
@@ -34,7 +35,7 @@ SURFACE: dict[str, set[str]] = {
     "LeaveStage": LEDGER | KEEP | {"sts:AssumeRole"},
     "OpenRelease": LEDGER | {"events:PutEvents", "states:DescribeExecution"},
     "PlanRelease": LEDGER | KEEP | {"sts:AssumeRole"},
-    "ProvisionStage": LEDGER | KEEP | {"sts:AssumeRole"},
+    "ProvisionStage": LEDGER | KEEP | {"kms:GetPublicKey", "kms:Verify", "sts:AssumeRole"},
     "PruneVersions": LEDGER
     | KEEP
     | {"dynamodb:Query", "s3:DeleteObject", "sqs:SendMessage", "sts:AssumeRole"},
@@ -55,6 +56,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "documents": ({"ARTIFACT_BUCKET"}, None),
     "functions": (set(), On.SANDBOX),
     "inspector": (set(), On.SCANS),
+    "keys": (set(), On.TRUSTED_KEYS),
     "ledger": ({"LEDGER_TABLE"}, On.LEDGER),
     "machines": (set(), None),
     "now": (set(), None),
@@ -68,6 +70,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
 }
 SETTINGS: dict[str, set[str]] = {
     "branches": {"BRANCHES"},
+    "branches_of": {"BRANCHES", "ORIGINS"},
     "build_architecture": {"BUILD_ARCHITECTURE"},
     "build_runtime": {"BUILD_RUNTIME"},
     "metric_period": {"PACE"},
@@ -79,9 +82,11 @@ SETTINGS: dict[str, set[str]] = {
     "rollback_machine": {"ROLLBACK_MACHINE"},
     "sandbox_function": {"SANDBOX_FUNCTION"},
     "scanner": {"SCANNER"},
+    "signing_key": {"SIGNING_KEY"},
     "source_bucket": {"SOURCE_BUCKET"},
     "stage": {"STAGES"},
     "stages": {"STAGES"},
+    "trusted_keys": {"SIGNING_KEY", "TRUSTED_KEYS"},
 }
 
 
@@ -164,7 +169,8 @@ def test_a_function_has_rights_on_what_its_code_uses(task: Task) -> None:
     _, resources = needed(task)
     granted = {on for right in task.rights for on in right.on}
     assert granted >= resources
-    assert {On.BUS, On.LEDGER, On.DEPLOY_ROLES, On.SANDBOX, On.SOURCES} & granted <= resources
+    guarded = {On.BUS, On.LEDGER, On.DEPLOY_ROLES, On.SANDBOX, On.SOURCES, On.TRUSTED_KEYS}
+    assert guarded & granted <= resources
 
 
 @pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)

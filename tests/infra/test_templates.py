@@ -156,6 +156,7 @@ def test_versions_layers_and_stores_outlive_the_stack(assembly: Assembly) -> Non
         "AWS::Lambda::LayerVersion",
         "AWS::S3::Bucket",
         "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
     )
     for kind in kinds:
         for key, resource in assembly.resources(kind).items():
@@ -298,7 +299,7 @@ def test_the_stack_tells_the_commands_what_they_need(assembly: Assembly) -> None
     outputs = assembly.template("Pipeline")["Outputs"]
     told = {name: output["Value"] for name, output in outputs.items()}
     assert told["Branches"] == "main"
-    assert set(told) == {"Branches", "ReleaseMachine", "SourceBucket"}
+    assert set(told) == {"Branches", "ReleaseMachine", "SourceBucket", "TrustedKeys"}
 
 
 def test_the_asset_of_code_holds_what_functions_run_and_nothing_else(assembly: Assembly) -> None:

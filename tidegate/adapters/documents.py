@@ -1,9 +1,15 @@
-"""Documents and artifacts in S3: what is too large for a state, and what must never change once written."""
+"""Documents and artifacts in S3: what is too large for a state, and what must never change once written.
+
+Whatever is written carries a SHA-256 that S3 has checked and keeps, so that nobody has to read the bytes
+later to know which they are. Source: Amazon S3 User Guide, "Checking object integrity".
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -21,6 +27,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 ABSENT: Final = frozenset({"404", "NoSuchKey"})
+# How S3 is to check and keep the bytes of what is written.
+CHECKED: Final = "SHA256"
+CHUNK: Final = 1024 * 1024
 EXISTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
@@ -72,6 +81,7 @@ class Documents:
         """
         body = model.model_dump_json().encode()
         content: dict[str, Any] = {"Key": key, "Body": body, "ContentType": "application/json"}
+        content["ChecksumAlgorithm"] = CHECKED
         content |= {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         try:
             return self.client.put_object(Bucket=self.bucket, **content)["ETag"]
@@ -88,7 +98,9 @@ class Documents:
 
     def write_bytes(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object."""
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        self.client.put_object(
+            Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, ChecksumAlgorithm=CHECKED
+        )
 
     def find_bytes(self, key: str) -> bytes | None:
         """An object's bytes, or None."""
@@ -134,14 +146,49 @@ class Documents:
             if keys:
                 self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
 
+    def digest(self, key: str) -> str | None:
+        """The SHA-256 (hex) of the object under the key, or None: what S3 has of it, else read off its bytes.
+
+        The sum of an object that was uploaded in parts, marked by a dash, is of its parts' sums.
+        """
+        try:
+            head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return None
+            raise
+        known = head.get("ChecksumSHA256", "")
+        return base64.b64decode(known).hex() if known and "-" not in known else self._hash(key)
+
+    def _hash(self, key: str) -> str | None:
+        try:
+            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return None
+            raise
+        found = hashlib.sha256()
+        for chunk in body.iter_chunks(CHUNK):
+            found.update(chunk)
+        return found.hexdigest()
+
     def write_once(self, key: str, file: Path) -> bool:
         """Upload a file unless the key is taken (S3 conditional write); False where it was.
 
         Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
         """
+        with file.open("rb") as body:
+            return self._put_once(key, body)
+
+    def write_bytes_once(self, key: str, body: bytes) -> bool:
+        """The same for bytes of JSON."""
+        return self._put_once(key, body, ContentType="application/json")
+
+    def _put_once(self, key: str, body: bytes | IO[bytes], **more: Any) -> bool:  # noqa: ANN401
         try:
-            with file.open("rb") as body:
-                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+            self.client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", ChecksumAlgorithm=CHECKED, **more
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] in EXISTS:
                 return False
@@ -151,7 +198,7 @@ class Documents:
     def upload(self, key: str, file: Path) -> None:
         """Copy a file into an object, by one call whose errors keep their names."""
         with file.open("rb") as body:
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumAlgorithm=CHECKED)
 
     def download(self, key: str, file: Path) -> None:
         """Copy an object into a file, by one call whose errors keep their names."""
@@ -173,7 +220,7 @@ class Documents:
         """Copy an object of another bucket under the same key, by one call, unless it is here already."""
         if not self.exists(key):
             origin: CopySourceTypeDef = {"Bucket": source.bucket, "Key": key}
-            self.client.copy_object(Bucket=self.bucket, Key=key, CopySource=origin)
+            self.client.copy_object(Bucket=self.bucket, Key=key, CopySource=origin, ChecksumAlgorithm=CHECKED)
 
     def url(self, key: str) -> str:
         """The plain address of an object, as CloudFormation takes a template."""

@@ -48,6 +48,9 @@ VERBS: Final = {
     "rollback": Verb(
         "tidegate.cli.rollback", "rollback", "Take a service's last release back, or go further."
     ),
+    "verify": Verb(
+        "tidegate.cli.verify", "verify", "Check where an artifact comes from, by its signed statement."
+    ),
     "prune": Verb("tidegate.cli.prune", "prune", "Delete versions that nobody needs, or show which."),
 }
 

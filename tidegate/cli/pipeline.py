@@ -33,7 +33,8 @@ CLIENT_CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_
 class Resources(Frozen):
     """What the parts of a pipeline are called; the machines by ARN.
 
-    `branches` are those that it releases, empty where its stack does not say.
+    `branches` are those that it releases, empty where its stack does not say. `trusted_keys` are the KMS keys
+    whose statements it takes.
     """
 
     account: str
@@ -45,6 +46,7 @@ class Resources(Frozen):
     release_machine: str
     rollback_machine: str
     branches: tuple[str, ...] = ()
+    trusted_keys: tuple[str, ...] = (names.SIGNING_ALIAS,)
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Resources(Frozen):
             "EventBus": names.EVENT_BUS,
             "ReleaseMachine": machine + names.RELEASE_MACHINE,
             "RollbackMachine": machine + names.ROLLBACK_MACHINE,
+            "TrustedKeys": names.SIGNING_ALIAS,
         }
         found = {**usual, **(outputs or {})}
         return cls(
@@ -71,6 +74,7 @@ class Resources(Frozen):
             release_machine=found["ReleaseMachine"],
             rollback_machine=found["RollbackMachine"],
             branches=tuple(filter(None, found.get("Branches", "").split(","))),
+            trusted_keys=tuple(filter(None, found["TrustedKeys"].split(","))),
         )
 
 

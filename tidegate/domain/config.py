@@ -280,6 +280,9 @@ class ServiceConfig(Frozen):
     template: str | None = Field(
         None, description="path of the template; default: the first usual name found"
     )
+    branches: tuple[str, ...] = Field(
+        (), description="branches whose commits may be deployed; default: all that the pipeline releases"
+    )
     tests: TestsConfig = Field(default_factory=TestsConfig, description="the service's own tests")
     stages: dict[StageName, StageConfig] = Field(default_factory=dict, description="settings by stage")
     audit: AuditConfig = Field(

@@ -53,6 +53,20 @@ class AuditFailed(TidegateError):
 
 class ScannerUnavailable(TidegateError):
     """The scanner of vulnerabilities does not answer; the state machine retries, then the policy decides."""
+class ProvenanceMissing(TidegateError):
+    """There is no signed statement of where the release's artifacts come from: nothing is deployed."""
+
+
+class SignatureInvalid(TidegateError):
+    """The statement is not signed by a trusted key, or is not what was signed."""
+
+
+class ArtifactAltered(TidegateError):
+    """The bytes of an artifact are not those that were built and attested, or nobody attested them."""
+
+
+class ProvenanceRefused(TidegateError):
+    """The statement is signed, but not about this: another builder, service, branch, commit or release."""
 
 
 class ChangeSetFailed(TidegateError):

@@ -34,6 +34,7 @@ LEDGER_TABLE: Final = f"{NAME}-ledger"
 RELEASE_MACHINE: Final = f"{NAME}-release"
 ROLLBACK_MACHINE: Final = f"{NAME}-rollback"
 UNDELIVERED_QUEUE: Final = f"{NAME}-undelivered-events"
+SIGNING_ALIAS: Final = f"alias/{NAME}-provenance"
 REFUSED_QUEUE: Final = f"{NAME}-refused-events"
 ALARM_PREFIX: Final = f"{NAME}/"
 WEBHOOK_SECRET: Final = f"{NAME}-github-webhook"
@@ -87,6 +88,7 @@ AccountId = Annotated[str, StringConstraints(pattern=r"^([0-9]{12})?$")]
 Region = Annotated[str, StringConstraints(pattern=r"^([a-z]{2}(-[a-z]+)+-[0-9])?$")]
 Runtime = Annotated[str, StringConstraints(pattern=r"^python3\.[0-9]{2}$")]
 ServicePrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Architecture = Literal["arm64", "x86_64"]
 # Who is asked for known vulnerabilities; `records`: only those that a service names in its repository.
@@ -157,6 +159,16 @@ class Layers(Frozen):
     toolchain: str = "build/layers/toolchain"
 
 
+class ObjectLock(Frozen):
+    """For how long no version of an object in the artifact buckets can be deleted, and by whom after all.
+
+    GOVERNANCE lets those delete who may bypass it, COMPLIANCE nobody (Amazon S3 User Guide, "Object Lock").
+    """
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    days: int = Field(ge=1, le=36_500)
+
+
 class BuildOverride(Frozen):
     """Build every function for this runtime and architecture, whatever its template says (local cloud)."""
 
@@ -168,7 +180,8 @@ class Pipeline(Frozen):
     """The configuration of one pipeline: `tidegate` in the context of `cdk.json`.
 
     `other_stages` are those of other pipelines for the same services: a tidegate.yaml may have settings for
-    them, which do nothing here; settings for any other stage are refused.
+    them, which do nothing here; settings for any other stage are refused. `signing_keys` are the keys of
+    statements that are trusted, each a name of your own; the last one signs.
     """
 
     account: AccountId = ""
@@ -185,6 +198,8 @@ class Pipeline(Frozen):
     architecture: Architecture = "arm64"
     layers: Layers = Layers()
     build_override: BuildOverride | None = None
+    signing_keys: tuple[KeyName, ...] = Field(default=("first",), min_length=1)
+    object_lock: ObjectLock | None = None
     services: tuple[ServicePrefix, ...] = SERVICES
     scanner: Scanner = "inspector"
 
@@ -209,12 +224,14 @@ class Pipeline(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for problem in (
-            *self._stage_problems(),
-            *self._place_problems(),
-            *self._branch_problems(),
-            *self._origin_problems(),
-        ):
+        finders = (
+            self._stage_problems,
+            self._place_problems,
+            self._branch_problems,
+            self._origin_problems,
+            self._key_problems,
+        )
+        for problem in (found for find in finders for found in find()):
             raise ValueError(problem)
         return self
 
@@ -241,6 +258,10 @@ class Pipeline(Frozen):
             )
             if there and not here
         ]
+
+    def _key_problems(self) -> list[str]:
+        counted = Counter(self.signing_keys).items()
+        return [f"signing_keys: {name} is named twice" for name, count in counted if count > 1]
 
     def _branch_problems(self) -> list[str]:
         return [f"branches: {name!r} is no branch's name" for name in self.branches if not is_branch(name)]

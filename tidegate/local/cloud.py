@@ -41,6 +41,7 @@ EXTENSIONS: Final = (
     "tidegate.local.events",
     "tidegate.local.alarms",
     "tidegate.local.log_patterns",
+    "tidegate.local.signatures",
     "tidegate.local.subscriptions",
     "tidegate.local.stacks",
     "tidegate.local.resources",

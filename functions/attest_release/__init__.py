@@ -1,0 +1,1 @@
+"""The task attest_release."""
