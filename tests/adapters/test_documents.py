@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import boto3
@@ -53,6 +54,40 @@ def test_a_document_whose_answer_was_lost_is_written_again(documents: Documents)
     later = [documents.replace("a", second, begun) for _ in range(2)]
     assert documents.find_revision("a", BundleLocation) == (second, later[0])
     assert later[0] == later[1]
+
+
+def test_the_sum_of_what_is_written_is_known_without_reading_it(documents: Documents, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"body")
+    documents.write_bytes("a", b"body")
+    documents.upload("b", tmp_path / "file")
+    documents.write_once("c", tmp_path / "file")
+    assert documents.write_bytes_once("d", b"body")
+    assert not documents.write_bytes_once("d", b"other")
+    documents.client.create_bucket(
+        Bucket="another", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    stage = Documents(documents.client, "another")
+    stage.copy_from(documents, "a")
+    read: list[str] = []
+    documents.client.meta.events.register("before-call.s3.GetObject", lambda **_: read.append("read"))
+    found = [documents.digest(key) for key in "abcd"] + [stage.digest("a")]
+    assert found == [hashlib.sha256(b"body").hexdigest()] * 5
+    assert not read
+    assert documents.digest("absent") is None
+
+
+def test_the_sum_of_what_somebody_else_wrote_is_read_off_its_bytes(documents: Documents) -> None:
+    documents.client.put_object(Bucket=documents.bucket, Key="plain", Body=b"body")
+    parts = documents.client.create_multipart_upload(
+        Bucket=documents.bucket, Key="parts", ChecksumAlgorithm="SHA256"
+    )
+    upload = {"Bucket": documents.bucket, "Key": "parts", "UploadId": parts["UploadId"]}
+    part = documents.client.upload_part(**upload, PartNumber=1, Body=b"body")
+    documents.client.complete_multipart_upload(
+        **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+    for key in ("plain", "parts"):
+        assert documents.digest(key) == hashlib.sha256(b"body").hexdigest()
 
 
 def test_what_is_written_once_stays(documents: Documents, tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import urllib.request
 import zipfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 from tests.pipelines.services import STAGES
 from tidegate.adapters.signing import sign
 from tidegate.cli.approvals import answer
+from tidegate.cli.main import main
+from tidegate.cli.outcomes import Exit
 from tidegate.domain.artifacts import archive_key
 from tidegate.domain.dsse import read_envelope, write_envelope
 from tidegate.domain.pipeline import SIGNING_ALIAS
@@ -21,6 +25,7 @@ from tidegate.domain.statements import PAYLOAD_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.pipelines.services import Service
     from tidegate.cli.push import Pushed
@@ -183,3 +188,24 @@ def test_the_next_release_is_attested_and_goes_through(service: Service) -> None
     assert [what for what in told if what.startswith("attested 1 artifacts of ")]
     assert len([what for what in told if what.startswith("verified the statement about ")]) == len(STAGES)
     service.check_settled()
+
+
+def test_what_runs_is_verified_at_a_desk(service: Service, tmp_path: Path) -> None:
+    """By what Lambda gives of the live function, by what the bucket holds, and with saved files alone."""
+    name = next(iter(service.aliases("production").values()))[0]
+    address = service.client("lambda").get_function(FunctionName=name)["Code"]["Location"]
+    code = tmp_path / "code.zip"
+    with urllib.request.urlopen(address) as answer:  # noqa: S310 (the local cloud's own)
+        code.write_bytes(answer.read())
+    asked = ("--service", service.name, "--function", service.functions[0])
+    live = json.loads(service.command("verify", *asked, "--json", "--save", str(tmp_path)).output)
+    done = service.command("verify", str(code), *asked)
+    assert done.exit_code == Exit.DONE, done.output
+    assert f"{live['commit']} on main of {service.name}" in done.output
+    statement, key = live["saved"][:2]
+    files = ("--statement", statement, "--key", key)
+    assert CliRunner().invoke(main, ["verify", str(code), *files]).exit_code == Exit.DONE
+    code.write_bytes(code.read_bytes() + b"!")
+    for arguments in ((str(code), *asked), (str(code), *files)):
+        refused = service.command("verify", *arguments)
+        assert (refused.exit_code, "ArtifactAltered" in refused.output) == (Exit.FAILED, True)

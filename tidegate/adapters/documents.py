@@ -149,7 +149,7 @@ class Documents:
     def digest(self, key: str) -> str | None:
         """The SHA-256 (hex) of the object under the key, or None: what S3 has of it, else read off its bytes.
 
-        The sum of an object that was uploaded in parts, marked by a dash, is of its parts' sums.
+        An object that was uploaded in parts has a sum of its parts' sums; its ETag has a dash.
         """
         try:
             head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
@@ -158,7 +158,8 @@ class Documents:
                 return None
             raise
         known = head.get("ChecksumSHA256", "")
-        return base64.b64decode(known).hex() if known and "-" not in known else self._hash(key)
+        whole = known and "-" not in known and "-" not in head["ETag"]
+        return base64.b64decode(known).hex() if whole else self._hash(key)
 
     def _hash(self, key: str) -> str | None:
         try:
