@@ -53,6 +53,8 @@ class AuditFailed(TidegateError):
 
 class ScannerUnavailable(TidegateError):
     """The scanner of vulnerabilities does not answer; the state machine retries, then the policy decides."""
+
+
 class ProvenanceMissing(TidegateError):
     """There is no signed statement of where the release's artifacts come from: nothing is deployed."""
 
