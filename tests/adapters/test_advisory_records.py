@@ -65,14 +65,16 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> No
         "e.zip": b"no zip",
         "f.json": b'{"id": "X", "affected": [{"package": {"ecosystem": "PyPI", "name": "idna"}, "ranges": 7}]}',
         "g.json": body("A-1"),
+        "h.yaml": b"id: A-2",
     }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     found = scan(tmp_path)
     assert [one.id for one in found.findings] == ["A-1"]
     (notice,) = found.notices
-    assert notice.startswith("6 records that cannot be read: a.json: ")
+    assert notice.startswith("7 records that cannot be read: a.json: ")
     assert all(f"{name}: " in notice for name in "b.json c.json d.json e.zip f.json".split())
+    assert notice.endswith(" and 1 more")
 
 
 def test_a_folder_without_records_is_an_error(tmp_path: Path) -> None:

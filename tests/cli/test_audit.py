@@ -128,7 +128,9 @@ def test_nobody_to_ask_is_wrong_usage(service: Repository, tmp_path: Path) -> No
 def test_what_does_not_resolve_is_looked_up_by_its_pins_and_is_never_clean(
     service: Repository, tmp_path: Path
 ) -> None:
-    service.write({"src/requirements.txt": "one==1.0\ngone==0.1 # old\nloose>1\n"})
+    service.write(
+        {"src/requirements.txt": "one==1.0\ngone==0.1 # old\nloose>1\nwin==1; sys_platform == 'win32'\n"}
+    )
     place = advise(tmp_path / "osv", critical(name="other"))
     done = call(service, "--advisories", place)
     assert done.exit_code == 2, done.output
@@ -142,6 +144,15 @@ def test_what_does_not_resolve_is_looked_up_by_its_pins_and_is_never_clean(
         ("two", "1.0"),
     ]
     assert done.exit_code == 1
+
+
+def test_a_registry_that_does_not_answer_is_no_finding(
+    service: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:1/simple")
+    done = call(service, "--advisories", advise(tmp_path / "osv", critical(name="other")))
+    assert done.exit_code == 2, done.output
+    assert "the package registry does not answer" in done.stderr
 
 
 def test_code_that_lies_in_the_source_is_looked_up(service: Repository, tmp_path: Path) -> None:

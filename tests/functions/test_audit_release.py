@@ -17,7 +17,7 @@ from functions.check_out_source.handler import handle as check_out
 from tests.domain.auditing.records import record
 from tidegate.adapters.documents import release_prefix
 from tidegate.domain.audits.gates import AuditReport
-from tidegate.domain.errors import AuditFailed, InvalidConfiguration, ScannerUnavailable
+from tidegate.domain.errors import AuditFailed, BuildFailed, InvalidConfiguration, ScannerUnavailable
 from tidegate.domain.manifests import Manifest
 from tidegate.domain.snapshots import Snapshot
 
@@ -104,6 +104,15 @@ def test_a_known_vulnerability_stops_the_release(records_only: Pipeline, reposit
         "2 packages looked up by 1 record in osv: 1 known vulnerability, 1 over the gate"
     )
     with pytest.raises(AuditFailed):
+        audit(records_only, commit)
+
+
+@pytest.mark.usefixtures("index")
+def test_a_bill_that_was_changed_is_refused(records_only: Pipeline, repository: Repository) -> None:
+    commit = prepare(records_only, repository)
+    (bill,) = [key for key in records_only.keys("artifacts/") if key.endswith(".cdx.json")]
+    records_only.tools.documents.write_bytes(bill, b'{"components": []}')
+    with pytest.raises(BuildFailed, match="has not the bytes that its artifact's record names"):
         audit(records_only, commit)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tidegate.domain.audits.advisories import Advisory, Package
 
-MOST_BYTES: Final = 64 << 20  # of one record, or of a zip in a zip
+MOST_BYTES: Final = 256 << 20  # of one record, or of a zip in a zip
 DAMAGE: Final = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -93,6 +93,8 @@ def _open(
                     yield from _open(list_members(archive, f"{name}/"), unread)
             except DAMAGE as error:
                 unread.append(f"{name}: {error}")
+        elif name.lower().endswith((".yaml", ".yml")):
+            unread.append(f"{name}: records are read as JSON")
 
 
 def list_members(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.documents import release_prefix
@@ -10,6 +11,7 @@ from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import record_key
 from tidegate.domain.audits.advisories import KINDS, Package
 from tidegate.domain.bills import read_packages
+from tidegate.domain.errors import BuildFailed
 from tidegate.domain.manifests import Manifest, make_manifest
 from tidegate.domain.snapshots import Artifact
 
@@ -37,14 +39,20 @@ def write_manifest(documents: Documents, ref: ReleaseRef, snapshot: Snapshot) ->
 
 
 def read_inventory(documents: Documents, manifest: Manifest) -> Inventory:
-    """What the bills list; LookupError where one is missing."""
+    """What the bills list; LookupError where one is missing, BuildFailed where one was changed."""
     keys = sorted(manifest.bills)
     bodies = side_by_side(documents.find_bytes, keys)
+    named = {one.bill: one.bill_sha256 for one in manifest.functions}
     holders: dict[Package, dict[str, None]] = {}
     for key, body in zip(keys, bodies, strict=True):
         if body is None:
             message = f"s3://{documents.bucket}/{key} does not exist"
             raise LookupError(message)
+        digest = hashlib.sha256(body).hexdigest()
+        if named.get(key, digest) != digest:
+            raise BuildFailed(
+                f"s3://{documents.bucket}/{key} has not the bytes that its artifact's record names"
+            )
         for kind, name, version in read_packages(body):
             package = Package(ecosystem=KINDS[kind], name=name, version=version)
             holders.setdefault(package, {}).update(dict.fromkeys(manifest.bills[key]))

@@ -45,8 +45,10 @@ def dependencies(repository: Path, advisories: Path | None, *, osv: bool, as_jso
 
     try:
         audited = audit_repository(repository, advisories, datetime.now(UTC).date(), _say, osv=osv)
-    except TidegateError as error:
+    except (TidegateError, OSError) as error:
         raise Failed(str(error), Exit.USAGE) from error
+    except Failed as error:
+        raise Failed(error.message, Exit.USAGE) from error
     if audited is None:
         raise Failed(NOBODY, Exit.USAGE)
     if as_json:

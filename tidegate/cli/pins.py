@@ -15,13 +15,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.locks import make_lock
+from tidegate.adapters.threads import side_by_side
+from tidegate.adapters.wheel_choice import find_requirements, is_wanted
 from tidegate.domain.audits.advisories import Package
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.locks import LockRequest, normalize
+from tidegate.domain.locks import normalize
 from tidegate.domain.versions import PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tidegate.domain.locks import LockRequest, Target
 
 COMMENT: Final = re.compile(r"(^|\s)#.*$")
 HASHES: Final = re.compile(r"\s--hash[\s=]\S+")
@@ -47,10 +51,12 @@ def resolve_by_line(
     fitting: list[str] = []
     if request is not None:
         say(f"resolving the {len(lines.requirements)} lines of {request.main} one by one")
-        fitting = [one for one in lines.requirements if _lock([*lines.options, one], request) is not None]
+        alone = side_by_side(lambda one: _lock([*lines.options, one], request), lines.requirements)
+        fitting = [one for one, lock in zip(lines.requirements, alone, strict=True) if lock is not None]
     found = _lock([*lines.options, *fitting], request) if request is not None and fitting else None
     left = [one for one in lines.requirements if found is None or one not in fitting]
-    pins = [(one, read_pin(one)) for one in left]
+    target = request.target if request is not None else None
+    pins = [(one, read_pin(one)) for one in left if is_for(one, target)]
     packages = {*(found or ()), *(pin for _, pin in pins if pin is not None)}
     unknown = tuple(line for line, pin in pins if pin is None)
     return tuple(sorted(packages, key=lambda one: (one.name, one.version))), unknown
@@ -78,6 +84,12 @@ def read_pin(line: str) -> Package | None:
     specifiers = list(requirement.specifier)
     exact = [one.version for one in specifiers if one.operator in {"==", "==="} and "*" not in one.version]
     return Package(ecosystem=PYPI, name=normalize(requirement.name), version=exact[0]) if exact else None
+
+
+def is_for(line: str, target: Target | None) -> bool:
+    """Whether a requirement is for the target by its marker; what cannot be read is."""
+    found, unread = find_requirements([line], target)
+    return bool(unread) or any(is_wanted(one, (), target) for one in found)
 
 
 def _lock(lines: Sequence[str], request: LockRequest) -> list[Package] | None:

@@ -83,7 +83,7 @@ def read_folder(folder: str) -> Distribution:
     """What the name of a folder of Python metadata alone tells."""
     stem = folder.rpartition("/")[2].rpartition(".")[0]
     name, version, *_ = (*stem.split("-"), "")
-    return Distribution(kind="pypi", name=normalize(name), version=version, folder=folder)
+    return Distribution(kind="pypi", name=normalize(name) or "unknown", version=version, folder=folder)
 
 
 def _text(message: Message, name: str) -> str:

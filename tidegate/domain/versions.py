@@ -45,6 +45,11 @@ def _order_semver(version: str) -> tuple[Any, ...] | None:
     return (*numbers, 0, tuple((0, int(one), "") if one.isdigit() else (1, 0, one) for one in parts))
 
 
+def drop_local(version: str, other: str, ecosystem: str) -> str:
+    """A version without its local part, where the other one has none: 2.0+cpu is what advisories call 2.0."""
+    return version.partition("+")[0] if ecosystem == PYPI and "+" not in other else version
+
+
 def is_same_version(one: str, other: str, ecosystem: str = PYPI) -> bool:
     """Whether two texts are the same version; as text where one of them is none."""
     first, second = order(ecosystem, one), order(ecosystem, other)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.domain.auditing.records import advisory, pypi, record
 from tidegate.domain.audits.advisories import Rating, read_advisory
-from tidegate.domain.audits.findings import Finding, Scan, combine, merge
+from tidegate.domain.audits.findings import Finding, Scan, combine, merge, sort_versions
 from tidegate.domain.audits.gates import check_report, not_scanned, pass_gate
 from tidegate.domain.audits.matching import match
 from tidegate.domain.audits.policies import AuditConfig, FailOn, Severity, Waiver
@@ -114,6 +114,10 @@ def test_findings_that_come_late_join_groups_that_were_apart() -> None:
     (only,) = merge([finding("A"), finding("B"), finding("C", "A", "B")])
     assert only.ids == {"A", "B", "C"}
     assert len(merge([finding("A"), finding("A").model_copy(update={"package": pypi("2.0")})])) == 2
+
+
+def test_fixes_that_are_no_versions_come_first() -> None:
+    assert sort_versions(["1.10", "1.9", "see notes", "1.9.0"], "PyPI") == ("see notes", "1.9.0", "1.10")
 
 
 def waiver(day: str = "2026-11-22", **more: Any) -> Waiver:

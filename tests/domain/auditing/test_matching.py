@@ -43,6 +43,8 @@ BACKPORTED = ({FROM: "1.0"}, {F: "1.4.2"}, {FROM: "2.0"}, {F: "2.1"})
         (({FROM: "0"}, {F: "1!1.0"}), ["9.0", "1!0.5"], ["1!1.0"]),
         (({FROM: "0"}, {F: "1.0+local.2"}), ["1.0", "1.0+local.1"], ["1.0+local.2", "1.1"]),
         (({F: "2.0"},), [], ["1.0", "3.0"]),
+        (({FROM: "0"}, {L: "2.0"}), ["2.0+cpu", "1.9+cpu"], ["2.0.1+cpu"]),
+        (({FROM: "0"}, {F: "2.0"}), ["1.9+cpu"], ["2.0+cpu"]),
     ],
 )
 def test_versions_of_python_in_ranges(
@@ -82,6 +84,7 @@ def test_versions_that_are_listed_are_affected_whatever_the_ranges_say() -> None
     found = advisory({FROM: "3.0"}, versions=("1.0.0", "not-a-version"))
     assert is_affected(found, "1.0")
     assert is_affected(found, "3.1")
+    assert is_affected(found, "1.0+cpu")
     assert not is_affected(found, "1.0.1")
     assert [hit.package.version for hit in match([pypi("not-a-version")], [found]).hits] == ["not-a-version"]
 

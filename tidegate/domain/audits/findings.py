@@ -98,7 +98,7 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _merge(group: Sequence[Finding]) -> Finding:
     ids = sorted({one for finding in group for one in finding.ids}, key=_rank)
     ecosystem = group[0].package.key[0]
-    fixed: dict[Any, str] = {order(ecosystem, one): one for finding in group for one in finding.fixed}
+    fixed = sort_versions({one for finding in group for one in finding.fixed}, ecosystem)
     scores = [one.score for one in group if one.score is not None]
     ordered = sorted(group, key=lambda one: _rank(one.id))
     return Finding(
@@ -107,9 +107,18 @@ def _merge(group: Sequence[Finding]) -> Finding:
         aliases=tuple(ids[1:]),
         severity=gravest(one.severity for one in group),
         score=max(scores, default=None),
-        fixed=tuple(fixed[key] for key in sorted(fixed)),
+        fixed=fixed,
         summary=next((one.summary for one in ordered if one.summary), ""),
     )
+
+
+def sort_versions(versions: Iterable[str], ecosystem: str) -> tuple[str, ...]:
+    """Each version once, the greatest last; what is no version comes first."""
+    known: dict[tuple[Any, ...], str] = {}
+    for one in sorted(versions):
+        key = order(ecosystem, one)
+        known[(0, one) if key is None else (1, key)] = one
+    return tuple(known[key] for key in sorted(known))
 
 
 def _describe(hit: Hit) -> Finding:

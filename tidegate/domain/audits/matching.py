@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tidegate.domain.versions import NPM, is_same_version, order
+from tidegate.domain.versions import NPM, drop_local, is_same_version, order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,8 @@ def find_hit(package: Package, advisory: Advisory, affected: Affected) -> tuple[
     """Whether an advisory's entry affects a package, and which of its ranges could not be compared."""
     ecosystem = package.key[0]
     fixes: list[str | None] = []
-    if any(is_same_version(one, package.version, ecosystem) for one in affected.versions):
+    own = package.version
+    if any(is_same_version(one, drop_local(own, one, ecosystem), ecosystem) for one in affected.versions):
         fixes.append(None)
     unclear = []
     for found in affected.ranges:
@@ -87,13 +88,14 @@ def holds(found: Range, version: str, ecosystem: str) -> bool:
     if found.type not in COMPARED:
         raise Uncompared(f"ranges of type {found.type} are not known")
     compared = _choose_order(found, version, ecosystem)
-    own = _key(compared, version)
+    _key(compared, version)  # what is no version at all is told first
     limits = [value for kind, value in found.events if kind == "limit"]
-    if limits and not any(one == END or own < _key(compared, one) for one in limits):
+    if limits and not any(one == END or _own(compared, version, one) < _key(compared, one) for one in limits):
         return False
-    events = [(_key(compared, value), ORDER[kind], kind) for kind, value in found.events if kind in ORDER]
+    events = [(_key(compared, one), ORDER[kind], kind, one) for kind, one in found.events if kind in ORDER]
     affected = False
-    for key, _, kind in sorted(events, key=lambda event: event[:2]):
+    for key, _, kind, value in sorted(events, key=lambda event: event[:2]):
+        own = _own(compared, version, value)
         if kind == "introduced":
             affected = affected or own >= key
         elif own >= key if kind == "fixed" else own > key:
@@ -114,6 +116,11 @@ def _choose_order(found: Range, version: str, ecosystem: str) -> str:
     values = [version, *(value for _, value in found.events if value not in {START, END})]
     semantic = found.type == "SEMVER" and all(order(NPM, value) is not None for value in values)
     return NPM if semantic else ecosystem
+
+
+def _own(compared: str, version: str, value: str) -> Any:  # noqa: ANN401
+    """What a package's version is compared as, with a value of an advisory."""
+    return _key(compared, drop_local(version, value, compared))
 
 
 def _key(compared: str, value: str) -> Any:  # noqa: ANN401 (each ecosystem's own key)
