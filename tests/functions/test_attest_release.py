@@ -167,6 +167,33 @@ def test_an_artifact_that_is_not_what_was_built_is_never_attested(scene: Scene) 
     assert not standing(scene)
 
 
+def test_a_record_that_is_gone_leaves_nothing_to_attest(scene: Scene) -> None:
+    prepare(scene)
+    remove(scene, f"artifacts/{1:064x}.json")
+    with pytest.raises(ArtifactAltered, match=r"\.json does not exist any more"):
+        attest(scene)
+
+
+def test_a_package_is_what_its_name_or_its_bill_says(scene: Scene) -> None:
+    body, documents = b"a layer", scene.tools.documents
+    digest = hashlib.sha256(body).hexdigest()
+    own, built = f"packages/{digest}.zip", f"packages/{'b' * 64}.zip"
+    packages = [{"logical_id": "L", "property_path": "ContentUri", "key": key} for key in (own, built)]
+    prepare(scene)
+    scene.snapshot(packages=packages)
+    for key in (own, built):
+        documents.write_bytes(key, body)
+    with pytest.raises(ArtifactAltered, match="not that of what was built"):
+        attest(scene)
+    documents.write_bytes(bill_key(built), f'{{"hashes": "{digest}"}}'.encode())
+    documents.write_bytes(own, b"evil")
+    with pytest.raises(ArtifactAltered, match=f"{own} has the SHA-256"):
+        attest(scene)
+    documents.write_bytes(own, body)
+    attest(scene)
+    assert {statement(scene).subjects[key] for key in (own, built)} == {digest}
+
+
 def test_a_branch_that_may_not_be_deployed_is_never_attested(scene: Scene) -> None:
     prepare(scene)
     scene.snapshot(config={"branches": ["stable"]})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 if TYPE_CHECKING:
@@ -55,9 +55,13 @@ def test_a_digest_has_the_length_of_its_algorithm(kms: Any) -> None:
         kms.sign(KeyId=make(kms), Message=b"short", MessageType="DIGEST", **ECDSA)
 
 
-def test_digests_for_rsa_keys_are_refused_by_name(kms: Any) -> None:
-    key = make(kms, "RSA_2048")
-    algorithm = {"SigningAlgorithm": "RSASSA_PSS_SHA_256"}
-    assert kms.sign(KeyId=key, Message=BODY, MessageType="RAW", **algorithm)["Signature"]
-    with pytest.raises(ClientError, match="of RSA keys is not available in the local cloud"):
-        kms.sign(KeyId=key, Message=DIGEST, MessageType="DIGEST", **algorithm)
+@pytest.mark.parametrize("algorithm", ["RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PSS_SHA_256"])
+def test_it_is_the_same_for_rsa(kms: Any, algorithm: str) -> None:
+    key, how = make(kms, "RSA_2048"), {"SigningAlgorithm": algorithm}
+    sig = kms.sign(KeyId=key, Message=DIGEST, MessageType="DIGEST", **how)["Signature"]
+    public: Any = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    public.verify(sig, BODY, pss if "PSS" in algorithm else padding.PKCS1v15(), hashes.SHA256())
+    assert kms.verify(KeyId=key, Message=DIGEST, MessageType="DIGEST", Signature=sig, **how)["SignatureValid"]
+    with pytest.raises(ClientError, match="KMSInvalidSignatureException"):
+        kms.verify(KeyId=key, Message=DIGEST[::-1], MessageType="DIGEST", Signature=sig, **how)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.pipelines.faults import Fault
 
 # One for each function of the pipeline, and some for the services: every version leaves one behind.
-SANDBOXES = 28
+SANDBOXES = 31
 
 
 def synthesize() -> Path:

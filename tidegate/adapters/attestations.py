@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import archive_key, platform, python_version, record_key
+from tidegate.domain.bills import bill_key
 from tidegate.domain.dsse import open_envelope, read_envelope
-from tidegate.domain.errors import ProvenanceMissing, ProvenanceRefused
+from tidegate.domain.errors import ArtifactAltered, ProvenanceMissing, ProvenanceRefused
 from tidegate.domain.locks import Target
 from tidegate.domain.provenance import check_digest, check_statement, list_bills, list_deployed, statement_key
 from tidegate.domain.snapshots import Artifact
@@ -64,26 +66,39 @@ def gather_evidence(documents: Documents, ref: ReleaseRef, snapshot: Snapshot) -
 def _check_records(documents: Documents, snapshot: Snapshot, digests: Mapping[str, str]) -> None:
     place = f"s3://{documents.bucket}"
     artifacts = sorted({function.artifact for function in snapshot.functions})
-    records = side_by_side(lambda key: documents.read(record_key(key), Artifact), artifacts)
+    records = side_by_side(lambda key: documents.find(record_key(key), Artifact), artifacts)
     for artifact, record in zip(artifacts, records, strict=True):
+        if record is None:
+            raise ArtifactAltered(f"{place}/{record_key(artifact)} does not exist any more")
         key = archive_key(artifact)
         check_digest(key, digests.get(key), record.sha256, place)
         check_digest(record.bill, digests.get(record.bill), record.bill_sha256, place)
-    for package in snapshot.packages:
-        if package.key not in digests:
-            check_digest(package.key, None, "", place)
+    for key in sorted({package.key for package in snapshot.packages}):
+        _check_package(documents, key, digests.get(key), place)
+
+
+def _check_package(documents: Documents, key: str, digest: str | None, place: str) -> None:
+    """A package is named by its own hash; a layer that was built, by its inputs: its bill tells its hash."""
+    named = posixpath.basename(key).partition(".")[0]
+    if digest is None or digest == named:
+        check_digest(key, digest, named, place)
+        return
+    bill = documents.find_bytes(bill_key(key))
+    if bill is None or digest.encode() not in bill:
+        raise ArtifactAltered(f"{place}/{key} has the SHA-256 {digest}, which is not that of what was built")
 
 
 def _read_locks(documents: Documents, snapshot: Snapshot) -> tuple[dict[str, str], dict[str, list[Lock]]]:
-    """The hashes and the contents of all locks; one may serve several targets."""
+    """The hashes and the contents of all locks; one may serve several targets. Only Python's are read."""
     functions = snapshot.functions
     wanted = sorted({(one.lock, one.runtime, one.architecture) for one in functions if one.lock})
     keys = sorted({key for key, _, _ in wanted})
     texts = dict(zip(keys, side_by_side(documents.find_bytes, keys), strict=True))
-    locks: dict[str, list[Lock]] = {}
+    locks: dict[str, list[Lock]] = {key: [] for key in keys}
     for key, runtime, architecture in wanted:
-        target = Target(python_version(runtime), platform(runtime, architecture))
-        locks.setdefault(key, []).append(parse_lock(_present(key, texts[key]).decode(), key, target))
+        if runtime.startswith("python"):
+            target = Target(python_version(runtime), platform(runtime, architecture))
+            locks[key].append(parse_lock(_present(key, texts[key]).decode(), key, target))
     return {key: hashlib.sha256(_present(key, text)).hexdigest() for key, text in texts.items()}, locks
 
 
