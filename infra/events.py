@@ -43,6 +43,16 @@ class Destinations:
     janitor: lambda_.IFunction
     undelivered: sqs.IQueue
     sources: str
+    github: AtGitHub | None = None
+
+
+@dataclass(frozen=True)
+class AtGitHub:
+    """What is done for repositories at GitHub, and how often branches are compared."""
+
+    comparison: lambda_.IFunction
+    report: lambda_.IFunction
+    compare_minutes: int
 
 
 class Bus(Construct):
@@ -109,6 +119,8 @@ class Rules(Construct):
         self._repairs(targets.SfnStateMachine(to.rollback, **self._delivery))
         self._messages(topic)
         self._upkeep()
+        if to.github:
+            self._at_github(to.github)
 
     def _upkeep(self) -> None:
         """Once a day the janitor looks after all services."""
@@ -121,6 +133,20 @@ class Rules(Construct):
             schedule=events.Schedule.rate(Duration.days(1)),
             targets=[janitor],
         )
+
+    def _at_github(self, github: AtGitHub) -> None:
+        """Branches are compared from time to time, and commits are told how their releases stand."""
+        everything = events.RuleTargetInput.from_object({})
+        events.Rule(
+            self,
+            "BranchesCompared",
+            rule_name=names.function_name("BranchesCompared"),
+            schedule=events.Schedule.rate(Duration.minutes(github.compare_minutes)),
+            targets=[targets.LambdaFunction(github.comparison, event=everything, **self._delivery)],
+        )
+        report = targets.LambdaFunction(github.report, **self._delivery)
+        kinds = list(names.REPORTED_EVENTS)
+        self._rule("StatusReported", [names.EVENT_SOURCE], kinds, {}, report, bus=self._bus)
 
     def _commits(self, intake: events.IRuleTarget) -> None:
         """A commit is a bundle in the source bucket, a push to CodeCommit, or Tidegate's own event."""

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -20,6 +20,7 @@ from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
     from infra.functions import Functions
+    from tidegate.domain.origins import GitHub
     from tidegate.domain.pipeline import Pipeline
 
 SECRET_LENGTH: Final = 48
@@ -29,7 +30,7 @@ ROTATION: Final = "AwsSolutions-SMG4"
 class Webhook(Construct):
     """The function URL that GitHub posts to, open to anybody: the signature is what counts."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, functions: Functions) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, functions: Functions, github: GitHub) -> None:
         super().__init__(scope, construct_id)
         function = functions.drawn["ReceiveWebhook"].function
         name = function.function_name
@@ -52,10 +53,36 @@ class Webhook(Construct):
             invoked_via_function_url=True,
         )
         self.secret = _secret(self, "Secret", names.WEBHOOK_SECRET, "Signs what GitHub posts to Tidegate")
-        accept(
-            self.secret, ROTATION, "It is rotated where `rotation_days` says so: GitHub must be told by API."
-        )
+        rotation = functions.drawn["RotateSecret"].function
+        rotation.add_environment("TIDEGATE_WEBHOOK_URL", url.attr_function_url)
+        self._rotate(rotation, github.rotation_days)
         CfnOutput(Stack.of(self), "WebhookUrl", value=url.attr_function_url)
+
+    def _rotate(self, rotation: lambda_.Function, days: int | None) -> None:
+        """Let Secrets Manager call the function, by a schedule where there is one."""
+        permission = lambda_.CfnPermission(
+            self,
+            "Rotation",
+            action="lambda:InvokeFunction",
+            function_name=rotation.function_name,
+            principal="secretsmanager.amazonaws.com",
+            source_account=Aws.ACCOUNT_ID,
+            source_arn=self.secret.secret_arn,
+        )
+        if days is None:
+            accept(self.secret, ROTATION, "A token may change webhooks only where its owner lets it.")
+            return
+        schedule = secretsmanager.CfnRotationSchedule(
+            self,
+            "Schedule",
+            secret_id=self.secret.secret_arn,
+            rotation_lambda_arn=rotation.function_arn,
+            rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                automatically_after_days=days
+            ),
+            rotate_immediately_on_update=False,
+        )
+        schedule.add_dependency(permission)
 
 
 class Token(Construct):

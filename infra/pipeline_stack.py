@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from aws_cdk import Aws, CfnOutput, DefaultStackSynthesizer, Stack
 
 from infra.alarms import Alarms
-from infra.events import Bus, Destinations, Rules, Topic
+from infra.events import AtGitHub, Bus, Destinations, Rules, Topic
 from infra.functions import Functions
 from infra.machines import Machine
 from infra.origins import Token, Webhook
 from infra.signing import Signing
 from infra.storage import Storage
+from infra.uploads import Uploads
 from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ class PipelineStack(Stack):
         topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
         intake = functions.drawn["Intake"].version
         janitor = functions.drawn["PruneVersions"].version
-        to = Destinations(intake, rollback.machine, janitor, storage.undelivered, storage.sources.bucket_name)
+        to = Destinations(
+            intake,
+            rollback.machine,
+            janitor,
+            storage.undelivered,
+            storage.sources.bucket_name,
+            self._at_github(functions, pipeline),
+        )
         Rules(self, "Rules", bus=bus.bus, topic=topic, to=to)
         alarms = Alarms(self, "Alarms", topic=topic)
         alarms.on_intake(functions.drawn["Intake"].function)
@@ -60,13 +68,22 @@ class PipelineStack(Stack):
         alarms.on_queue("EventsUndelivered", storage.undelivered, "EventBridge could not deliver an event.")
         alarms.on_queue("EventsRefused", storage.refused, "Intake could not make a release of an event.")
         if pipeline.github:
-            Webhook(self, "Webhook", functions=functions)
+            Webhook(self, "Webhook", functions=functions, github=pipeline.github)
             if pipeline.github.app is None:
                 Token(self, "Token")
+        if pipeline.uploads:
+            Uploads(self, "Uploads", pipeline=pipeline)
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
         CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
         CfnOutput(self, "TrustedKeys", value=",".join(keys.trusted))
         CfnOutput(self, "Branches", value=",".join(pipeline.branches))
+
+    @staticmethod
+    def _at_github(functions: Functions, pipeline: Pipeline) -> AtGitHub | None:
+        if pipeline.github is None:
+            return None
+        comparison, report = (functions.drawn[name].version for name in ("CompareBranches", "ReportStatus"))
+        return AtGitHub(comparison, report, pipeline.github.compare_minutes)
 
     def _machine(
         self, construct_id: str, name: str, root: Path, functions: Functions, pipeline: Pipeline

@@ -25,6 +25,12 @@ PUBLISH: Final = Right(("events:PutEvents",), (On.BUS,))
 ENTER_STAGES: Final = Right(("sts:AssumeRole",), (On.DEPLOY_ROLES,))
 READ_DOCUMENTS: Final = Right(("s3:GetObject",), (On.RELEASE_DOCUMENTS,))
 KEEP_DOCUMENTS: Final = Right(("s3:GetObject", "s3:PutObject"), (On.RELEASE_DOCUMENTS,))
+# What one is let in by at GitHub: a stored token, or an App's signature.
+GITHUB: Final = (
+    Right(("secretsmanager:GetSecretValue",), (On.TOKEN_SECRET,)),
+    Right(("kms:Sign",), (On.APP_KEY,)),
+)
+REPOSITORIES: Final = (*GITHUB, Right(("codecommit:GitPull",), (On.REPOSITORIES,)))
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ TASKS: Final = (
             Right(("s3:PutObject",), (On.RELEASE_DOCUMENTS,)),
             Right(("s3:GetObject", "s3:PutObject"), (On.PACKAGES, On.LOCKS, On.WHEELS)),
             Right(("s3:GetObject",), (On.ARTIFACTS,)),
+            *REPOSITORIES,
             FIND,
         ),
         variables=(
@@ -87,6 +94,7 @@ TASKS: Final = (
             "BUILD_ARCHITECTURE",
             "BUILD_RUNTIME",
             "LEDGER_TABLE",
+            "ORIGINS",
             "OTHER_STAGES",
             "SOURCE_BUCKET",
             "STAGES",

@@ -144,6 +144,11 @@ class Settings:
         return Origins.model_validate_json(next(file for file in found if file.is_file()).read_bytes())
 
     @property
+    def webhook_url(self) -> str:
+        """The address that GitHub posts to."""
+        return self._get("WEBHOOK_URL")
+
+    @property
     def build_runtime(self) -> str | None:
         """The runtime to build for, whatever the template says; set in the local cloud only."""
         return self._environment.get(PREFIX + "BUILD_RUNTIME")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.bus import Bus
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.hosts import Hosts
     from tidegate.adapters.ledger import Ledger
     from tidegate.adapters.secrets import Secrets
     from tidegate.adapters.side_stacks import SideStacks
@@ -196,6 +197,13 @@ class Tools:
         from tidegate.adapters.secrets import Secrets
 
         return Secrets(check_answers(make_client("secretsmanager", config=CLIENT_CONFIG)))
+
+    @cached_property
+    def hosts(self) -> Hosts:
+        """The hosts of the pipeline's repositories."""
+        from tidegate.adapters.hosts import Hosts
+
+        return Hosts(self.settings.origins, self.secrets, CLIENT_CONFIG, self.now)
 
     @cached_property
     def bus(self) -> Bus:

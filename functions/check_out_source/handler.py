@@ -1,11 +1,12 @@
-"""Takes a commit's source out of its bundle and stores its snapshot for the tasks that follow."""
+"""Takes a commit's source out of its bundle or repository, and stores its snapshot for what follows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tidegate.adapters.checkouts import check_out, download_bundle
+from functions.check_out_source.sources import fetch_source
+from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.declarations import check_stages
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.projects import Override
@@ -34,7 +35,7 @@ def handle(request: Request, tools: Tools) -> Response:
     prefix, settings = release_prefix(request.release), tools.settings
     with TemporaryDirectory(prefix="tidegate-") as name:
         bundle, source = Path(name) / "commit.bundle", Path(name) / "source.zip"
-        download_bundle(tools.sources, request.commit, bundle)
+        fetch_source(request.commit, tools, bundle)
         with check_out(bundle, request.commit.id) as checkout:
             override = Override(settings.build_runtime, settings.build_architecture)
             snapshot = take_snapshot(checkout, request.commit, tools.documents, override)

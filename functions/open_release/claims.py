@@ -46,6 +46,7 @@ def take_turn(release: Release, tools: Tools) -> Standing | None:
     reason = f"superseded by the newer release {newest.id}"
     tools.ledger.close_release(ref, Outcome.SUPERSEDED, reason, tools.now(), under=None)
     tools.record(ref, "OpenRelease", reason, key="superseded")
+    tools.announce("OpenRelease", "Release Superseded", ref, f"{ref.service}: release {ref.id} was {reason}")
     return Standing(status="refused", error="Superseded", reason=reason)
 
 

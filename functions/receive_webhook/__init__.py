@@ -1,1 +1,1 @@
-"""Intake: from an event to a started release."""
+"""ReceiveWebhook: from GitHub's delivery to an event on the bus."""

@@ -52,3 +52,5 @@ def settle(ref: ReleaseRef, going: GoingBack, tools: Tools) -> None:
         reason = f"went back to release {going.target.id} by order {ref.id}: {going.reason}"
         tools.record(going.over, "VerifyRecovery", f"rolled back: {reason}", key=ref.id)
         tools.ledger.close_release(going.over, Outcome.ROLLED_BACK, reason, tools.now(), under=ref)
+        message = f"{ref.service}: release {going.over.id} rolled back: {reason}"
+        tools.announce("VerifyRecovery", "Release Rolled Back", going.over, message)

@@ -84,3 +84,31 @@ def test_an_app_and_its_key() -> None:
     found = GitHub.model_validate(at_github("a/orders", app={"client_id": "Iv23li", "key": KEY}))
     assert found.app is not None
     assert found.app.key == KEY
+
+
+STOCK = {"service": "stock", "issuer": "gitlab.com", "subjects": ["project_path:acme/stock:*"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"subjects": []}, "uploads.0.subjects"),
+        ({"subjects": ["*"]}, "uploads: stock: the subject '*' would let anybody in"),
+        ({"subjects": ["*:acme/stock"]}, "would let anybody in"),
+        ({"subjects": ["repo:*"]}, "the subject 'repo:*' would let anybody in"),
+        ({"issuer": "https://gitlab.com"}, "uploads.0.issuer"),
+        ({"branches": ["a b"]}, "uploads: stock: 'a b' is no branch's name"),
+        ({"service": "No"}, "uploads.0.service"),
+    ],
+)
+def test_mistakes_in_uploads_are_named(changes: dict[str, Any], problem: str) -> None:
+    assert pipeline(uploads=[STOCK]).uploads[0].audience == "sts.amazonaws.com"
+    with pytest.raises(ValidationError) as caught:
+        pipeline(uploads=[{**STOCK, **changes}])
+    errors = caught.value.errors()
+    assert problem in " ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors)
+
+
+def test_a_service_is_uploaded_by_one_role() -> None:
+    with pytest.raises(ValidationError, match="uploads: stock is named twice"):
+        pipeline(uploads=[STOCK, STOCK])

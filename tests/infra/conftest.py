@@ -45,6 +45,20 @@ ABROAD = {
 SOURCED: dict[str, Any] = {
     "github": {"repositories": [{"name": "acme/orders"}, {"name": "acme/api", "branches": ["live"]}]},
     "codecommit": [{"name": "Billing"}],
+    "uploads": [
+        {
+            "service": "price-list",
+            "issuer": "token.actions.githubusercontent.com",
+            "subjects": ["repo:acme/price-list:ref:refs/heads/main"],
+        },
+        {
+            "service": "stock",
+            "issuer": "gitlab.com",
+            "audience": "https://gitlab.com",
+            "subjects": ["project_path:acme/stock:ref_type:branch:ref:live"],
+            "branches": ["live"],
+        },
+    ],
 }
 
 

@@ -106,3 +106,77 @@ def test_an_app_needs_no_token(sourced: Assembly, abroad: Assembly) -> None:
     app = origins(abroad).app
     assert app is not None
     assert app.key == KEY
+
+
+def test_an_app_is_asked_to_sign_and_a_token_is_read(sourced: Assembly, abroad: Assembly) -> None:
+    token = f"{ARN}:secretsmanager:{PLACE}:secret:tidegate-github-token-??????"
+    for function in ("tidegate-check-out-source", "tidegate-compare-branches", "tidegate-report-status"):
+        by_token, by_app = rights(sourced, function), rights(abroad, function)
+        assert by_token["secretsmanager:GetSecretValue"] == [token]
+        assert "kms:Sign" not in by_token
+        assert by_app["kms:Sign"] == [KEY]
+        assert "secretsmanager:GetSecretValue" not in by_app
+
+
+def test_repositories_in_codecommit_are_pulled_and_no_others(sourced: Assembly, abroad: Assembly) -> None:
+    pulled = rights(sourced, "tidegate-check-out-source")["codecommit:GitPull"]
+    assert pulled == [f"{ARN}:codecommit:{PLACE}:Billing"]
+    assert "codecommit:GitPull" not in rights(abroad, "tidegate-check-out-source")
+
+
+def test_branches_are_compared_and_statuses_reported(assembly: Assembly, sourced: Assembly) -> None:
+    def rules(of: Assembly) -> dict[str, dict[str, Any]]:
+        found = of.resources("AWS::Events::Rule").values()
+        return {rule["Properties"]["Name"]: rule["Properties"] for rule in found}
+
+    found = rules(sourced)
+    assert set(found) - set(rules(assembly)) == {"tidegate-branches-compared", "tidegate-status-reported"}
+    assert found["tidegate-branches-compared"]["ScheduleExpression"] == "rate(15 minutes)"
+    report = found["tidegate-status-reported"]
+    assert report["EventPattern"] == {"source": ["tidegate"], "detail-type": list(names.REPORTED_EVENTS)}
+    assert "EventBusName" in report
+    assert set(names.REPORTED_EVENTS) <= set(names.NOTIFIED_EVENTS)
+    for name in ("tidegate-branches-compared", "tidegate-status-reported"):
+        assert found[name]["Targets"][0]["DeadLetterConfig"]
+    for name in ("tidegate-compare-branches", "tidegate-report-status", "tidegate-rotate-secret"):
+        assert by_name(sourced)[name]["DeadLetterConfig"]
+
+
+def test_the_webhooks_secret_is_rotated_where_that_is_configured(sourced: Assembly, abroad: Assembly) -> None:
+    assert sourced.resources("AWS::SecretsManager::RotationSchedule") == {}
+    (schedule,) = abroad.resources("AWS::SecretsManager::RotationSchedule").values()
+    properties = schedule["Properties"]
+    assert properties["RotationRules"] == {"AutomaticallyAfterDays": 30}
+    assert properties["RotateImmediatelyOnUpdate"] is False
+    for of in (sourced, abroad):
+        (called,) = [
+            one["Properties"]
+            for one in of.resources("AWS::Lambda::Permission").values()
+            if one["Properties"]["Principal"] == "secretsmanager.amazonaws.com"
+        ]
+        assert called["SourceAccount"] == {"Ref": "AWS::AccountId"}
+        assert "Secret" in called["SourceArn"]["Ref"]
+        variables = by_name(of)["tidegate-rotate-secret"]["Environment"]["Variables"]
+        assert variables["TIDEGATE_WEBHOOK_URL"]["Fn::GetAtt"][1] == "FunctionUrl"
+
+
+def test_builds_elsewhere_may_upload_bundles_of_their_service_and_nothing_else(sourced: Assembly) -> None:
+    assert rights(sourced, "tidegate-upload-stock") == {
+        "s3:PutObject": [f"{ARN}:s3:::tidegate-source-<AWS::AccountId>-<AWS::Region>/stock/live/*.bundle"]
+    }
+    roles = sourced.resources("AWS::IAM::Role").values()
+    role = next(one for one in roles if one["Properties"].get("RoleName") == "tidegate-upload-stock")
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {"gitlab.com:aud": "https://gitlab.com"},
+        "StringLike": {"gitlab.com:sub": ["project_path:acme/stock:ref_type:branch:ref:live"]},
+    }
+    providers = sourced.resources("AWS::IAM::OIDCProvider")
+    assert trust["Principal"]["Federated"]["Fn::GetAtt"][0] in providers
+    assert {one["Properties"]["Url"]: one["Properties"]["ClientIdList"] for one in providers.values()} == {
+        "https://token.actions.githubusercontent.com": ["sts.amazonaws.com"],
+        "https://gitlab.com": ["https://gitlab.com"],
+    }
+    outputs = sourced.template("Pipeline")["Outputs"]
+    assert {"UploadRolePriceList", "UploadRoleStock", "WebhookUrl"} <= set(outputs)

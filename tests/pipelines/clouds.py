@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 SANDBOXES = 31
 
 
-def synthesize() -> Path:
+def synthesize(more: dict[str, Any] | None = None) -> Path:
     """The pipeline's assembly; of several workers one makes it."""
     architecture = assembly.MACHINES.get(platform.machine(), "x86_64")
     assembly.BUILD.mkdir(parents=True, exist_ok=True)
     with (assembly.BUILD / ".tests-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return assembly.synthesize(PACE, architecture)
+        return assembly.synthesize(PACE, architecture, more=more)
 
 
 class Cloud:
     """The process, as tests see it."""
 
-    def __init__(self, home: Path) -> None:
-        made = synthesize()
+    def __init__(self, home: Path, more: dict[str, Any] | None = None) -> None:
+        made = synthesize(more)
         self.log = home / "cloud.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(

@@ -144,7 +144,7 @@ def download_bundle(sources: Documents, commit: Commit, file: Path) -> None:
     key = commit.bundle.key if commit.bundle else bundle_key(commit.service, commit.branch, commit.id)
     size = sources.size(key)
     if size is None:
-        remedy = "write it with `tidegate push`; repositories are not cloned yet"
+        remedy = "write it with `tidegate push`, or name the repository in the pipeline's configuration"
         raise InvalidSource(f"there is no bundle s3://{sources.bucket}/{key}; {remedy}")
     if size > MAX_BUNDLE:
         raise InvalidSource(f"the bundle has {size:,} bytes; at most {MAX_BUNDLE:,} are allowed")

@@ -41,6 +41,27 @@ class Secrets:
                 return None
             raise
 
+    def stages(self, name: str) -> dict[str, list[str]]:
+        """The labels of each version, by its id."""
+        found: dict[str, list[str]] = self.client.describe_secret(SecretId=name)["VersionIdsToStages"]
+        return found
+
+    def add_pending(self, name: str, version: str, text: str) -> None:
+        """Give the pending version its text."""
+        self.client.put_secret_value(
+            SecretId=name, ClientRequestToken=version, SecretString=text, VersionStages=[PENDING]
+        )
+
+    def make_current(self, name: str, version: str) -> None:
+        """Let a version be the current one; the one before is the previous one then, by itself."""
+        current = next((key for key, labels in self.stages(name).items() if CURRENT in labels), None)
+        if current == version:
+            return
+        moved = {"RemoveFromVersionId": current} if current else {}
+        self.client.update_secret_version_stage(
+            SecretId=name, VersionStage=CURRENT, MoveToVersionId=version, **moved
+        )
+
     def accepted(self, name: str, *, again: bool = False) -> tuple[str, ...]:
         """The texts that are valid now: the current one, the one before, and one that is about to be current.
 

@@ -37,6 +37,10 @@ class InvalidSource(TidegateError):
     """The commit's source is not what it claims: wrong hash, too large, unsafe paths, unreadable."""
 
 
+class HostRefused(TidegateError):
+    """A host of repositories refuses what it is asked: no such repository, or credentials that may not."""
+
+
 class BuildFailed(TidegateError):
     """A function's artifact cannot be made: a dependency that does not resolve, missing code or handler."""
 

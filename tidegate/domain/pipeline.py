@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tidegate.domain import telemetry_names
+from tidegate.domain import telemetry_names, uploads
 from tidegate.domain.identity import Frozen, StageName
 from tidegate.domain.origins import (
     GitHub,
@@ -24,6 +24,7 @@ from tidegate.domain.origins import (
     is_branch,
     resolve,
 )
+from tidegate.domain.uploads import Upload
 
 NAME: Final = "tidegate"
 PIPELINE_STACK: Final = NAME
@@ -50,7 +51,18 @@ NOTIFIED_EVENTS: Final = (
     "Release Rolled Back",
     "Release Rejected",
     "Release Restored",
+    "Release Superseded",
     "Release Completed",
+    "Operator Needed",
+)
+# Those after which a release stands otherwise than before: the commit's status is told anew.
+REPORTED_EVENTS: Final = (
+    "Release Started",
+    "Release Completed",
+    "Release Rejected",
+    "Release Rolled Back",
+    "Release Restored",
+    "Release Superseded",
     "Operator Needed",
 )
 # What a stage's CloudFormation may make: the services that templates of Lambda functions are made of.
@@ -191,6 +203,7 @@ class Pipeline(Frozen):
     branches: tuple[str, ...] = Field(default=("main",), min_length=1)
     github: GitHub | None = None
     codecommit: tuple[Repository, ...] = ()
+    uploads: tuple[Upload, ...] = ()
     pace: float = Field(default=1.0, gt=0, le=1)
     notify: tuple[Address, ...] = ()
     log_retention_days: Retention = 90
@@ -270,6 +283,13 @@ class Pipeline(Frozen):
         problems = find_problems("github", self.github.repositories if self.github else ())
         problems += find_problems("codecommit", self.codecommit)
         found = self.origins
+        problems += uploads.find_problems(self.uploads)
+        problems += [
+            f"uploads: {one.service}: {branch!r} is no branch's name"
+            for one in self.uploads
+            for branch in one.branches
+            if not is_branch(branch)
+        ]
         return problems + find_shared(found.repositories if found else ())
 
 
@@ -291,6 +311,11 @@ def handler(state: str) -> str:
 def artifact_bucket(account: str, region: str) -> str:
     """The pipeline's bucket of artifacts and of the releases' documents."""
     return f"{NAME}-artifacts-{account}-{region}"
+
+
+def upload_role(service: str) -> str:
+    """The role that builds elsewhere upload a service's bundles with."""
+    return f"{NAME}-upload-{service}"
 
 
 def source_bucket(account: str, region: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tidegate.local.cloud import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tidegate.local.cloud import LocalCloud
 
@@ -47,8 +47,12 @@ def synthesize(
     architecture: str,
     branches: tuple[str, ...] = ("main",),
     stages: tuple[str, ...] = STAGES,
+    more: Mapping[str, Any] | None = None,
 ) -> Path:
-    """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs."""
+    """The cloud assembly for the local cloud: a folder under build/local, made once for the same inputs.
+
+    `more` are further keys of the pipeline's configuration.
+    """
     layers = make_layers()
     overrides = {
         "account": ACCOUNT_ID,
@@ -62,6 +66,7 @@ def synthesize(
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
         "scanner": "records",
         "build_override": {"runtime": f"python{HERE}", "architecture": architecture},
+        **(more or {}),
     }
     text = json.dumps(overrides, sort_keys=True)
     outdir = BUILD / f"assembly-{_digest(text)}"

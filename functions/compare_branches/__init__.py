@@ -1,0 +1,1 @@
+"""CompareBranches: pushes that nobody told of."""

@@ -1,0 +1,1 @@
+"""RotateSecret: a new secret for GitHub's webhook."""
