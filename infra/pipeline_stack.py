@@ -66,7 +66,9 @@ class PipelineStack(Stack):
         alarms.on_intake(functions.drawn["Intake"].function)
         alarms.on_machines(release.machine, rollback.machine)
         alarms.on_queue("EventsUndelivered", storage.undelivered, "EventBridge could not deliver an event.")
-        alarms.on_queue("EventsRefused", storage.refused, "Intake could not make a release of an event.")
+        alarms.on_queue(
+            "EventsRefused", storage.refused, "A function gave an event up: the message says which, and why."
+        )
         if pipeline.github:
             Webhook(self, "Webhook", functions=functions, github=pipeline.github)
             if pipeline.github.app is None:

@@ -37,6 +37,7 @@ class GitHost:
         self.hooks: dict[str, list[dict[str, Any]]] = {}
         self.app_secret = ""
         self.failures: list[int] = []
+        self.failing: dict[str, int] = {}
         self.garbage = b""
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
@@ -107,8 +108,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.host.asked.append((self.command, self.path))
         body = self._read()
         try:
-            if self.host.failures:
-                self._send(self.host.failures.pop(0), {"message": "out of order"})
+            failing = [status for name, status in self.host.failing.items() if f"{name}/" in path.path]
+            if self.host.failures or failing:
+                status = failing[0] if failing else self.host.failures.pop(0)
+                self._send(status, {"message": "out of order"})
             elif ".git/" in path.path:
                 self._serve_git(path.path, path.query, body)
             else:

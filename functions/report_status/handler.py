@@ -6,7 +6,7 @@ late, twice or in another order end in the same status.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import RootModel
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tidegate.domain.ledger import Release
     from tidegate.domain.origins import Origin
 
-# A status that was written while another one was on its way there is looked at again, so many times.
-LOOKS = 3
+# A release that ends while its status is told is looked at again, so many times.
+LOOKS: Final = 3
 
 
 class Request(RootModel[dict[str, Any]]):
@@ -36,11 +36,9 @@ class Response(Frozen):
 
 def handle(request: Request, tools: Tools) -> Response:
     """Give the release's commit the status that the ledger says."""
-    detail = request.root.get("detail")
-    service, release_id = (
-        (detail.get(key) for key in ("service", "release")) if isinstance(detail, dict) else ("", "")
-    )
-    if not (isinstance(service, str) and isinstance(release_id, str) and service and release_id):
+    detail = request.root.get("detail") or {}
+    service, release_id = (str(detail.get(key, "")) for key in ("service", "release"))
+    if not service or not release_id:
         raise MalformedEvent("the event names no service and release")
     origin = tools.settings.origins.of_service(service)
     if origin is None or origin.host != "github":
@@ -60,14 +58,13 @@ def _report(origin: Origin, service: str, commit: str, tools: Tools) -> Response
         if not tools.hosts.report(origin, release.commit.id, status):
             return Response(reason=f"{origin.name} has no commit {release.commit.id}")
         told = status
-        logger().info("status told", extra={"state": status.state, "commit": commit, "release_of": service})
-    return Response(state=told.state if told else "")
+    logger().info("status told", extra={"state": status.state, "commit": commit, "release_of": service})
+    return Response(state=status.state)
 
 
 def _find_newest(service: str, commit: str, tools: Tools) -> Release | None:
-    """The newest release of a commit: a retry takes the place of what failed before."""
-    found = tools.ledger.releases(service)
-    return next((one for one in found if one.commit.id.startswith(commit)), None)
+    """A retry takes the place of what failed before."""
+    return next((one for one in tools.ledger.releases(service) if one.commit.id.startswith(commit)), None)
 
 
 handler = task(Request, handle)

@@ -21,7 +21,16 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "tidegate/cli",
         ("tidegate.local", DOMAIN, "tidegate.adapters", "tidegate.settings", "functions"),
     ),
-    "infra": ("infra", ("tidegate.domain.pipeline", "tidegate.domain.config", "tidegate.domain.identity")),
+    "infra": (
+        "infra",
+        (
+            "tidegate.domain.pipeline",
+            "tidegate.domain.config",
+            "tidegate.domain.identity",
+            "tidegate.domain.origins",
+            "tidegate.domain.uploads",
+        ),
+    ),
 }
 OURS = ("tidegate", "functions", "infra", "tests", "docs", "app")
 NOT_IN_DOMAIN = {"os", "time", "random", "socket", "subprocess", "pathlib", "tempfile", "logging", "urllib"}

@@ -184,6 +184,25 @@ class TestComparison:
             sourced.compare()
         assert [one["service"] for one in sourced.told] == ["orders"]
 
+    def test_a_repository_that_github_fails_at_hides_no_other(
+        self, sourced: Sourced, repository: Repository
+    ) -> None:
+        repository.commit(FILES)
+        sourced.host.publish("acme/orders", repository.folder)
+        sourced.place(("acme/orders", "orders"), ("acme/api", "api"))
+        sourced.host.failing = {"acme/api": 502}
+        with pytest.raises(HostRefused, match="acme/api: HTTPError: GitHub answers 502"):
+            sourced.compare()
+        assert [one["service"] for one in sourced.told] == ["orders"]
+
+    def test_a_github_that_is_away_is_not_asked_for_all(self, sourced: Sourced) -> None:
+        named = [(f"acme/r{number}", f"service-{number}") for number in range(200)]
+        sourced.place(*named)
+        sourced.host.failing = {name: 503 for name, _ in named}
+        with pytest.raises(HostRefused, match="and 195 more"):
+            sourced.compare()
+        assert len(sourced.host.asked) < 40
+
     def test_it_is_one_call_for_each_branch(self, sourced: Sourced, repository: Repository) -> None:
         repository.commit(FILES)
         named = [(f"acme/r{number}", f"service-{number}") for number in range(30)]

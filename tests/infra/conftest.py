@@ -15,7 +15,6 @@ import pytest
 from infra import layers
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 ABROAD = {
     "account": "111111111111",
     "region": "eu-west-1",
@@ -24,13 +23,6 @@ ABROAD = {
     "signing_keys": ["first", "second"],
     "object_lock": {"days": 400},
     "build_override": {"runtime": "python3.11", "architecture": "x86_64"},
-    "github": {
-        "url": "https://git.example.org",
-        "app": {"client_id": "Iv23liTidegate", "key": KEY},
-        "repositories": [{"name": "acme/orders"}],
-        "receivers": None,
-        "rotation_days": 30,
-    },
     "stages": [
         {"name": "staging"},
         {
@@ -41,6 +33,16 @@ ABROAD = {
             "bounded_roles": True,
         },
     ],
+}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+BY_APP: dict[str, Any] = {
+    "github": {
+        "url": "https://git.example.org",
+        "app": {"client_id": "Iv23liTidegate", "key": KEY},
+        "repositories": [{"name": "acme/orders"}],
+        "receivers": None,
+        "rotation_days": 30,
+    },
 }
 SOURCED: dict[str, Any] = {
     "github": {"repositories": [{"name": "acme/orders"}, {"name": "acme/api", "branches": ["live"]}]},
@@ -145,6 +147,13 @@ def assembly(synthesize: Any) -> Assembly:
 def sourced(synthesize: Any) -> Assembly:
     """The app with repositories at GitHub, by a token, and in CodeCommit."""
     found: Assembly = synthesize("sourced", SOURCED)
+    return found
+
+
+@pytest.fixture(scope="session")
+def by_app(synthesize: Any) -> Assembly:
+    """The app with a repository at a GitHub of its own, by an App."""
+    found: Assembly = synthesize("by_app", BY_APP)
     return found
 
 

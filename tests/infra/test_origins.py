@@ -86,42 +86,42 @@ def test_what_the_webhook_may_do(sourced: Assembly) -> None:
     assert found["events:PutEvents"] == [f"{ARN}:events:{PLACE}:event-bus/tidegate"]
 
 
-def test_a_flood_takes_no_more_concurrency_than_is_reserved(sourced: Assembly, abroad: Assembly) -> None:
+def test_a_flood_takes_no_more_concurrency_than_is_reserved(sourced: Assembly, by_app: Assembly) -> None:
     reserved = {
         name: function["ReservedConcurrentExecutions"]
         for name, function in by_name(sourced).items()
         if "ReservedConcurrentExecutions" in function
     }
     assert reserved == {"tidegate-receive-webhook": 5}
-    assert "ReservedConcurrentExecutions" not in by_name(abroad)["tidegate-receive-webhook"]
+    assert "ReservedConcurrentExecutions" not in by_name(by_app)["tidegate-receive-webhook"]
 
 
-def test_an_app_needs_no_token(sourced: Assembly, abroad: Assembly) -> None:
+def test_an_app_needs_no_token(sourced: Assembly, by_app: Assembly) -> None:
     def secrets(assembly: Assembly) -> set[str]:
         found = assembly.resources("AWS::SecretsManager::Secret").values()
         return {one["Properties"]["Name"] for one in found}
 
     assert secrets(sourced) == {"tidegate-github-webhook", "tidegate-github-token"}
-    assert secrets(abroad) == {"tidegate-github-webhook"}
-    app = origins(abroad).app
+    assert secrets(by_app) == {"tidegate-github-webhook"}
+    app = origins(by_app).app
     assert app is not None
     assert app.key == KEY
 
 
-def test_an_app_is_asked_to_sign_and_a_token_is_read(sourced: Assembly, abroad: Assembly) -> None:
+def test_an_app_is_asked_to_sign_and_a_token_is_read(sourced: Assembly, by_app: Assembly) -> None:
     token = f"{ARN}:secretsmanager:{PLACE}:secret:tidegate-github-token-??????"
     for function in ("tidegate-check-out-source", "tidegate-compare-branches", "tidegate-report-status"):
-        by_token, by_app = rights(sourced, function), rights(abroad, function)
+        by_token, asked = rights(sourced, function), rights(by_app, function)
         assert by_token["secretsmanager:GetSecretValue"] == [token]
         assert "kms:Sign" not in by_token
-        assert by_app["kms:Sign"] == [KEY]
-        assert "secretsmanager:GetSecretValue" not in by_app
+        assert asked["kms:Sign"] == [KEY]
+        assert "secretsmanager:GetSecretValue" not in asked
 
 
-def test_repositories_in_codecommit_are_pulled_and_no_others(sourced: Assembly, abroad: Assembly) -> None:
+def test_repositories_in_codecommit_are_pulled_and_no_others(sourced: Assembly, by_app: Assembly) -> None:
     pulled = rights(sourced, "tidegate-check-out-source")["codecommit:GitPull"]
     assert pulled == [f"{ARN}:codecommit:{PLACE}:Billing"]
-    assert "codecommit:GitPull" not in rights(abroad, "tidegate-check-out-source")
+    assert "codecommit:GitPull" not in rights(by_app, "tidegate-check-out-source")
 
 
 def test_branches_are_compared_and_statuses_reported(assembly: Assembly, sourced: Assembly) -> None:
@@ -142,13 +142,13 @@ def test_branches_are_compared_and_statuses_reported(assembly: Assembly, sourced
         assert by_name(sourced)[name]["DeadLetterConfig"]
 
 
-def test_the_webhooks_secret_is_rotated_where_that_is_configured(sourced: Assembly, abroad: Assembly) -> None:
+def test_the_webhooks_secret_is_rotated_where_that_is_configured(sourced: Assembly, by_app: Assembly) -> None:
     assert sourced.resources("AWS::SecretsManager::RotationSchedule") == {}
-    (schedule,) = abroad.resources("AWS::SecretsManager::RotationSchedule").values()
+    (schedule,) = by_app.resources("AWS::SecretsManager::RotationSchedule").values()
     properties = schedule["Properties"]
     assert properties["RotationRules"] == {"AutomaticallyAfterDays": 30}
     assert properties["RotateImmediatelyOnUpdate"] is False
-    for of in (sourced, abroad):
+    for of in (sourced, by_app):
         (called,) = [
             one["Properties"]
             for one in of.resources("AWS::Lambda::Permission").values()

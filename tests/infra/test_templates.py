@@ -41,7 +41,7 @@ def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
-@pytest.mark.parametrize("kind", ["assembly", "abroad", "sourced"])
+@pytest.mark.parametrize("kind", ["assembly", "abroad", "sourced", "by_app"])
 def test_cfn_lint_reports_nothing(kind: str, request: pytest.FixtureRequest) -> None:
     chosen: Assembly = request.getfixturevalue(kind)
     command = [str(Path(sys.executable).with_name("cfn-lint")), *map(str, chosen.files)]

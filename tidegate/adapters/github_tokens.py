@@ -84,15 +84,19 @@ class AppTokens:
 class StoredToken:
     """The fine-grained token that somebody put in the secret; it may do what its owner has given it."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, now: Callable[[], datetime]) -> None:
         self._secrets = secrets
+        self._now = now
+        self._read: tuple[datetime, str] | None = None
 
     def token(self, name: str, permissions: Mapping[str, str], *, alone: bool = True) -> str:  # noqa: ARG002
-        """The token; HostRefused where there is none."""
-        found = (self._secrets.read(TOKEN_SECRET) or "").strip()
-        if not found:
-            raise HostRefused(f"the secret {TOKEN_SECRET} holds no token")
-        return found
+        """The token; HostRefused where there is none. It is read anew after a minute."""
+        if self._read is None or self._now() - self._read[0] > DRIFT:
+            found = (self._secrets.read(TOKEN_SECRET) or "").strip()
+            if not found:
+                raise HostRefused(f"the secret {TOKEN_SECRET} holds no token")
+            self._read = (self._now(), found)
+        return self._read[1]
 
 
 Tokens = AppTokens | StoredToken

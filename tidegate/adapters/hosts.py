@@ -73,7 +73,7 @@ class Hosts:
     @cached_property
     def _tokens(self) -> Tokens:
         if self._origins.app is None:
-            return StoredToken(self._secrets)
+            return StoredToken(self._secrets, self._now)
         return AppTokens(self._origins.app, self._api, make_client("kms", config=self._config), self._now)
 
     def _remote(self, origin: Origin) -> Remote:
