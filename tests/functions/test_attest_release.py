@@ -28,6 +28,7 @@ from tidegate.domain.errors import (
     TestsFailed,
     TidegateError,
 )
+from tidegate.domain.origins import Origins
 from tidegate.domain.provenance import statement_key
 from tidegate.domain.snapshots import Artifact, TestsSnapshot
 from tidegate.domain.statements import PAYLOAD_TYPE, read_statement, write_statement
@@ -199,6 +200,26 @@ def test_a_branch_that_may_not_be_deployed_is_never_attested(scene: Scene) -> No
     scene.snapshot(config={"branches": ["stable"]})
     with pytest.raises(ProvenanceRefused, match=r"branch main may not be deployed \(allowed: none\)"):
         attest(scene)
+
+
+def test_a_repository_of_the_configuration_has_branches_and_an_address_of_its_own(scene: Scene) -> None:
+    prepare(scene)
+
+    def configure(*branches: str) -> None:
+        origin = {"host": "github", "name": "acme/orders", "service": scene.service, "branches": branches}
+        origins = Origins.model_validate({"repositories": [origin]})
+        scene.tools.settings.origins = origins  # in place of what the file says
+
+    configure("stable")
+    with pytest.raises(ProvenanceRefused, match=r"branch main may not be deployed \(allowed: stable\)"):
+        attest(scene)
+    configure("stable", "main")
+    attest(scene)
+    assert statement(scene).source.repository == "git+https://github.com/acme/orders"
+    enter(scene)
+    configure("stable")
+    with pytest.raises(ProvenanceRefused, match="branch main"):
+        enter(scene, scene.production)
 
 
 def test_who_has_lost_the_claim_signs_nothing(scene: Scene) -> None:
