@@ -8,7 +8,7 @@ from cyclonedx.schema._res import SPDX_JSON
 from packaging.licenses._spdx import LICENSES
 
 from tidegate.domain.bills import Licence
-from tidegate.domain.distributions import CLASSIFIERS, is_metadata, read_distribution, read_folder
+from tidegate.domain.distributions import CLASSIFIERS, WORDS, is_metadata, read_distribution, read_folder
 
 PATH = "Zope.Event-5.0.dist-info/METADATA"
 
@@ -52,6 +52,8 @@ def test_a_distribution_names_itself() -> None:
         ("License-Expression: LicenseRef-Own", Licence(expression="LicenseRef-Own")),
         ("License: MIT", Licence(id="MIT")),
         ("License: BSD", Licence(name="BSD")),
+        ("License: Apache License, Version 2.0", Licence(id="Apache-2.0")),
+        ("License: The MIT License", Licence(id="MIT")),
         ("Classifier: License :: OSI Approved :: MIT License", Licence(id="MIT")),
         ("License: Own\nClassifier: License :: OSI Approved :: MIT License", Licence(id="MIT")),
         (
@@ -69,7 +71,7 @@ def test_a_licence_is_spdx_where_it_is_without_doubt(lines: str, licence: Licenc
 def test_each_spdx_id_that_is_known_here_is_one_of_cyclonedx() -> None:
     ids = set(json.loads(Path(SPDX_JSON).read_text())["enum"])
     assert {one["id"] for one in LICENSES.values()} <= ids
-    assert set(CLASSIFIERS.values()) <= ids
+    assert {*CLASSIFIERS.values(), *WORDS.values()} <= ids
 
 
 def test_what_names_nothing_is_named_by_its_folder() -> None:

@@ -195,6 +195,19 @@ def test_an_undefined_result_outside_a_task_fails_the_execution(run, sfn):
     assert [event["type"] for event in events][-2:] == ["EvaluationFailed", "ExecutionFailed"]
 
 
+def test_arguments_tell_the_attempt(run, functions):
+    """AuditRelease decides by it whether there is another one."""
+
+    def busy_twice(event):
+        return failing("Busy")(event) if event["attempt"] < 2 else event
+
+    functions.table["f"] = busy_twice
+    retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 3}]
+    payload = {"attempt": "{% $states.context.State.RetryCount %}"}
+    work = task(Retry=retry, Arguments={"FunctionName": "f", "Payload": payload}, End=True)
+    assert output(run({"Work": work}))["Payload"] == {"attempt": 2}
+
+
 def test_retry_until_it_succeeds_and_count_the_attempts(run, functions, sfn):
     tries = iter([failing("Busy"), failing("Busy"), lambda _: "done"])
     functions.table["f"] = lambda event: next(tries)(event)  # noqa: PLW0108

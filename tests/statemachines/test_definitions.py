@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.audit_release.audit import LAST_ATTEMPT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -169,6 +171,27 @@ def test_what_restores_traffic_is_tried_for_longer_than_an_outage(name: str, sta
         for number in range(retry["MaxAttempts"])
     ]
     assert sum(intervals) / 2 > OUTAGE * 1.3
+
+
+def test_the_audit_knows_its_last_attempt() -> None:
+    """By then the policy decides what a scanner means that does not answer."""
+    state = all_states("release")["AuditRelease"]
+    retry = next(one for one in state["Retry"] if one["ErrorEquals"] == ["ScannerUnavailable"])
+    assert retry["MaxAttempts"] == LAST_ATTEMPT
+    assert state["Arguments"]["Payload"]["attempt"] == "{% $states.context.State.RetryCount %}"
+
+
+def test_what_is_released_is_audited_before_any_stage() -> None:
+    states = all_states("release")
+    assert states["TestFunction"]["Next"] == "AuditRelease"
+    before, seen = ["OpenRelease"], set()
+    while before:
+        key = before.pop()
+        if key not in seen and key != "AuditRelease":
+            seen.add(key)
+            before += targets({name: value for name, value in states[key].items() if name != "Catch"})
+    assert "EnterStage" not in seen
+    assert "PlanRelease" not in seen
 
 
 def test_traffic_is_restored_before_anything_else_is_undone() -> None:

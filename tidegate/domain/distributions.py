@@ -40,6 +40,20 @@ CLASSIFIERS: Final = {
     "zlib/libpng License": "Zlib",
     "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
 }
+# What the older field says in words of its own and without doubt, in lower case, without "the" and commas.
+WORDS: Final = {
+    "apache 2": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license version 2.0": "Apache-2.0",
+    "apache software license 2.0": "Apache-2.0",
+    "mit license": "MIT",
+    "isc license": "ISC",
+    "bsd 2-clause license": "BSD-2-Clause",
+    "bsd 3-clause license": "BSD-3-Clause",
+    "3-clause bsd license": "BSD-3-Clause",
+    "mpl 2.0": "MPL-2.0",
+}
 LONGEST_NAME: Final = 100
 
 
@@ -99,7 +113,9 @@ def find_licence(message: Message) -> Licence | None:
         if str(one).startswith("License ::")
     ]
     known = [CLASSIFIERS.get(one, "") for one in found]
-    for text in (_text(message, "License-Expression"), words, known[0] if len(known) == 1 else ""):
+    plain = " ".join(words.lower().removeprefix("the ").replace(",", " ").split())
+    told = WORDS.get(plain, words)
+    for text in (_text(message, "License-Expression"), told, known[0] if len(known) == 1 else ""):
         if licence := _read_expression(text):
             return licence
     name = words.splitlines()[0] if words else found[0] if found else ""
