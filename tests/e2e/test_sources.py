@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = "acme/orders"
+LONG = 180.0
 
 
 class Sourced(Service):
@@ -112,7 +113,7 @@ def test_a_signed_push_is_cloned_released_and_told_back(sourced: Sourced) -> Non
     assert sourced.deliver(pushed, secret="wrong")[0] == 401
     told = {"service": "orders", "commit": pushed.commit.id, "branch": "main"}
     assert sourced.deliver(pushed) == (202, told)
-    sourced.await_end(pushed)
+    sourced.await_end(pushed, LONG)
     assert sourced.outcome(pushed) is Outcome.PROMOTED, sourced.tell(pushed)
     assert compress(sourced.path(pushed)) == [*OPEN, *ENTER, *LEAVE, *ENTER, *LEAVE, "CompleteRelease"]
     sourced.check_settled()
@@ -129,7 +130,7 @@ def test_a_push_that_github_never_told_of_is_found_once(sourced: Sourced) -> Non
     pushed = sourced.publish()
     assert sourced.invoke("tidegate-compare-branches") == {"compared": 1, "pushed": 1}
     assert sourced.deliver(pushed)[0] == 202
-    sourced.await_end(pushed)
+    sourced.await_end(pushed, LONG)
     assert sourced.outcome(pushed) is Outcome.PROMOTED, sourced.tell(pushed)
     assert sourced.invoke("tidegate-compare-branches") == {"compared": 1, "pushed": 0}
     machine = sourced.pipeline.resources.release_machine
@@ -143,7 +144,7 @@ def test_a_commit_that_is_gone_is_rejected_and_its_status_says_so(sourced: Sourc
     commit = Commit(service="orders", id="f" * 40, branch="main")
     pushed = Pushed(commit, release_id(commit, 1))
     assert sourced.deliver(pushed)[0] == 202
-    sourced.await_end(pushed)
+    sourced.await_end(pushed, LONG)
     assert sourced.outcome(pushed) is Outcome.REJECTED, sourced.tell(pushed)
     (last,) = {one["description"] for one in sourced.await_status(pushed, "failure")[-1:]}
     assert last.startswith("rejected before any traffic moved: CheckOutSource: InvalidSource: acme/orders")

@@ -147,7 +147,10 @@ def test_back_over_several_releases_and_forward_again(scene: Scene) -> None:
     found = order(scene, first)
     assert found.action == "restored"
     assert {answers(scene, stage) for stage in (scene.staging, scene.production)} == {1}
+    scene.listen()
     assert finish(scene, found).status == "restored"
+    told = {event["detail-type"]: event["detail"]["release"] for event in (scene.heard(), scene.heard())}
+    assert told == {"Release Restored": "111111111111-2", "Release Rolled Back": third}
     assert code(scene, scene.production) == f"artifacts/{1:064x}.zip"
     order_id = scene.ref.id
     assert order_id == "111111111111-2"

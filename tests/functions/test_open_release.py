@@ -94,9 +94,13 @@ def test_of_those_that_wait_the_newest_goes_on(scene: Scene) -> None:
     )
     assert handle(older, scene.tools).status == "waiting"
     assert handle(newest, scene.tools).status == "waiting"
+    scene.listen()
     for _ in range(2):
         overtaken = handle(older, scene.tools)
         assert (overtaken.status, overtaken.error) == ("refused", "Superseded")
+        event = scene.heard()
+        assert event["detail-type"] == "Release Superseded"
+        assert event["detail"]["release"] == overtaken.release.id
     assert scene.tools.ledger.release(overtaken.release).outcome is Outcome.SUPERSEDED
     free(scene, first)
     assert handle(newest, scene.tools).status == "opened"
