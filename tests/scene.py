@@ -17,7 +17,7 @@ from functions.attest_release.statement import attest
 from tidegate.adapters.bus import Bus
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.plans import write_plan, write_rollout
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stack_trees import list_resources
 from tidegate.domain import telemetry_names
 from tidegate.domain.artifacts import archive_key
 from tidegate.domain.bills import bill_key

@@ -9,7 +9,8 @@ from tidegate.adapters.aliases import find_version
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.plans import find_rollout, read_snapshot
-from tidegate.adapters.stacks import find_stack, list_aliases, read_template
+from tidegate.adapters.stack_trees import list_aliases
+from tidegate.adapters.stacks import find_stack, read_template
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.healthy import Healthy, HealthyFunction
 from tidegate.domain.undo import PreviousStack
@@ -56,7 +57,8 @@ def _list_functions(
     One that somebody has deleted meanwhile is no part of it; the next preflight names it.
     """
     stage = tools.stage(plan.stage)
-    client, aliases = stage.functions, list_aliases(stage.cloudformation, plan.stack_name)
+    client = stage.functions
+    aliases = list_aliases(stage.cloudformation, plan.stack_name, plan.children)
 
     def describe(logical_id: str) -> HealthyFunction | None:
         name, alias = aliases[logical_id]

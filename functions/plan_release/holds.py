@@ -9,7 +9,7 @@ from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.roles import read_live
 from tidegate.domain.holds import Holds, LiveRole, RoleHold, decide, find_loss, make_document
 from tidegate.domain.rights import list_rights, shorten
-from tidegate.domain.templates.roles import RolePolicies, read_roles, roles_of_functions
+from tidegate.domain.templates.roles import RolePolicies, Side, read_roles, roles_of_functions
 
 if TYPE_CHECKING:
     from functions.plan_release.stages import StageChange
@@ -56,11 +56,15 @@ def _read_sides(change: StageChange) -> dict[str, Policies]:
     """
     moved = frozenset(item.logical_id for item in change.change_set.changes if item.replacement)
     known = know_values(change, moved)
-    if change.deployed is None or known is None:
+    if known is None:
         return {}
-    functions = (function.logical_id for function in change.normalized.functions)
-    wanted = roles_of_functions(change.deployed, known.before, functions)
-    old = read_roles(change.deployed, known.before)
-    new = read_roles(change.normalized.template, known.after)
+    before = {
+        path: Side(part.deployed, values)
+        for path, part in change.parts.items()
+        if part.deployed is not None and (values := known.before(path)) is not None
+    }
+    after = {path: Side(part.normalized.template, known.after(path)) for path, part in change.parts.items()}
+    wanted = roles_of_functions(before, (function.logical_id for function in change.functions))
+    old, new = read_roles(before), read_roles(after)
     staying = (key for key in wanted if key in old and key in new and key in change.standing)
     return {key: (old[key], new[key]) for key in staying if key not in moved}

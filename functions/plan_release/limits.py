@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from functions.plan_release.sides import know_values
 from tidegate.adapters.limits import find_missing
+from tidegate.domain.nesting import split
 from tidegate.domain.plans import AlarmLimit
 from tidegate.domain.preflight import Finding, Severity
 from tidegate.domain.templates.template import properties_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
+    from functions.plan_release.sides import TreeValues
     from functions.plan_release.stages import StageChange
     from tidegate.domain.templates.values import Values
 
@@ -33,19 +35,21 @@ def find_limits(
     values = know_values(change)
     if values is None:
         return tuple(wished), ()
-    template = change.normalized.template
-    limits = [_name(limit, template, values.after) for limit in wished]
-    made = set(_list_made(template, values.after))
+    templates = {path: part.normalized.template for path, part in change.parts.items()}
+    limits = [_name(limit, templates, values) for limit in wished]
+    made = {name for path in templates for name in _list_made(templates[path], values.after(path))}
     named = sorted({limit.name for limit in limits if limit.name} - made)
-    absent = [*_list_absent(limits, template, values.after), *find_missing(change.stage.cloudwatch, named)]
+    absent = [*_list_absent(limits, templates, values), *find_missing(change.stage.cloudwatch, named)]
     return tuple(limits), tuple(_refuse(name, change) for name in absent)
 
 
-def _name(limit: AlarmLimit, template: Mapping[str, Any], values: Values) -> AlarmLimit:
+def _name(limit: AlarmLimit, templates: Mapping[str, Any], known: TreeValues) -> AlarmLimit:
     """The limit by its name where a parameter gives it and its value is known."""
-    if limit.logical_id not in (template.get("Parameters") or {}):
+    path, logical_id = split(limit.logical_id)
+    if logical_id not in (templates[path].get("Parameters") or {}):
         return limit
-    value = values.resolve({"Ref": limit.logical_id})
+    values = known.after(path)
+    value = values.resolve({"Ref": logical_id})
     return AlarmLimit(name=str(value)) if values.is_known(value) else limit
 
 
@@ -56,11 +60,14 @@ def _list_made(template: Mapping[str, Any], values: Values) -> Iterator[str]:
             yield str(values.resolve(properties_of(resource).get("AlarmName")))
 
 
-def _list_absent(limits: Iterable[AlarmLimit], template: Mapping[str, Any], values: Values) -> Iterator[str]:
-    """The logical ids that name no alarm of the template, or one that its condition leaves out."""
+def _list_absent(
+    limits: Iterable[AlarmLimit], templates: Mapping[str, Any], known: TreeValues
+) -> Iterator[str]:
+    """The names that are no alarm of their template, or one that its condition leaves out."""
     for limit in limits:
-        resource = template["Resources"].get(limit.logical_id, {})
-        is_alarm = resource.get("Type") in ALARMS and values.is_active(limit.logical_id) is not False
+        path, logical_id = split(limit.logical_id)
+        resource = templates[path]["Resources"].get(logical_id, {})
+        is_alarm = resource.get("Type") in ALARMS and known.after(path).is_active(logical_id) is not False
         if limit.logical_id and not is_alarm:
             yield limit.logical_id
 

@@ -11,6 +11,7 @@ from tidegate.domain.templates.template import properties_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from functions.plan_release.parts import Part
     from functions.plan_release.stages import StageChange
     from tidegate.domain.preflight import FunctionFacts
     from tidegate.domain.templates.aliases import RolledFunction
@@ -54,11 +55,15 @@ def plan_provisioning(
 
 def provided_by_stack(change: StageChange) -> frozenset[str]:
     """The functions whose alias the deployed template gives provisioned concurrency, or scales."""
-    resources = (change.deployed or {}).get("Resources") or {}
-    functions = change.normalized.functions
+    return frozenset(part.name(key) for part in change.parts.values() for key in _list_provided(part))
+
+
+def _list_provided(part: Part) -> set[str]:
+    resources = (part.deployed or {}).get("Resources") or {}
+    functions = part.normalized.functions
     declared = {
         function.logical_id
         for function in functions
         if "ProvisionedConcurrencyConfig" in properties_of(resources.get(function.alias_logical_id) or {})
     }
-    return frozenset(declared | find_scaling(resources, functions).keys())
+    return declared | find_scaling(resources, functions).keys()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from functions.plan_release.adoption import explain, plan_adoption, write_updates
+from functions.plan_release.adoption import explain, leave_out_adopted, plan_adoption, write_updates
 from functions.plan_release.holds import plan_holds
 from functions.plan_release.limits import find_limits
+from functions.plan_release.parts import Part, place, read_parts
 from functions.plan_release.preflight import inspect_stage, read_facts
 from functions.plan_release.provisioning import is_provided, plan_provisioning
 from functions.plan_release.removals import describe_exact, keep_removed, tell_removed
-from functions.plan_release.templates import build_template, choose_parameters, dump, want
+from functions.plan_release.sides import TreeValues
+from functions.plan_release.templates import choose_parameters, want
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
@@ -22,24 +24,21 @@ from tidegate.adapters.stacks import (
     create_change_set,
     delete,
     find_change_set,
-    list_resources,
-    read_template,
 )
-from tidegate.adapters.templates import parse
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.holds import Holds
+from tidegate.domain.nesting import split
 from tidegate.domain.plans import FunctionPlan, StagePlan
 from tidegate.domain.preferences import read_preferences
 from tidegate.domain.provisioning import describe
-from tidegate.domain.templates.adoption import leave_out
 from tidegate.domain.templates.changes import changed_functions, diff_notices
 from tidegate.domain.templates.features import read_features
-from tidegate.domain.templates.removals import Removals
 from tidegate.domain.undo import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from functions.plan_release.adoption import Adoptions
     from functions.plan_release.templates import Wanted
     from tidegate.adapters.stacks import StackState
     from tidegate.domain.config import StageConfig
@@ -48,11 +47,10 @@ if TYPE_CHECKING:
     from tidegate.domain.preflight import FunctionFacts
     from tidegate.domain.provisioning import Provisioning
     from tidegate.domain.snapshots import Snapshot
-    from tidegate.domain.templates.adoption import Adoption
     from tidegate.domain.templates.aliases import RolledFunction
     from tidegate.domain.templates.changes import ChangedResource
     from tidegate.domain.templates.features import Features
-    from tidegate.domain.templates.normalization import Normalized
+    from tidegate.domain.templates.notices import Notice
     from tidegate.task import StageTools, Tools
 
 NEW: Final = "gets its alias by this release, so it takes its traffic at once"
@@ -78,33 +76,70 @@ class StageChange:
         self.wanted: Wanted = want(snapshot, self.target, self.config)
         self.change_set_name = f"tidegate-{ref.id}"
         self.state: StackState | None = None
-        self.deployed: dict[str, Any] | None = None
         self.parameters: dict[str, str] = self.wanted.parameters
-        self.removals = Removals()
-        self.standing: dict[str, str] = {}
-        self.normalized: Normalized
+        self.parts: dict[str, Part] = {}
         self.change_set: ChangeSet
         self.healthy: Healthy | None = None
         self.artifacts = {function.logical_id: function.artifact for function in snapshot.functions}
 
     @cached_property
+    def functions(self) -> tuple[RolledFunction, ...]:
+        """The functions that are rolled out, in all stacks of the stage."""
+        normalized = (part.normalized.within(path) for path, part in self.parts.items())
+        return tuple(function for item in normalized for function in item.functions)
+
+    @cached_property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is to be told of all templates."""
+        normalized = (part.normalized.within(path) for path, part in self.parts.items())
+        return tuple(notice for item in normalized for notice in item.notices)
+
+    @cached_property
+    def standing(self) -> dict[str, str]:
+        """The physical ids of all stacks."""
+        return {part.name(key): value for part in self.parts.values() for key, value in part.standing.items()}
+
+    @cached_property
     def features(self) -> dict[str, Features]:
-        """What the functions of the template ask for, by logical id."""
-        standing = self.state.parameters if self.state else {}
-        known = {key: value for key, value in standing.items() if value != MASKED}
-        values = {**known, **self.wanted.parameters, "AWS::Region": self.target.region}
-        return read_features(self.normalized.template, self.normalized.functions, values)
+        """What the functions of the templates ask for, by name."""
+        values = TreeValues(self)
+        return {
+            part.name(key): item.model_copy(update={"logical_id": part.name(key)})
+            for part in self.parts.values()
+            for key, item in self._read_features(part, values).items()
+        }
+
+    def _read_features(self, part: Part, values: TreeValues) -> dict[str, Features]:
+        given = {key: value for key, value in values.given(part.path).items() if value != MASKED}
+        around = {"AWS::Region": self.target.region}
+        return read_features(part.normalized.template, part.normalized.functions, {**given, **around})
+
+    @property
+    def holds_removed(self) -> bool:
+        """Whether anything that the new templates drop is kept until after the bake."""
+        return any(part.removals.held for part in self.parts.values())
 
     @property
     def template_key(self) -> str:
         """Where the template lies that is applied."""
-        held = "held-" if self.removals.held else ""
+        held = "held-" if self.holds_removed else ""
         return f"{stage_prefix(self.ref, self.target.name)}{held}template.json"
 
     @property
     def applied_parameters(self) -> dict[str, str]:
         """The parameters for it: what only kept resources need, has the value that the stack has."""
-        return {**dict.fromkeys(self.removals.parameters, MASKED), **self.parameters}
+        return {**dict.fromkeys(self.parts[""].removals.parameters, MASKED), **self.parameters}
+
+    @cached_property
+    def _changes_by_path(self) -> dict[str, list[ChangedResource]]:
+        found: dict[str, list[ChangedResource]] = {path: [] for path in self.parts}
+        for item in self.change_set.changes:
+            found.setdefault(split(item.logical_id)[0], []).append(item)
+        return found
+
+    def changes_of(self, part: Part) -> list[ChangedResource]:
+        """The changes of one of the stacks."""
+        return self._changes_by_path[part.path]
 
     @cached_property
     def _own_changes(self) -> dict[str, ChangedResource]:
@@ -139,16 +174,12 @@ def request_change(ref: ReleaseRef, snapshot: Snapshot, name: str, tools: Tools)
 
 def _normalize(change: StageChange) -> None:
     """Read what is deployed, as CloudFormation has processed it, and make of both what is wanted."""
-    name = change.wanted.stack_name
-    if exists(change.state):
-        change.deployed = parse(read_template(change.stage.cloudformation, name, processed=True), name).data
-    parameters = change.wanted.parameters
-    change.normalized = build_template(change.snapshot, change.target, parameters, change.deployed)
-    if change.state is not None and exists(change.state):
-        kept = choose_parameters(change.normalized.template, parameters, change.state.parameters)
-        change.parameters = kept
-        change.standing = list_resources(change.stage.cloudformation, name)
-        change.removals = keep_removed(change)
+    change.parts = read_parts(change, exists=exists(change.state))
+    root = change.parts[""]
+    if root.state is not None:
+        given, template = change.wanted.parameters, root.normalized.template
+        change.parameters = choose_parameters(template, given, root.state.parameters)
+        keep_removed(change)
 
 
 def exists(state: StackState | None) -> bool:
@@ -157,14 +188,11 @@ def exists(state: StackState | None) -> bool:
 
 
 def _ask(change: StageChange, tools: Tools) -> None:
-    """Upload the template, to the ledger's documents and to where CloudFormation reads it, and ask."""
+    """Upload the templates, to the ledger's documents and to where CloudFormation reads them, and ask."""
     _normalize(change)
-    templates = {"template.json": change.normalized.template, "held-template.json": change.removals.template}
-    for name, template in templates.items():
-        if template is not None:
-            key = f"{stage_prefix(change.ref, change.target.name)}{name}"
-            tools.documents.write_bytes(key, dump(template), "application/json")
-            change.stage.documents.write_bytes(key, dump(template), "application/json")
+    place(change, "template.json", {p: part.normalized.template for p, part in change.parts.items()}, tools)
+    if change.holds_removed:
+        place(change, "held-template.json", {p: part.held for p, part in change.parts.items()}, tools)
     asked = Asked(stack_name=change.wanted.stack_name, change_set=change.change_set_name)
     write_asked(tools.documents, change.ref, change.target.name, asked)
     tools.ledger.check_epoch(change.ref)  # a release that is taken back meanwhile must not leave it behind
@@ -177,17 +205,18 @@ def _ask(change: StageChange, tools: Tools) -> None:
         capabilities=change.wanted.capabilities,
         role=change.target.cloudformation_role,
         exists=exists(change.state),
+        nested=bool(change.snapshot.children),
     )
 
 
 def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     """The stage's part of the plan; PreflightPending where its functions are not all looked at yet."""
     changes = () if change.change_set.is_empty else change.change_set.changes
-    functions = change.normalized.functions
+    functions = change.functions
     moving, facts, provisioned = _look(change, tools)
     adoption = plan_adoption(change)
     plans = tuple(_plan_function(change, function, adoption, facts) for function in moving)
-    own = leave_out(changes, adoption, change.normalized)
+    own = leave_out_adopted(change, adoption)
     preferences = read_preferences(functions)
     canaried = any(p.canaried for p in plans)
     holds = plan_holds(change, tools) if canaried else Holds()
@@ -212,6 +241,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         adoption=explain(adoption),
         findings=(*inspect_stage(change, moving, facts), *map(describe, provisioned), *absent),
         provisioned=provisioned,
+        children=change.snapshot.paths,
         held=(*holds.held, *tell_removed(change)),
         held_roles=tuple(role.logical_id for role in holds.roles),
         exact=describe_exact(change),
@@ -222,9 +252,10 @@ def _list_at_once(
     change: StageChange, own: Sequence[ChangedResource], plans: Sequence[FunctionPlan], holds: Holds
 ) -> Iterator[str]:
     """What takes effect before any traffic shifts, in words."""
-    notices = [*diff_notices(own, change.normalized.functions), *change.normalized.notices]
+    notices = [*diff_notices(own, change.functions), *change.notices]
     yield from (f"{notice.logical_id}: {notice.text}" for notice in notices)
-    yield from change.removals.at_once
+    for part in change.parts.values():
+        yield from (part.name(sentence) for sentence in part.removals.at_once)
     yield from holds.at_once
     if exists(change.state):
         yield from (f"{plan.logical_id} {NEW}" for plan in plans if not plan.canaried)
@@ -235,7 +266,7 @@ def _look(change: StageChange, tools: Tools) -> Looked:
     change.healthy = find_healthy(tools.ledger, tools.documents, change.ref.service, change.target.name)
     moving = _choose_functions(change)
     ids = frozenset(function.logical_id for function in moving)
-    functions = change.normalized.functions
+    functions = change.functions
     looked = tuple(f for f in functions if f.logical_id in ids or is_provided(change, f))
     facts = read_facts(change, looked, tools)
     return Looked(moving, facts, tuple(plan_provisioning(change, looked, ids, facts)))
@@ -247,7 +278,7 @@ def _choose_functions(change: StageChange) -> tuple[RolledFunction, ...]:
     A function that an earlier release brought, but never to the stage's end, is among them although the stack
     has it already: nobody has seen it work.
     """
-    changes, functions = change.change_set.changes, change.normalized.functions
+    changes, functions = change.change_set.changes, change.functions
     previous = change.healthy.proven if change.healthy else {}
     added = {item.logical_id for item in changes if item.action == "Add" or item.replacement}
     moving = {function.logical_id for function in changed_functions(changes, functions)}
@@ -266,7 +297,7 @@ def _choose_functions(change: StageChange) -> tuple[RolledFunction, ...]:
 def _plan_function(
     change: StageChange,
     function: RolledFunction,
-    adoption: Adoption,
+    adoption: Adoptions,
     facts: Mapping[str, FunctionFacts],
 ) -> FunctionPlan:
     """How one function's traffic moves: canaried where an alias stands or is adopted."""

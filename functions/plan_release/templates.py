@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.stacks import MASKED
 from tidegate.adapters.templates import parse, translate
 from tidegate.domain.errors import InvalidConfiguration
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import split
 from tidegate.domain.snapshots import Deployment
 from tidegate.domain.templates.normalization import Normalized, normalize
 from tidegate.domain.templates.packages import PackageKey
 from tidegate.domain.templates.placement import S3Object, place
 from tidegate.domain.templates.preparation import prepare
+from tidegate.domain.templates.tree import pass_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tidegate.domain.config import StageConfig
     from tidegate.domain.snapshots import Snapshot
+    from tidegate.domain.templates.template import Template
     from tidegate.settings import StageTarget
 
 DEFAULT_CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
@@ -48,30 +50,56 @@ def want(snapshot: Snapshot, target: StageTarget, config: StageConfig) -> Wanted
     )
 
 
-def build_template(
-    snapshot: Snapshot, target: StageTarget, parameters: Mapping[str, str], deployed: Mapping[str, Any] | None
-) -> Normalized:
-    """The normalized template; `deployed` is that of the stack as it is, None where there is none."""
-    template = parse(snapshot.template_text, snapshot.template)
-    declared = template.data.get("Parameters", {})
+class Sources(NamedTuple):
+    """The commit's templates as they were written, by path, and what each is given for its parameters."""
+
+    templates: dict[str, Template]
+    given: dict[str, dict[str, str]]
+
+
+def read_sources(snapshot: Snapshot, target: StageTarget, parameters: Mapping[str, str]) -> Sources:
+    """Parse all templates; parents come before the children that they pass parameters to."""
+    root = parse(snapshot.template_text, snapshot.template)
+    declared = root.data.get("Parameters", {})
     unknown = sorted(set(parameters) - set(declared))
     if unknown:
         known = ", ".join(sorted(declared)) or "none"
         message = f"the template has no parameter {', '.join(unknown)}; it has {known}"
         raise InvalidConfiguration(message, file="tidegate.yaml")
-    artifacts = {
-        function.logical_id: S3Object(bucket=target.bucket, key=f"artifacts/{function.artifact}.zip")
-        for function in snapshot.functions
-    }
-    packages = {
-        PackageKey(logical_id=package.logical_id, property_path=package.property_path): S3Object(
-            bucket=target.bucket, key=package.key
-        )
-        for package in snapshot.packages
-    }
-    known_values = {"AWS::Region": target.region, **parameters}
-    prepared = prepare(place(template, artifacts, packages, known_values), known_values)
-    return normalize(translate(prepared.template, parameters, target.region), prepared, deployed)
+    found = Sources({"": root}, {"": {"AWS::Region": target.region, **parameters}})
+    for child in snapshot.children:
+        above, logical_id = split(child.path)
+        template = found.templates[child.path] = parse(child.text, child.file)
+        parent, given = found.templates[above], found.given[above]
+        found.given[child.path] = pass_parameters(parent, given, logical_id, template)
+    return found
+
+
+def build_templates(
+    snapshot: Snapshot,
+    target: StageTarget,
+    parameters: Mapping[str, str],
+    deployed: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Normalized]:
+    """The normalized templates by path; `deployed` are those of the stacks that stand."""
+    sources = read_sources(snapshot, target, parameters)
+    artifacts: dict[str, dict[str, S3Object]] = {path: {} for path in sources.templates}
+    for function in snapshot.functions:
+        path, logical_id = split(function.logical_id)
+        artifacts[path][logical_id] = S3Object(bucket=target.bucket, key=f"artifacts/{function.artifact}.zip")
+    packages: dict[str, dict[PackageKey, S3Object]] = {path: {} for path in sources.templates}
+    for package in snapshot.packages:
+        path, logical_id = split(package.logical_id)
+        key = PackageKey(logical_id=logical_id, property_path=package.property_path)
+        packages[path][key] = S3Object(bucket=target.bucket, key=package.key)
+    normalized = {}
+    for path, template in sources.templates.items():
+        known = sources.given[path]
+        prepared = prepare(place(template, artifacts[path], packages[path], known), known)
+        given = {name: value for name, value in known.items() if not name.startswith("AWS::")}
+        translated = translate(prepared.template, given, target.region)
+        normalized[path] = normalize(translated, prepared, deployed.get(path))
+    return normalized
 
 
 def choose_parameters(
@@ -81,8 +109,3 @@ def choose_parameters(
     declared = template.get("Parameters", {})
     kept = [name for name, item in declared.items() if "Default" not in item and name in standing]
     return {**dict.fromkeys(kept, MASKED), **given}
-
-
-def dump(template: Mapping[str, Any]) -> bytes:
-    """The template as it is uploaded; the same template gives the same bytes."""
-    return json.dumps(template, separators=(",", ":"), sort_keys=True).encode()

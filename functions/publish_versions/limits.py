@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stack_trees import list_resources
 
 if TYPE_CHECKING:
     from tidegate.domain.plans import StagePlan
@@ -20,6 +20,7 @@ def resolve_limits(plan: StagePlan, tools: Tools) -> tuple[str, ...]:
         return ()
     standing = {}
     if any(limit.logical_id for limit in plan.limits):
-        standing = list_resources(tools.stage(plan.stage).cloudformation, plan.stack_name)
+        client = tools.stage(plan.stage).cloudformation
+        standing = list_resources(client, plan.stack_name, plan.children)
     named = (limit.name or standing.get(limit.logical_id, limit.logical_id) for limit in plan.limits)
     return tuple(sorted(set(named)))

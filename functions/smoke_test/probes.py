@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.probing import TENANT, Probe, read_events
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stack_trees import list_resources
 
 if TYPE_CHECKING:
     from tidegate.domain.identity import ReleaseRef
@@ -34,7 +34,8 @@ def choose_probes(
     targets = {f.logical_id: (f.name, f.canary) for f in rollout.functions}
     fresh = [f for f in plan.functions if f.logical_id not in targets]
     if fresh:
-        resources = list_resources(tools.stage(plan.stage).cloudformation, plan.stack_name)
+        client = tools.stage(plan.stage).cloudformation
+        resources = list_resources(client, plan.stack_name, plan.children)
         targets |= {f.logical_id: parse_alias(resources[f.alias_logical_id]) for f in fresh}
     declared = snapshot.config.smoke.get(plan.stage, {})
     bodies = read_events(tools.documents, ref, (p for f in targets for p in declared.get(f, ())))

@@ -11,6 +11,7 @@ from tidegate.adapters.stacks import delete_change_set, find_change_set
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.healthy import Healthy, StackReturn
 from tidegate.domain.returns import find_obstacles
+from tidegate.domain.templates.tree import has_children
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
 if TYPE_CHECKING:
@@ -95,4 +96,5 @@ def _describe(ref: ReleaseRef, stage: str, stack: PreviousStack, tools: Tools) -
         capabilities=stack.capabilities,
         role=tools_of_stage.target.cloudformation_role,
         mark=f"{stage_prefix(ref, stage)}back.json",
+        nested=has_children(stack.template),
     )

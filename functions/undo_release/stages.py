@@ -106,11 +106,11 @@ def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
 
 def _forget(stage: StageTools, state: StackState, names: Iterable[str]) -> None:
     """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings."""
+    for name in names:
+        # Nested stacks that a change set would make go with it, not with the empty stack.
+        delete_change_set(stage.cloudformation, state.name, name)
     if state.status == "REVIEW_IN_PROGRESS":
         delete(stage.cloudformation, state.name, stage.target.cloudformation_role)
-        return
-    for name in names:
-        delete_change_set(stage.cloudformation, state.name, name)
 
 
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:

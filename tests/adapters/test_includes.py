@@ -48,7 +48,7 @@ def test_an_included_file_is_part_of_the_template_and_lines_stay(tmp_path):
     body = project.template.data["Resources"]["Api"]["Properties"]["DefinitionBody"]
     uri = body["paths"]["/"]["get"]["x-amazon-apigateway-integration"]["uri"]
     assert (body["openapi"], uri) == ("3.0.1", {"Fn::Sub": "${Hello.Arn}"})
-    again = parse(project.template_text, "infra/service.yaml")
+    again = parse(project.text_of(project.parts[0]), "infra/service.yaml")
     assert (again.data, again.lines) == (project.template.data, {"Api": 3, "Hello": 9})
 
 
@@ -56,7 +56,8 @@ def test_a_template_without_includes_keeps_its_text(tmp_path):
     text = TEMPLATE.replace(
         "Fn::Transform: {Name: AWS::Include, Parameters: {Location: api/openapi.yaml}}", "openapi: 3.0.1"
     )
-    assert open_files(tmp_path, {**FILES, "infra/service.yaml": text}).template_text == text
+    project = open_files(tmp_path, {**FILES, "infra/service.yaml": text})
+    assert project.text_of(project.parts[0]) == text
 
 
 @pytest.mark.parametrize(

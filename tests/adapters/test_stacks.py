@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.scene import eventually
-from tidegate.adapters import stacks
+from tidegate.adapters import stack_trees, stacks
 from tidegate.adapters.stacks import ChangeSet, StackState
 from tidegate.domain.errors import ChangeSetFailed
 
@@ -130,7 +130,7 @@ def test_a_stack_comes_up_changes_and_goes(stack: Stack) -> None:
     for _ in range(2):
         stacks.execute(client, stack.name, "first")
     assert stack.end().is_healthy
-    assert stacks.list_resources(client, stack.name)["Jobs"].startswith("http")
+    assert stack_trees.list_resources(client, stack.name)["Jobs"].startswith("http")
     assert json.loads(stacks.read_template(client, stack.name)) == {"Resources": {"Jobs": queue()}}
     same = stack.propose("same", {"Jobs": queue()}, exists=True)
     assert same.is_empty
@@ -182,20 +182,20 @@ def test_what_cloudformation_refuses_is_said(stack: Stack, changes: dict[str, An
 
 def test_the_resource_that_failed_first_explains_the_stack(stack: Stack) -> None:
     assert stack.run("first", {"Jobs": queue()}).is_healthy
-    assert stacks.explain_failure(stack.client, stack.name) == "no resource says why"
+    assert stack_trees.explain_failure(stack.client, stack.name) == "no resource says why"
     resources = {"Jobs": queue(2), "Bad": BROKEN, "Later": {**queue(), "DependsOn": "Bad"}}
     state = stack.run("second", resources, exists=True)
     assert state.status == "UPDATE_ROLLBACK_COMPLETE"
-    found = stacks.explain_failure(stack.client, stack.name)
+    found = stack_trees.explain_failure(stack.client, stack.name)
     assert found.startswith("Bad (AWS::SNS::Subscription): ")
     assert stack.run("third", {"Jobs": queue(3)}, exists=True).is_healthy
-    assert stacks.explain_failure(stack.client, stack.name) == "no resource says why"
+    assert stack_trees.explain_failure(stack.client, stack.name) == "no resource says why"
 
 
 def test_a_stack_that_fails_by_itself_says_why(stack: Stack) -> None:
     outputs = {"Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Jobs", "Nothing"]}}}}
     assert stack.run("first", {"Jobs": queue()}, sections=outputs).status == "ROLLBACK_COMPLETE"
-    found = stacks.explain_failure(stack.client, stack.name)
+    found = stack_trees.explain_failure(stack.client, stack.name)
     assert found.startswith(
         "Template error: resource Jobs (AWS::SQS::Queue) does not support attribute type Nothing"
     )

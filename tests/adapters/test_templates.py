@@ -168,9 +168,9 @@ def test_what_cannot_be_translated_names_resource_and_line(text, message):
         translate(parse(text, "t.yaml"), {}, "us-east-1")
 
 
-def test_a_nested_application_is_refused_before_the_translator_asks_aws():
+def test_an_application_of_the_repository_is_refused_before_the_translator_asks_aws():
     text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  A: {Type: AWS::Serverless::Application}\n"
-    with pytest.raises(UnsupportedTemplate, match=r"t.yaml:3: A is a nested application"):
+    with pytest.raises(UnsupportedTemplate, match=r"t.yaml:3: A is an application of the repository"):
         translate(parse(text, "t.yaml"), {}, "us-east-1")
 
 

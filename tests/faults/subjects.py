@@ -18,7 +18,8 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from tests.faults import invariants
 from tests.faults.processes import ACTIVE
 from tests.pipelines.services import Service, template
-from tidegate.adapters.stacks import find_stack, list_resources
+from tidegate.adapters.stack_trees import list_resources
+from tidegate.adapters.stacks import find_stack
 from tidegate.domain.ledger import Outcome
 from tidegate.local import deliveries
 from tidegate.local.cloud import ACCOUNT_ID, REGION

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.plan_release.adoption import explain
+from functions.plan_release.adoption import Adoptions, explain
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
 from functions.restore_traffic.handler import Request as Restore
@@ -384,7 +384,8 @@ def test_triggers_do_not_move_to_an_alias_that_was_left_on_other_code(scene: Sce
 
 def test_long_sentences_are_cut() -> None:
     names = tuple(f"F{number}" for number in range(SHOWN + 3))
-    (text,) = explain(Adoption(functions=names))
+    (text,) = explain(Adoptions({"": Adoption(functions=names[:5]), "Child": Adoption(functions=names[5:])}))
+    assert text.startswith("F0, F1, F2, F3, F4, Child/F5")
     assert f"F{SHOWN - 1} and 3 more: an alias is made" in text
 
 

@@ -31,7 +31,8 @@ from functions.verify_recovery.handler import handle as verify
 from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.healthy import find_healthy, list_ways
 from tidegate.adapters.plans import read_plan
-from tidegate.adapters.stacks import list_aliases, read_template
+from tidegate.adapters.stack_trees import list_aliases
+from tidegate.adapters.stacks import read_template
 from tidegate.domain.errors import ChangeSetsPending, VersionsPending
 from tidegate.domain.ledger import ClaimState, Outcome
 

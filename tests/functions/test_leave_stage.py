@@ -10,7 +10,8 @@ from functions.leave_stage.tidying import MOST_TRIES, Tidying
 from tests.functions.test_plan_release import plan, provision_all
 from tests.scene import eventually
 from tidegate.adapters.healthy import find_healthy, write_healthy
-from tidegate.adapters.stacks import create, find_stack, guard_name, list_aliases
+from tidegate.adapters.stack_trees import list_aliases
+from tidegate.adapters.stacks import create, find_stack, guard_name
 from tidegate.domain.errors import ClaimLost, HoldsPending
 from tidegate.domain.healthy import Healthy, HealthyFunction
 

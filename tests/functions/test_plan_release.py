@@ -25,7 +25,8 @@ from functions.undo_release.handler import handle as undo
 from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import find_rollout, read_plan
-from tidegate.adapters.stacks import find_stack, list_resources, read_template
+from tidegate.adapters.stack_trees import list_resources
+from tidegate.adapters.stacks import find_stack, read_template
 from tidegate.domain.errors import (
     ChangeSetFailed,
     ChangeSetsPending,

@@ -16,7 +16,7 @@ from tests.scene import eventually
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import find_rollout, read_plan, read_snapshot
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stack_trees import list_resources
 from tidegate.domain.errors import ForeignChange, PreflightPending, PreflightRefused
 from tidegate.domain.plans import AlarmLimit
 from tidegate.domain.preflight import Finding, Severity
@@ -213,7 +213,7 @@ def test_very_many_functions_are_read_in_parts(scene: Scene) -> None:
         return request_change(scene.ref, snapshot, scene.production, scene.tools)
 
     change = eventually(requested)
-    functions = change.normalized.functions * 3
+    functions = change.functions * 3
     ids = [f"F{index}" for index in range(3)]
     many = tuple(f.model_copy(update={"logical_id": i}) for f, i in zip(functions, ids, strict=True))
     change.standing |= dict.fromkeys(ids, "any")

@@ -30,7 +30,8 @@ from tests.scene import TEMPLATE, eventually
 from tidegate.adapters.aliases import parse_alias
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.provisioning import list_provisioned
-from tidegate.adapters.stacks import create, find_stack, list_resources
+from tidegate.adapters.stack_trees import list_resources
+from tidegate.adapters.stacks import create, find_stack
 from tidegate.domain.errors import (
     ClaimLost,
     ForeignChange,

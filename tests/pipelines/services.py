@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from tests.conftest import Repository
 from tidegate.adapters.aliases import find_alias, parse_alias
 from tidegate.adapters.provisioning import list_provisioned
-from tidegate.adapters.stacks import find_stack, list_resources
+from tidegate.adapters.stack_trees import list_resources
+from tidegate.adapters.stacks import find_stack
 from tidegate.cli.main import main
 from tidegate.cli.outcomes import Exit
 from tidegate.cli.push import Pushed, push_commit

@@ -80,7 +80,7 @@ class Builder:
                 built = Path(name) / "stands.zip"
                 documents.download(archive_key(key), built)
             users = (one for one in self._snapshot.functions if one.artifact == key)
-            check_handlers(built, users, self._snapshot.template)
+            check_handlers(built, users, self._snapshot)
             documents.write(record_key(key), self._describe(function, lock, built))
         return True
 
@@ -176,7 +176,7 @@ def measure(built: Path, function: FunctionSnapshot) -> Artifact:
     )
 
 
-def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], template: str) -> None:
+def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], snapshot: Snapshot) -> None:
     """BuildFailed where a function's handler cannot be in the zip; a handler may also come from a layer."""
     with zipfile.ZipFile(built) as archive:
         paths = set(archive.namelist())
@@ -187,4 +187,4 @@ def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], template:
             fault = find_fault(function.handler, paths, archive.read, syntax=minor <= sys.version_info.minor)
             if fault:
                 message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
-                raise BuildFailed(message, file=template, line=function.line)
+                raise BuildFailed(message, file=snapshot.file_of(function), line=function.line)

@@ -8,13 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.stacks import (
-    create_change_set,
-    execute,
-    explain_failure,
-    find_change_set,
-    find_stack,
-)
+from tidegate.adapters.stack_trees import explain_failure
+from tidegate.adapters.stacks import create_change_set, execute, find_change_set, find_stack
 from tidegate.domain.errors import ChangeSetFailed, StackNeedsOperator
 from tidegate.domain.identity import Frozen
 from tidegate.domain.undo import ChangeMark
@@ -36,7 +31,10 @@ REMEDIES: Final = {
 
 
 class Change(Frozen):
-    """A change set of a stack that exists. `purpose` is what a message calls it; `mark` is a key."""
+    """A change set of a stack that exists. `purpose` is what a message calls it; `mark` is a key.
+
+    nested: whether the changes of nested stacks are told too; they are made in any case.
+    """
 
     stack: str
     name: str
@@ -46,6 +44,7 @@ class Change(Frozen):
     capabilities: tuple[str, ...]
     role: str
     mark: str
+    nested: bool = False
 
 
 def drive(client: CloudFormationClient, documents: Documents, change: Change) -> bool:
@@ -71,6 +70,7 @@ def drive(client: CloudFormationClient, documents: Documents, change: Change) ->
             capabilities=change.capabilities,
             role=change.role,
             exists=True,
+            nested=change.nested,
         )
         return False
     if found.is_pending:

@@ -32,8 +32,9 @@ def write_manifest(documents: Documents, ref: ReleaseRef, snapshot: Snapshot) ->
     """The manifest of a release whose artifacts stand; stored as functions.json."""
     keys = sorted({one.artifact for one in snapshot.functions})
     records = side_by_side(lambda key: documents.read(record_key(key), Artifact), keys)
-    template = parse(snapshot.template_text, snapshot.template)
-    manifest = make_manifest(snapshot, ref.id, template, dict(zip(keys, records, strict=True)))
+    templates = {child.path: parse(child.text, child.file) for child in snapshot.children}
+    templates[""] = parse(snapshot.template_text, snapshot.template)
+    manifest = make_manifest(snapshot, ref.id, templates, dict(zip(keys, records, strict=True)))
     documents.write(f"{release_prefix(ref)}functions.json", manifest)
     return manifest
 

@@ -20,17 +20,19 @@ from tidegate.domain.artifacts import Method, content_key
 from tidegate.domain.bills import Subject, bill_key, render
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.locks import Lock
+from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import PackageSnapshot
 from tidegate.domain.sources import tree_hash
 from tidegate.domain.templates.definitions import unqualify_definition
+from tidegate.domain.templates.packages import read_packages
 from tidegate.domain.templates.template import properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tidegate.adapters.archives import Member
     from tidegate.adapters.documents import Documents
-    from tidegate.adapters.projects import Project
+    from tidegate.adapters.projects import Part, Project
     from tidegate.domain.locks import Target
     from tidegate.domain.templates.packages import PackageSource
 
@@ -38,21 +40,23 @@ LAYER_FOLDER: Final = "python"
 ZIPS: Final = (".zip", ".jar", ".war")
 
 
-def store_packages(
-    project: Project, sources: Iterable[PackageSource], documents: Documents
-) -> tuple[PackageSnapshot, ...]:
-    """Upload each package unless it is there already; where each lies."""
-    return tuple(_store(project, source, documents) for source in sources)
+def store_packages(project: Project, documents: Documents) -> tuple[PackageSnapshot, ...]:
+    """Upload the packages of all templates, each unless it is there already; where each lies."""
+    return tuple(
+        _store(project, part, source, documents)
+        for part in project.parts
+        for source in read_packages(part.template, part.parameters)
+    )
 
 
-def _store(project: Project, source: PackageSource, documents: Documents) -> PackageSnapshot:
-    path = project.place(source.path, source.line)
+def _store(project: Project, part: Part, source: PackageSource, documents: Documents) -> PackageSnapshot:
+    path = project.place(part, source.path, source.line)
     if source.build_method is not None:
-        key = _store_layer(project, source, path, documents)
+        key = _store_layer(project, part, source, path, documents)
     else:
-        key = _store_as_it_is(project, source, path, documents)
+        key = _store_as_it_is(project, part, source, path, documents)
     return PackageSnapshot(
-        logical_id=source.key.logical_id,
+        logical_id=qualify(part.path, source.key.logical_id),
         property_path=source.key.property_path,
         key=key,
         bill=bill_key(key) if _has_bill(source) else "",
@@ -63,12 +67,14 @@ def _has_bill(source: PackageSource) -> bool:
     return source.resource_type.endswith("::LayerVersion")
 
 
-def _store_as_it_is(project: Project, source: PackageSource, path: str, documents: Documents) -> str:
+def _store_as_it_is(
+    project: Project, part: Part, source: PackageSource, path: str, documents: Documents
+) -> str:
     checkout = project.checkout
     is_file = path in checkout.files
     if source.kind == "file" and not is_file:
         message = f"{source.key.property_path} must name a file, and {path} is a folder"
-        raise InvalidTemplate(message, file=project.template.file, line=source.line)
+        raise InvalidTemplate(message, file=part.template.file, line=source.line)
     with TemporaryDirectory(prefix="tidegate-") as name:
         file = Path(name) / "package"
         if source.kind == "file" or (is_file and path.endswith(ZIPS)):
@@ -102,13 +108,13 @@ def _unqualify(source: PackageSource, body: bytes) -> bytes:
     return unqualify_definition(body.decode()).encode()
 
 
-def _store_layer(project: Project, source: PackageSource, path: str, documents: Documents) -> str:
+def _store_layer(project: Project, part: Part, source: PackageSource, path: str, documents: Documents) -> str:
     method = source.build_method or ""
     if not method.startswith("python"):
         message = f"{source.key.logical_id} has BuildMethod {method}; only python layers are built so far"
-        raise UnsupportedTemplate(message, file=project.template.file, line=source.line)
+        raise UnsupportedTemplate(message, file=part.template.file, line=source.line)
     runtime = project.override.runtime or method
-    architecture = project.override.architecture or _architecture(project, source)
+    architecture = project.override.architecture or _architecture(part, source)
     request = project.lock_request(path, runtime, architecture)
     lock = find_lock(documents, request) if request else Lock()
     tree = tree_hash(project.checkout.within(path), path)
@@ -134,8 +140,8 @@ def _members(project: Project, path: str) -> Iterator[Member]:
         yield project.checkout.member(file, _in_layer(_in(file.path, path)))
 
 
-def _architecture(project: Project, source: PackageSource) -> str:
-    resource = project.template.resources[source.key.logical_id]
+def _architecture(part: Part, source: PackageSource) -> str:
+    resource = part.template.resources[source.key.logical_id]
     declared = (resource.get("Metadata") or {}).get("BuildArchitecture")
     compatible = properties_of(resource).get("CompatibleArchitectures")
     first = declared or (compatible[0] if isinstance(compatible, list) and compatible else "x86_64")

@@ -16,8 +16,9 @@ from tidegate.adapters.samconfig import read_samconfig
 from tidegate.adapters.templates import parse
 from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements, platform, python_version
 from tidegate.domain.config import ServiceConfig
-from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate
+from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.locks import LockRequest
+from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import Deployment
 from tidegate.domain.sources import (
     CONFIG_FILE,
@@ -30,10 +31,14 @@ from tidegate.domain.sources import (
 )
 from tidegate.domain.templates.assets import resolve_assets
 from tidegate.domain.templates.refusals import refuse_unsupported
+from tidegate.domain.templates.tree import MAX_STACKS, check_place, find_children, pass_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tidegate.adapters.checkouts import Checkout
     from tidegate.domain.templates.template import Template
+    from tidegate.domain.templates.tree import ChildSource
 
 SHOWN: Final = 6
 
@@ -45,29 +50,40 @@ class Override(NamedTuple):
     architecture: str | None = None
 
 
+class Part(NamedTuple):
+    """A template of the service by the path of its stack: its own at "", or that of a nested stack.
+
+    parameters: what is known of its parameters for builds.
+    """
+
+    path: str
+    template: Template
+    parameters: dict[str, str]
+
+
 class Project(NamedTuple):
-    """A checkout with its configuration and template read."""
+    """A checkout with its configuration and its templates read, parents before the children."""
 
     checkout: Checkout
     config: ServiceConfig
-    template: Template
+    parts: tuple[Part, ...]
     deployments: dict[str, Deployment]
     override: Override
 
     @property
-    def parameters(self) -> dict[str, str]:
-        """The parameters that builds read: those of samconfig's default environment."""
-        return self.deployments.get("default", Deployment()).parameters
+    def template(self) -> Template:
+        """The service's own template."""
+        return self.parts[0].template
 
-    def place(self, path: str, line: int) -> str:
-        """A path that the template names, relative to the source's root."""
-        return place(self.checkout, self.template.file, path, line)
+    def place(self, part: Part, path: str, line: int) -> str:
+        """A path that a template names, relative to the source's root."""
+        return place(self.checkout, part.template.file, path, line)
 
-    @property
-    def template_text(self) -> str:
-        """The template as it is parsed later: its own text, or, where it includes files, one with these."""
-        text = self.checkout.read_text(self.template.file)
-        return text if self.template == parse(text, self.template.file) else write_template(self.template)
+    def text_of(self, part: Part) -> str:
+        """A template as it is parsed later: its own text, or, where it includes files, one with these."""
+        template = part.template
+        text = self.checkout.read_text(template.file)
+        return text if template == parse(text, template.file) else write_template(template)
 
     def requirements(self, folder: str) -> dict[str, str]:
         """The texts of a code folder's requirements, and of what they include, by path; its own first."""
@@ -91,12 +107,13 @@ def open_project(checkout: Checkout, override: Override) -> Project:
     """Read a project that is to be released; UnsupportedTemplate where it asks for what is not."""
     project = read_project(checkout, override)
     manifest = _find_manifest(checkout, project.template.file)
-    refuse_unsupported(project.template, project.parameters, asset_manifest=manifest is not None)
+    for part in project.parts:
+        refuse_unsupported(part.template, part.parameters, asset_manifest=manifest is not None)
     return project
 
 
 def read_project(checkout: Checkout, override: Override) -> Project:
-    """Read configuration, template and samconfig; each error names its file, and its line if it has one."""
+    """Read configuration, templates and samconfig; each error names its file, and its line if it has one."""
     config = ServiceConfig()
     is_folder = checkout.within(CONFIG_FILE) and CONFIG_FILE not in checkout.files
     if is_folder or checkout.links_within(CONFIG_FILE):
@@ -104,14 +121,49 @@ def read_project(checkout: Checkout, override: Override) -> Project:
     if CONFIG_FILE in checkout.files:
         config = read_config(checkout.read_text(CONFIG_FILE), CONFIG_FILE)
     path = find_template(checkout, config)
-    template = include_files(parse(checkout.read_text(path), path), checkout, partial(place, checkout, path))
-    if manifest := _find_manifest(checkout, path):
-        template = resolve_assets(template, read_manifest(checkout.read_text(manifest), manifest))
     folder = posixpath.dirname(path)
     places = [posixpath.join(place, name) for place in dict.fromkeys((folder, "")) for name in SAMCONFIGS]
     samconfig = next((place for place in places if place in checkout.files), None)
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
-    return Project(checkout, config, template, deployments, override)
+    parts = _Parts(checkout, path)
+    parts.open("", path, lambda _: deployments.get("default", Deployment()).parameters, ())
+    return Project(checkout, config, tuple(parts.opened), deployments, override)
+
+
+class _Parts:
+    """Reads the tree of templates from its root on; all of a CDK app's stack have one asset manifest."""
+
+    def __init__(self, checkout: Checkout, root: str) -> None:
+        self._checkout = checkout
+        file = _find_manifest(checkout, root)
+        self._manifest = read_manifest(checkout.read_text(file), file) if file else None
+        self.opened: list[Part] = []
+
+    def open(
+        self, path: str, file: str, know: Callable[[Template], dict[str, str]], above: tuple[str, ...]
+    ) -> None:
+        """Read a template and those nested in it; `know` gives its parameters, `above` its parents' files."""
+        checkout = self._checkout
+        template = parse(checkout.read_text(file), file)
+        template = include_files(template, checkout, partial(place, checkout, file))
+        if self._manifest:
+            template = resolve_assets(template, self._manifest)
+        parameters = know(template)
+        self.opened.append(Part(path, template, parameters))
+        if len(self.opened) > MAX_STACKS:
+            raise UnsupportedTemplate(f"more than {MAX_STACKS} templates are nested in each other", file=file)
+        for child in find_children(template):
+            inner = self._place(template, child)
+            check_place(template, child, inner, (*above, file))
+            pass_on = partial(pass_parameters, template, parameters, child.logical_id)
+            self.open(qualify(path, child.logical_id), inner, pass_on, (*above, file))
+
+    def _place(self, template: Template, child: ChildSource) -> str:
+        found = place(self._checkout, template.file, child.file, child.line)
+        if found not in self._checkout.files:
+            message = f"{child.logical_id} must name a template, and {child.file} is a folder"
+            raise InvalidTemplate(message, file=template.file, line=child.line)
+        return found
 
 
 def _find_manifest(checkout: Checkout, template: str) -> str | None:

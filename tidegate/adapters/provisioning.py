@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from botocore.exceptions import ClientError
 
 from tidegate.adapters.aliases import find_alias, parse_alias
-from tidegate.adapters.stacks import list_resources
+from tidegate.adapters.stack_trees import list_resources
 from tidegate.adapters.threads import AT_ONCE
 from tidegate.domain.errors import ForeignChange, ProvisioningFailed
 from tidegate.domain.provisioning import Act, Standing, Versions
@@ -61,7 +61,7 @@ def locate(
     CloudFormation has named those functions that the release brought.
     """
     fresh = any(not item.function_name for item in plan.provisioned)
-    resources = list_resources(client, plan.stack_name) if fresh else {}
+    resources = list_resources(client, plan.stack_name, plan.children) if fresh else {}
     rolling = {function.logical_id: function for function in rollout.functions}
     found = []
     for item in plan.provisioned:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.packages import store_packages
-from tidegate.adapters.projects import Override, Project, open_project
+from tidegate.adapters.projects import Override, Part, Project, open_project
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import (
     Method,
@@ -21,7 +21,8 @@ from tidegate.domain.artifacts import (
     record_key,
 )
 from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
-from tidegate.domain.snapshots import FunctionSnapshot, Snapshot, TestsSnapshot
+from tidegate.domain.nesting import qualify
+from tidegate.domain.snapshots import ChildTemplate, FunctionSnapshot, Snapshot, TestsSnapshot
 from tidegate.domain.sources import (
     CONFIG_FILE,
     find_other_tests,
@@ -30,7 +31,6 @@ from tidegate.domain.sources import (
     tree_hash,
 )
 from tidegate.domain.templates.functions import ASSET_PATH, FunctionSource, read_functions
-from tidegate.domain.templates.packages import read_packages
 from tidegate.domain.templates.sam_globals import function_properties
 
 if TYPE_CHECKING:
@@ -47,23 +47,29 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     """Read a checkout into a snapshot; stores the packages, and looks up which artifacts exist."""
     project = open_project(checkout, override)
     _check_service(project.config, commit)
-    sources = read_functions(project.template, project.parameters)
-    names = [source.logical_id for source in sources]
+    sources = [
+        (part, source) for part in project.parts for source in read_functions(part.template, part.parameters)
+    ]
+    names = [qualify(part.path, source.logical_id) for part, source in sources]
     check_smoke(checkout, project.config, names)
     check_waves(checkout, project.config, names)
     check_advisories(checkout, project.config)
-    builds = [_plan(project, source) for source in sources if source.code_uri is not None]
+    builds = [_plan(project, part, source) for part, source in sources if source.code_uri is not None]
     locks = find_locks(documents, (build.request for build in builds if build.request))
     functions = tuple(_describe(project, build, locks) for build in builds)
     tests = find_tests(project, functions)
     return Snapshot(
         commit=commit,
         template=project.template.file,
-        template_text=project.template_text,
+        template_text=project.text_of(project.parts[0]),
+        children=tuple(
+            ChildTemplate(path=part.path, file=part.template.file, text=project.text_of(part))
+            for part in project.parts[1:]
+        ),
         config=project.config,
         deployments=project.deployments,
         functions=functions,
-        packages=store_packages(project, read_packages(project.template, project.parameters), documents),
+        packages=store_packages(project, documents),
         to_build=find_missing(documents, {function.artifact for function in functions}),
         has_tests=tests is not None,
         tests=tests,
@@ -95,6 +101,7 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
 class _Build(NamedTuple):
     """How a function is built; `request` is what its lock is made from, None where nothing is required."""
 
+    part: Part
     source: FunctionSource
     code: str
     method: Method
@@ -103,13 +110,13 @@ class _Build(NamedTuple):
     request: LockRequest | None
 
 
-def _plan(project: Project, source: FunctionSource) -> _Build:
-    code = project.place(source.code_uri or ".", source.line)
+def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
+    code = project.place(part, source.code_uri or ".", source.line)
     if not source.handler:
         message = f"{source.logical_id} has no Handler"
-        raise InvalidTemplate(message, file=project.template.file, line=source.line)
+        raise InvalidTemplate(message, file=part.template.file, line=source.line)
     method, runtime, architecture = (
-        _choose_method(project, source, code),
+        _choose_method(project, part, source, code),
         source.runtime or "",
         source.architecture,
     )
@@ -119,15 +126,15 @@ def _plan(project: Project, source: FunctionSource) -> _Build:
         runtime = project.override.runtime or runtime
         architecture = project.override.architecture or architecture
         request = project.lock_request(code, runtime, architecture)
-    return _Build(source, code, method, runtime, architecture, request)
+    return _Build(part, source, code, method, runtime, architecture, request)
 
 
 def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> FunctionSnapshot:
-    source, code, method, runtime, architecture, request = build
+    part, source, code, method, runtime, architecture, request = build
     wheels = locks[request.key].hashes if request else ()
     tree = tree_hash(project.checkout.within(code), code)
     return FunctionSnapshot(
-        logical_id=source.logical_id,
+        logical_id=qualify(part.path, source.logical_id),
         code_uri=code,
         handler=source.handler or "",
         runtime=runtime,
@@ -137,13 +144,13 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> Fun
         method=method,
         requirements=(request.main,) if request else (),
         lock=request.key if request else "",
-        has_layers=bool(function_properties(project.template, source.logical_id).get("Layers")),
+        has_layers=bool(function_properties(part.template, source.logical_id).get("Layers")),
         line=source.line,
     )
 
 
-def _choose_method(project: Project, source: FunctionSource, code: str) -> Method:
-    metadata: Mapping[str, object] = project.template.resources[source.logical_id].get("Metadata") or {}
+def _choose_method(project: Project, part: Part, source: FunctionSource, code: str) -> Method:
+    metadata: Mapping[str, object] = part.template.resources[source.logical_id].get("Metadata") or {}
     if code.endswith((".zip", ".jar")) and code in project.checkout.files:
         return Method.ARCHIVE
     return Method.PLAIN if source.skip_build or ASSET_PATH in metadata else Method.PYTHON

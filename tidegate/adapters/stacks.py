@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from pydantic import Field
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.guards import FUNCTIONS_PER_STACK, guard_name
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify
 from tidegate.domain.templates.changes import ChangedResource
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
+NESTED_CHANGE_SET: Final = re.compile(r"arn:[^ ]+:changeSet/[^ ]+")
 MASKED: Final = "****"  # a parameter that keeps its value; what CloudFormation shows of a NoEcho one
 
 
@@ -35,6 +38,7 @@ class StackState(Frozen):
     parameters: dict[str, str] = Field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
+    outputs: dict[str, str] = Field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -85,12 +89,13 @@ def find_stack(client: CloudFormationClient, name: str) -> StackState | None:
             return None
         raise
     return StackState(
-        name=name,
+        name=stack["StackName"],
         status=stack["StackStatus"],
         reason=stack.get("StackStatusReason", ""),
         parameters={item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])},
         capabilities=tuple(stack.get("Capabilities", [])),
         tags={item["Key"]: item["Value"] for item in stack.get("Tags", [])},
+        outputs={item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])},
     )
 
 
@@ -104,51 +109,50 @@ def read_template(client: CloudFormationClient, name: str, *, processed: bool = 
     return body if isinstance(body, str) else json.dumps(body)
 
 
-def list_resources(client: CloudFormationClient, name: str) -> dict[str, str]:
-    """Physical ids by logical id, all pages."""
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
-    return {
-        item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
-        for page in pages
-        for item in page["StackResourceSummaries"]
-    }
-
-
-def list_aliases(client: CloudFormationClient, name: str) -> dict[str, tuple[str, str]]:
-    """(function, alias) by the function's logical id, for the aliases of a stack's own functions."""
-    functions: dict[str, str] = {}
-    aliases: list[tuple[str, str]] = []
-    for page in client.get_paginator("list_stack_resources").paginate(StackName=name):
-        for item in page["StackResourceSummaries"]:
-            physical = item.get("PhysicalResourceId", "")
-            if item["ResourceType"] == "AWS::Lambda::Function":
-                functions[physical] = item["LogicalResourceId"]
-            elif item["ResourceType"] == "AWS::Lambda::Alias" and physical:
-                *_, function, alias = physical.split(":")
-                aliases.append((function, alias))
-    return {functions[function]: (function, alias) for function, alias in aliases if function in functions}
-
-
 def find_change_set(client: CloudFormationClient, stack: str, name: str) -> ChangeSet | None:
-    """The change set with all its changes, or None."""
-    changes: list[ChangedResource] = []
+    """The change set with all its changes, or None; those of nested stacks by `<child>/<logical id>`.
+
+    Why a nested one could not be computed stands after the reason, which names it alone.
+    """
+    found = _read_change_set(client, {"StackName": stack, "ChangeSetName": name}, "")
+    if found is None or found.status != "FAILED":
+        return found
+    return found.model_copy(update={"reason": f"{found.reason}{_explain_nested(client, found.reason)}"})
+
+
+def _read_change_set(client: CloudFormationClient, named: Mapping[str, str], path: str) -> ChangeSet | None:
+    """All pages of one, then those of the nested ones that it names."""
+    raw: list[Any] = []
     token: dict[str, Any] = {}
     while True:
         try:
-            page = client.describe_change_set(StackName=stack, ChangeSetName=name, **token)
+            page: Any = client.describe_change_set(**named, **token)  # type: ignore[arg-type]
         except ClientError as error:
             if _is_missing(error):
                 return None
             raise
-        changes += [_change(item["ResourceChange"]) for item in page.get("Changes", [])]
+        raw += [item["ResourceChange"] for item in page.get("Changes", [])]
         if "NextToken" not in page:
-            return ChangeSet(
-                status=page["Status"],
-                execution=page.get("ExecutionStatus", ""),
-                reason=page.get("StatusReason", ""),
-                changes=tuple(changes),
-            )
+            break
         token = {"NextToken": page["NextToken"]}
+    changes = [_change(item, path) for item in raw]
+    for item in raw:
+        if identity := item.get("ChangeSetId"):
+            inner = qualify(path, item["LogicalResourceId"])
+            nested = _read_change_set(client, {"ChangeSetName": identity}, inner)
+            changes += nested.changes if nested else ()
+    return ChangeSet(
+        status=page["Status"],
+        execution=page.get("ExecutionStatus", ""),
+        reason=page.get("StatusReason", ""),
+        changes=tuple(changes),
+    )
+
+
+def _explain_nested(client: CloudFormationClient, reason: str) -> str:
+    named = NESTED_CHANGE_SET.search(reason)
+    found = _read_change_set(client, {"ChangeSetName": named[0]}, "") if named else None
+    return f" {found.reason}{_explain_nested(client, found.reason)}" if found else ""
 
 
 def _is_missing(error: ClientError) -> bool:
@@ -156,12 +160,12 @@ def _is_missing(error: ClientError) -> bool:
     return code in {"ChangeSetNotFound", "ChangeSetNotFoundException"} or "does not exist" in message
 
 
-def _change(change: Mapping[str, Any]) -> ChangedResource:
+def _change(change: Mapping[str, Any], path: str) -> ChangedResource:
     targets = [detail["Target"] for detail in change.get("Details", []) if "Target" in detail]
     names = {target.get("Name") or target.get("Attribute", "") for target in targets}
     return ChangedResource(
         action=change["Action"],
-        logical_id=change["LogicalResourceId"],
+        logical_id=qualify(path, change["LogicalResourceId"]),
         type=change["ResourceType"],
         replacement=change.get("Replacement") in {"True", "Conditional"},
         properties=tuple(sorted(filter(None, names))),
@@ -178,8 +182,12 @@ def create_change_set(  # noqa: PLR0913
     capabilities: Iterable[str],
     role: str,
     exists: bool,
+    nested: bool = False,
 ) -> None:
-    """Ask for a change set. A masked (NoEcho) parameter keeps its previous value."""
+    """Ask for a change set. A masked (NoEcho) parameter keeps its previous value.
+
+    nested: whether nested stacks are planned too; without, they are changed all the same when it is executed.
+    """
     try:
         client.create_change_set(
             StackName=stack,
@@ -189,6 +197,7 @@ def create_change_set(  # noqa: PLR0913
             Parameters=[_parameter(key, value) for key, value in sorted(parameters.items())],
             Capabilities=sorted(capabilities),  # type: ignore[arg-type]
             RoleARN=role,
+            **({"IncludeNestedStacks": True} if nested else {}),  # type: ignore[arg-type]
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]
@@ -256,20 +265,3 @@ def delete_change_set(client: CloudFormationClient, stack: str, name: str) -> No
     except ClientError as error:
         if not _is_missing(error):
             raise
-
-
-def explain_failure(client: CloudFormationClient, stack: str) -> str:
-    """The first resource that failed in the stack's last operation, and why; else the stack's own reason."""
-    first = own = ""
-    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
-        for event in page["StackEvents"]:
-            status = event.get("ResourceStatus", "")
-            reason = event.get("ResourceStatusReason", "")
-            if status.endswith("_FAILED") and "cancelled" not in reason:
-                first = f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
-            if event["LogicalResourceId"] == stack and status.endswith("ROLLBACK_IN_PROGRESS"):
-                own = reason  # an output, say, or an export that another stack has
-            started = status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
-            if started and event["LogicalResourceId"] == stack:
-                return first or own or "no resource says why"
-    return first or own or "no resource says why"

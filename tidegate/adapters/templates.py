@@ -23,8 +23,10 @@ from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_m
 
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates.intrinsics import copy
+from tidegate.domain.templates.literals import UNKNOWN
 from tidegate.domain.templates.shape import check_shape
-from tidegate.domain.templates.template import SAM_TRANSFORM, Template
+from tidegate.domain.templates.template import SAM_TRANSFORM, Template, properties_of
+from tidegate.domain.templates.tree import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,12 +105,17 @@ def translate(template: Template, parameters: Mapping[str, str], region: str) ->
     if not template.is_serverless:
         _check_plain(template)
         return {key: value for key, value in copy(template.data).items() if key != "Transform"}
-    for logical_id, _ in template.of_type("AWS::Serverless::Application"):
-        # The translator would call AWS for these.
-        raise UnsupportedTemplate(f"{logical_id} is a nested application", **template.place_of(logical_id))
+    for logical_id, resource in template.of_type(APPLICATION):
+        if not isinstance(properties_of(resource).get("Location"), str):
+            # The translator would call AWS for these.
+            message = f"{logical_id} is an application of the repository"
+            raise UnsupportedTemplate(message, **template.place_of(logical_id))
+    hidden = {name for name, value in parameters.items() if value == UNKNOWN}
     with _translating:
         try:
-            return _translate(copy(template.data), dict(parameters), region)
+            given = {name: value for name, value in parameters.items() if name not in hidden}
+            translated = _translate(_hide_defaults(template, hidden), given, region)
+            return translated | ({"Parameters": copy(template.data["Parameters"])} if hidden else {})
         except InvalidDocumentException as error:
             raise _invalid(template, error.causes) from None
         except ExceptionWithMessage as error:
@@ -118,6 +125,14 @@ def translate(template: Template, parameters: Mapping[str, str], region: str) ->
                 f"the SAM translator cannot read this template ({type(error).__name__}: {error})",
                 file=template.file,
             ) from error
+
+
+def _hide_defaults(template: Template, hidden: set[str]) -> dict[str, Any]:
+    """A copy of the data, since the translator would take the default for the value of such a parameter."""
+    data: dict[str, Any] = copy(template.data)
+    for name in hidden & (data.get("Parameters") or {}).keys():
+        data["Parameters"][name].pop("Default", None)
+    return data
 
 
 def _translate(data: dict[str, Any], parameters: dict[str, Any], region: str) -> dict[str, Any]:

@@ -66,20 +66,30 @@ def list_mapped(client: LambdaClient) -> Needs:
 
 
 def list_anchors(client: CloudFormationClient, stack: str) -> Needs:
-    """The versions that are resources of a stack; none where the stack is gone."""
+    """The versions that are resources of a stack or of one nested in it; none where the stack is gone."""
     needs: Needs = {}
+    waiting = [stack]
+    while waiting:
+        name = waiting.pop()
+        for item in _list_resources(client, name):
+            physical = item.get("PhysicalResourceId", "")
+            if item["ResourceType"] == "AWS::Lambda::Version" and physical:
+                *_, function, version = physical.split(":")
+                why = f"the anchor of {stack}: a resource of the stack"
+                needs.setdefault(function, {})[version] = why
+            elif item["ResourceType"] == "AWS::CloudFormation::Stack" and physical:
+                waiting.append(physical)
+    return needs
+
+
+def _list_resources(client: CloudFormationClient, stack: str) -> list[Any]:
     try:
         pages = list(client.get_paginator("list_stack_resources").paginate(StackName=stack))
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            return needs
+            return []
         raise
-    for page in pages:
-        for item in page["StackResourceSummaries"]:
-            if item["ResourceType"] == "AWS::Lambda::Version" and item.get("PhysicalResourceId"):
-                *_, function, version = item["PhysicalResourceId"].split(":")
-                needs.setdefault(function, {})[version] = f"the anchor of {stack}: a resource of the stack"
-    return needs
+    return [item for page in pages for item in page["StackResourceSummaries"]]
 
 
 def find_use(client: LambdaClient, function: str, found: Published) -> str:

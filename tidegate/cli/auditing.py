@@ -7,6 +7,7 @@ told, so that it cannot count as clean.
 from __future__ import annotations
 
 import posixpath
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -29,6 +30,7 @@ from tidegate.domain.audits.gates import AuditReport
 from tidegate.domain.distributions import is_metadata, read_distribution
 from tidegate.domain.errors import BuildFailed, TidegateError, UnsupportedTemplate
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify
 from tidegate.domain.templates.functions import read_functions
 from tidegate.domain.templates.packages import read_packages
 from tidegate.domain.versions import PYPI
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
-    from tidegate.adapters.projects import Project
+    from tidegate.adapters.projects import Part, Project
     from tidegate.domain.audits.findings import Scanner
     from tidegate.domain.audits.policies import AuditConfig
     from tidegate.domain.locks import LockRequest
@@ -90,6 +92,7 @@ def find_scanners(
 class _Code(NamedTuple):
     """Code of a function or layer; no path is an image, no runtime is what is not built."""
 
+    part: Part
     name: str
     path: str | None
     line: int
@@ -98,14 +101,18 @@ class _Code(NamedTuple):
 
 
 def _list_codes(project: Project) -> Iterator[_Code]:
-    """The local code of a template, and its images."""
-    for one in read_functions(project.template, project.parameters):
-        if one.code_uri is not None or one.package_type == "Image":
-            runtime = "" if one.skip_build else one.runtime or ""
-            yield _Code(one.logical_id, one.code_uri, one.line, runtime, one.architecture)
-    for layer in read_packages(project.template, project.parameters):
-        if layer.resource_type.endswith("::LayerVersion"):
-            yield _Code(layer.key.logical_id, layer.path, layer.line, layer.build_method or "")
+    """The local code of all templates, and their images."""
+    for part in project.parts:
+        name = partial(qualify, part.path)
+        for one in read_functions(part.template, part.parameters):
+            if one.code_uri is not None or one.package_type == "Image":
+                runtime = "" if one.skip_build else one.runtime or ""
+                found = name(one.logical_id)
+                yield _Code(part, found, one.code_uri, one.line, runtime, one.architecture)
+        for layer in read_packages(part.template, part.parameters):
+            if layer.resource_type.endswith("::LayerVersion"):
+                found = name(layer.key.logical_id)
+                yield _Code(part, found, layer.path, layer.line, layer.build_method or "")
 
 
 class Collection:
@@ -129,7 +136,7 @@ class Collection:
     def _look(self, code: _Code) -> None:
         if code.path is None:
             raise UnsupportedTemplate("it is an image, which is not looked into")
-        path, checkout = self._project.place(code.path, code.line), self._project.checkout
+        path, checkout = self._project.place(code.part, code.path, code.line), self._project.checkout
         if path in checkout.files and path.endswith(ZIPS):
             self._add(code.name, self._read_zip(path))
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from functions.plan_release.templates import build_template, want
+from functions.plan_release.templates import build_templates, read_sources, want
 from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.documents import Documents
 from tidegate.adapters.projects import Override, open_project
@@ -23,6 +23,7 @@ from tidegate.domain.artifacts import Method
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.handlers import find_fault
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.nesting import qualify
 from tidegate.domain.preflight import Severity, inspect_template
 from tidegate.domain.templates.features import read_features
 from tidegate.settings import StageTarget
@@ -140,7 +141,7 @@ def find_handler_faults(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]
         files = [file.path.removeprefix(folder) for file in checkout.within(function.code_uri)]
         fault = find_fault(function.handler, files, partial(_read, checkout, folder))
         if fault and not function.has_layers and not (function.requirements and "has no module" in fault[0]):
-            place = f"{snapshot.template}:{function.line}"
+            place = f"{snapshot.file_of(function)}:{function.line}"
             yield f"{place}: {function.logical_id} in {function.code_uri}: {fault[0]}"
 
 
@@ -155,20 +156,19 @@ def check_stage(snapshot: Snapshot, stage: str) -> list[Notice]:
     """
     target = StageTarget(name=stage, **PLACE)
     wanted = want(snapshot, target, snapshot.config.stage(stage, production=False))
-    normalized = build_template(snapshot, target, wanted.parameters, None)
-    known = {**wanted.parameters, "AWS::Region": target.region}
-    features = read_features(normalized.template, normalized.functions, known)
-    findings = [one for function in features.values() for one in inspect_template(function)]
-    return [
-        *(
-            Notice(stage=stage, logical_id=one.logical_id, kind=one.kind.value, text=one.text)
-            for one in normalized.notices
-        ),
-        *(
-            Notice(stage=stage, logical_id=one.logical_id, kind=one.severity.value, text=one.text)
-            for one in findings
-        ),
-    ]
+    given = read_sources(snapshot, target, wanted.parameters).given
+    templates = build_templates(snapshot, target, wanted.parameters, {})
+    found: list[Notice] = []
+    for path, normalized in templates.items():
+        features = read_features(normalized.template, normalized.functions, given[path])
+        findings = [one for function in features.values() for one in inspect_template(function)]
+        told = [(one.logical_id, one.kind.value, one.text) for one in normalized.notices]
+        told += [(one.logical_id, one.severity.value, one.text) for one in findings]
+        found += [
+            Notice(stage=stage, logical_id=qualify(path, key), kind=kind, text=text)
+            for key, kind, text in told
+        ]
+    return found
 
 
 def _describe(function: FunctionSnapshot) -> Found:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegate.domain.nesting import qualify
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,7 +19,7 @@ ARN: Final = "arn:aws:{}:us-east-1:123456789012:sample"
 
 
 def find_events(project: Project) -> dict[str, list[Any]]:
-    """Events by the logical id of each function."""
+    """Events by the name of each function."""
     declared: dict[str, list[Any]] = {}
     for functions in project.config.smoke.values():
         for function, files in functions.items():
@@ -25,9 +27,11 @@ def find_events(project: Project) -> dict[str, list[Any]]:
                 json.loads(project.checkout.read_text(file)) for file in files
             )
     found: dict[str, list[Any]] = {}
-    for name, resource in project.template.data["Resources"].items():
-        if str(resource.get("Type", "")).endswith("::Function"):
-            found[name] = declared.get(name) or [trigger_event(resource.get("Properties") or {})]
+    for part in project.parts:
+        for logical_id, resource in part.template.data["Resources"].items():
+            if str(resource.get("Type", "")).endswith("::Function"):
+                name = qualify(part.path, logical_id)
+                found[name] = declared.get(name) or [trigger_event(resource.get("Properties") or {})]
     return found
 
 

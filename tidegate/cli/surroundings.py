@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 def choose_stages(survey: Survey, tell: Callable[[str], None]) -> tuple[str, ...]:
     """Both stages, or production alone; Failed where the local cloud cannot make the service at all."""
-    if survey.template is not None:
-        seen = look_at(survey.template, ACCOUNT_ID)
-        if seen.absent:
-            raise Failed(f"the local cloud cannot make {list_names(seen.absent)}: not supported")
-        if seen.recorded:
-            tell(f"kept as records, with nothing behind them: {list_names(seen.recorded)}")
+    seen = [look_at(template, ACCOUNT_ID) for template, _ in survey.templates]
+    if absent := [name for one in seen for name in one.absent]:
+        raise Failed(f"the local cloud cannot make {list_names(absent)}: not supported")
+    if recorded := [name for one in seen for name in one.recorded]:
+        tell(f"kept as records, with nothing behind them: {list_names(recorded)}")
     if not survey.fixed_names:
         return STAGES
     names = list_names(survey.fixed_names)
@@ -67,7 +66,14 @@ def give_parameters(
         shown = ", ".join(f"{name}={value}" for name, value in samples.values.items())
         tell(f"parameters without a value get samples (others by --parameter): {shown}")
     cloud.parameters = samples.values | given
-    imports = find_imports(survey.template or {"Resources": {}}, {**PSEUDO, **cloud.parameters})
+    known = PSEUDO | cloud.parameters
+    imports = tuple(
+        dict.fromkeys(
+            name
+            for template, passed in survey.templates
+            for name in find_imports(template, {**known, **passed})
+        )
+    )
     if imports:
         shown = ", ".join(f"{k}={v}" for k, v in export_samples(cloud, imports, _find_network(cloud)).items())
         tell(f"what the template imports from other stacks gets samples: {shown}")

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from functions.plan_release.templates import build_template, want
+from functions.plan_release.templates import build_templates, read_sources, want
 from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
@@ -21,6 +21,7 @@ from tidegate.cli.parameters import find_missing, find_stored
 from tidegate.cli.samples import find_events
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.identity import Commit
+from tidegate.domain.nesting import qualify
 from tidegate.domain.templates.literals import Literals
 from tidegate.domain.templates.template import Template
 from tidegate.local.assembly import STAGES
@@ -89,14 +90,15 @@ class Survey(NamedTuple):
 
     events: by function. fixed_names: `Resource.Property` of physical names that are the same in all stages.
     lacking: the rules of the parameters that nothing gives a value. stored: the rules of those whose value is
-    in the parameter store, by its name there. template: as it would be deployed.
+    in the parameter store, by its name there. templates: as they would be deployed, the root's first, each
+    with what is known of its parameters.
     """
 
     events: dict[str, list[Any]]
     fixed_names: tuple[str, ...] = ()
     lacking: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (never written to)
     stored: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (never written to)
-    template: dict[str, Any] | None = None
+    templates: tuple[tuple[dict[str, Any], dict[str, str]], ...] = ()
 
 
 def survey(repository: Path, commit: str) -> Survey:
@@ -112,8 +114,8 @@ def survey(repository: Path, commit: str) -> Survey:
 
 
 def merge(surveys: Sequence[Survey]) -> Survey:
-    """What holds for one cloud for all these commits; events and template are those of the last."""
-    last = next((one for one in reversed(surveys) if one.template is not None), Survey({}))
+    """What holds for one cloud for all these commits; events and templates are those of the last."""
+    last = next((one for one in reversed(surveys) if one.templates), Survey({}))
     names = tuple(dict.fromkeys(name for one in surveys for name in one.fixed_names))
     lacking = {name: rule for one in surveys for name, rule in one.lacking.items()}
     stored = {name: rule for one in surveys for name, rule in one.stored.items()}
@@ -125,8 +127,11 @@ def _survey(checkout: Checkout, commit: Commit) -> Survey:
     named = commit.model_copy(update={"service": project.config.service or commit.service})
     snapshot = take_snapshot(checkout, named, NoDocuments(), Override())
     seen = [_look(snapshot, stage) for stage in STAGES]
-    template, given = seen[-1]
-    names = [dict(find_names(*one)) for one in seen]
+    template, given = seen[-1][""]
+    names = [
+        {qualify(path, key): name for path, part in one.items() for key, name in find_names(*part)}
+        for one in seen
+    ]
     return Survey(
         events=find_events(project),
         fixed_names=tuple(
@@ -134,15 +139,17 @@ def _survey(checkout: Checkout, commit: Commit) -> Survey:
         ),
         lacking=find_missing(template.get("Parameters") or {}, given),
         stored=find_stored(template.get("Parameters") or {}, given),
-        template=template,
+        templates=tuple(seen[-1].values()),
     )
 
 
-def _look(snapshot: Snapshot, stage: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """A stage's template as it would be deployed, and the parameters that it would be given."""
+def _look(snapshot: Snapshot, stage: str) -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+    """A stage's templates as they would be deployed, by path, and the parameters that each would be given."""
     target = StageTarget(name=stage, **PLACE)
-    given = want(snapshot, target, snapshot.config.stage(stage, production=False)).parameters
-    return build_template(snapshot, target, given, None).template, given
+    wanted = want(snapshot, target, snapshot.config.stage(stage, production=False)).parameters
+    given = read_sources(snapshot, target, wanted).given | {"": wanted}
+    templates = build_templates(snapshot, target, wanted, {})
+    return {path: (item.template, given[path]) for path, item in templates.items()}
 
 
 def find_names(template: dict[str, Any], given: Mapping[str, str]) -> Iterator[tuple[str, str]]:

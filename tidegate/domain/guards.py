@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import SEPARATOR, make_logical_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,8 +48,11 @@ def alarm_name(service: str, stage: str, function: str, signal: str) -> str:
 
 def parse_alarm_name(name: str) -> tuple[str, str, str, str] | None:
     """(service, stage, function, signal), or None where the alarm is not one of Tidegate's."""
-    parts = name.split("/")
-    return (parts[1], parts[2], parts[3], parts[4]) if len(parts) == 5 and parts[0] == PREFIX else None  # noqa: PLR2004
+    prefix, *parts = name.split("/")
+    if prefix != PREFIX or len(parts) < 4:  # noqa: PLR2004
+        return None
+    service, stage, *function, signal = parts
+    return service, stage, SEPARATOR.join(function), signal
 
 
 def build_guards(
@@ -81,9 +85,12 @@ def _alarms(
         def name(signal: str, guarded: GuardedAlias = guarded) -> str:
             return alarm_name(service, stage, guarded.logical_id, signal)
 
-        yield f"{guarded.logical_id}Errors", _error_rate(guarded, name("errors"), config, period)
         yield (
-            f"{guarded.logical_id}Throttles",
+            make_logical_id(guarded.logical_id, "Errors"),
+            _error_rate(guarded, name("errors"), config, period),
+        )
+        yield (
+            make_logical_id(guarded.logical_id, "Throttles"),
             _threshold(
                 guarded, name("throttles"), "Throttles", {"Statistic": "Sum"}, config.throttles, period
             ),
@@ -92,7 +99,7 @@ def _alarms(
             milliseconds = config.p99 * 1000
             p99 = {"ExtendedStatistic": "p99"}
             yield (
-                f"{guarded.logical_id}Duration",
+                make_logical_id(guarded.logical_id, "Duration"),
                 _threshold(guarded, name("duration"), "Duration", p99, milliseconds, period),
             )
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from tidegate.domain.guards import GuardStack
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import make_logical_id
 from tidegate.domain.rights import (
     ALLOW,
     DENY,
@@ -214,7 +215,7 @@ def build_holds(service: str, stage: str, holds: Holds) -> tuple[GuardStack, ...
             stacks.append({})
             size = 0
         size += more
-        stacks[-1][f"{hold.logical_id}Hold"] = resource
+        stacks[-1][make_logical_id(hold.logical_id, "Hold")] = resource
     return tuple(
         GuardStack(
             name=hold_name(service, stage, index),

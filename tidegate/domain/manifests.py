@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.nesting import split
 from tidegate.domain.templates.intrinsics import direct_reference
 from tidegate.domain.templates.sam_globals import function_properties
 from tidegate.domain.templates.template import properties_of
@@ -81,9 +82,12 @@ class Manifest(Frozen):
 
 
 def make_manifest(
-    snapshot: Snapshot, release_id: str, template: Template, artifacts: Mapping[str, Artifact]
+    snapshot: Snapshot,
+    release_id: str,
+    templates: Mapping[str, Template],
+    artifacts: Mapping[str, Artifact],
 ) -> Manifest:
-    """Put together what is known; `artifacts` are the records by content key."""
+    """Put together what is known; `templates` are by path, `artifacts` the records by content key."""
     functions = tuple(
         FunctionRecord(
             logical_id=one.logical_id,
@@ -98,7 +102,7 @@ def make_manifest(
             lock=one.lock,
             bill=artifacts[one.artifact].bill,
             bill_sha256=artifacts[one.artifact].bill_sha256,
-            declared=read_declared(template, one.logical_id, snapshot),
+            declared=read_declared(templates, one.logical_id, snapshot),
         )
         for one in snapshot.functions
     )
@@ -116,21 +120,19 @@ def make_manifest(
     )
 
 
-def read_declared(template: Template, logical_id: str, snapshot: Snapshot) -> Declared:
-    """What the template and the configuration say of a function."""
+def read_declared(templates: Mapping[str, Template], name: str, snapshot: Snapshot) -> Declared:
+    """What its template and the configuration say of a function."""
+    path, logical_id = split(name)
+    template = templates[path]
     properties = function_properties(template, logical_id)
     events = properties.get("Events") or {}
-    sources = {name: one.get("Type") for name, one in events.items() if isinstance(one, dict)}
-    smoke = {
-        stage: list(found[logical_id])
-        for stage, found in snapshot.config.smoke.items()
-        if logical_id in found
-    }
+    sources = {key: one.get("Type") for key, one in events.items() if isinstance(one, dict)}
+    smoke = {stage: list(found[name]) for stage, found in snapshot.config.smoke.items() if name in found}
     contracts = {"event_sources": sources, "smoke_events": smoke}
     return Declared(
         tags=_read_tags(properties.get("Tags")),
         permissions=tuple(_read_permissions(template, properties)),
-        contracts={name: value for name, value in contracts.items() if value},
+        contracts={key: value for key, value in contracts.items() if value},
     )
 
 

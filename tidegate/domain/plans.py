@@ -101,6 +101,7 @@ class StagePlan(Frozen):
     provisioned: tuple[Provisioning, ...] = Field(
         (), description="provisioned concurrency that changes hands"
     )
+    children: tuple[str, ...] = Field((), description="the nested stacks by their paths, parents first")
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:

@@ -66,9 +66,9 @@ def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def template_name(snapshot: Snapshot) -> str:
-    """The name of the template among the subjects; no key of the artifact bucket begins like that."""
-    return f"source/{snapshot.template}"
+def template_name(file: str) -> str:
+    """The name of a template among the subjects; no key of the artifact bucket begins like that."""
+    return f"source/{file}"
 
 
 def list_deployed(snapshot: Snapshot) -> list[str]:
@@ -97,7 +97,7 @@ def describe_release(
     one there does not stand. `locks` are by key, one for each target. `verdicts` are byproducts.
     """
     deployed = [_named(key, digests[key]) for key in list_deployed(snapshot)]
-    template = _named(template_name(snapshot), hash_text(snapshot.template_text))
+    templates = [_named(template_name(file), hash_text(text)) for file, text in snapshot.texts.items()]
     bills = tuple(_named(key, digests[key]) for key in list_bills(snapshot) if key in digests)
     commit = snapshot.commit
     source = Source(service=commit.service, repository=repository, branch=commit.branch, commit=commit.id)
@@ -114,7 +114,7 @@ def describe_release(
     metadata = Metadata(invocation_id=ref.execution, started_on=_tell_time(ref.opened_at))
     run = RunDetails(builder=builder, metadata=metadata, byproducts=(*verdicts, *bills))
     predicate = Predicate(build_definition=definition, run_details=run)
-    return Statement(subject=(*deployed, template), predicate=predicate)
+    return Statement(subject=(*deployed, *templates), predicate=predicate)
 
 
 def _tell_time(moment: datetime) -> str:
@@ -196,12 +196,13 @@ def check_branch(branch: str, allowed: Iterable[str]) -> None:
 def expect_digests(statement: Statement, snapshot: Snapshot) -> dict[str, str]:
     """The SHA-256 (hex) that each deployed object must have, by key.
 
-    ArtifactAltered where one of them is no subject of the statement, ProvenanceRefused where the template is
+    ArtifactAltered where one of them is no subject of the statement, ProvenanceRefused where a template is
     not the one that was attested.
     """
     subjects = statement.subjects
-    if subjects.get(template_name(snapshot)) != hash_text(snapshot.template_text):
-        raise ProvenanceRefused(f"the template {snapshot.template} is not the one that was attested")
+    for file, text in snapshot.texts.items():
+        if subjects.get(template_name(file)) != hash_text(text):
+            raise ProvenanceRefused(f"the template {file} is not the one that was attested")
     deployed = list_deployed(snapshot)
     if foreign := [key for key in deployed if not subjects.get(key)]:
         raise ArtifactAltered(f"nobody attested {list_names(foreign)}")

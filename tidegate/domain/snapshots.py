@@ -15,12 +15,13 @@ from pydantic import Field
 from tidegate.domain.artifacts import Method
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.nesting import split
 
 MOST_BUILDS: Final = 10
 
 
 class FunctionSnapshot(Frozen):
-    """A function of the template whose artifact Tidegate builds.
+    """A function of the template, or of a nested one (`<child>/<logical id>`), whose artifact is built.
 
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
@@ -54,6 +55,14 @@ class PackageSnapshot(Frozen):
     bill: str = Field("", description="where its bill of materials lies; empty where it is no layer")
 
 
+class ChildTemplate(Frozen):
+    """The template of a nested stack, by the path of that stack: `<child>`, or `<child>/<grandchild>`."""
+
+    path: str
+    file: str = Field(description="relative to the source's root")
+    text: str
+
+
 class Deployment(Frozen):
     """What samconfig.toml says about a deployment, per stage or for all."""
 
@@ -85,7 +94,23 @@ class Snapshot(Frozen):
     to_build: tuple[str, ...] = Field(description="content keys without an artifact yet, each once, sorted")
     has_tests: bool
     tests: TestsSnapshot | None = Field(None, description="absent where there are none")
+    children: tuple[ChildTemplate, ...] = Field((), description="nested stacks, parents first")
     notes: tuple[str, ...] = Field((), description="what the operator should know, such as an override")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the nested stacks, parents first."""
+        return tuple(child.path for child in self.children)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each template by its file."""
+        return {self.template: self.template_text, **{child.file: child.text for child in self.children}}
+
+    def file_of(self, function: FunctionSnapshot) -> str:
+        """The file of the template that a function stands in."""
+        path = split(function.logical_id)[0]
+        return next((child.file for child in self.children if child.path == path), self.template)
 
     @property
     def builds(self) -> int:

@@ -28,6 +28,7 @@ MAX_PATH: Final = 1024
 CONFIG_FILE: Final = "tidegate.yaml"
 TEMPLATES: Final = ("template.yaml", "template.yml", "template.json", "sam.yaml", "sam.yml")
 CDK_TEMPLATES: Final = "cdk.out/*.template.json"
+CDK_NESTED: Final = "*.nested.template.json"
 TEMPLATE_KINDS: Final = (".yaml", ".yml", ".json", ".template")
 MAX_TEMPLATE: Final = 1_000_000
 NO_TEMPLATES: Final = frozenset({".aws-sam", ".github", "cdk.out", "node_modules", "test", "tests", "docs"})
@@ -121,7 +122,12 @@ def find_templates(paths: Iterable[str]) -> tuple[str, ...]:
     """The template's usual places that exist, the likeliest first."""
     found = set(paths)
     usual = [name for name in TEMPLATES if name in found]
-    return (*usual, *sorted(path for path in found if fnmatch(path, CDK_TEMPLATES)))
+    return (*usual, *sorted(path for path in found if _is_synthesized(path)))
+
+
+def _is_synthesized(path: str) -> bool:
+    """Whether it is the template of a stack of a CDK app, not one that is nested in another."""
+    return fnmatch(path, CDK_TEMPLATES) and not fnmatch(path, CDK_NESTED)
 
 
 def may_be_template(path: str, size: int) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tidegate.domain.errors import UnsupportedTemplate
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify
 
 from .intrinsics import GET_ATT, JOIN, REF, SUB, call, copy, direct_reference
 from .notices import Notice, NoticeKind
@@ -42,6 +43,20 @@ class RolledFunction(Frozen):
     preference: DeploymentPreference | None = None
     provisioned_concurrency: Any = None
     scaling: dict[str, Any] | None = None
+
+    def within(self, path: str) -> RolledFunction:
+        """The same function as the tree names it, whose stack is at that path."""
+        if not path:
+            return self
+        return self.model_copy(
+            update={
+                "logical_id": qualify(path, self.logical_id),
+                "alias_logical_id": qualify(path, self.alias_logical_id),
+                "anchor_logical_id": qualify(path, self.anchor_logical_id),
+                "layers": tuple(qualify(path, layer) for layer in self.layers),
+                "preference": self.preference.within(path) if self.preference else None,
+            }
+        )
 
 
 class Freezing(NamedTuple):

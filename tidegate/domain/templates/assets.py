@@ -18,6 +18,7 @@ from .functions import ASSET_PATH, ASSET_PROPERTY
 from .intrinsics import copy
 from .packages import PACKAGED, Packaged, find
 from .template import LAMBDA_FUNCTION, Template, properties_of
+from .tree import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,6 +68,8 @@ def resolve_assets(template: Template, manifest: AssetManifest) -> Template:
     for logical_id, resource in data["Resources"].items():
         for line in _lines(resource):
             _resolve(template, logical_id, resource, line, paths)
+        if resource["Type"] == STACK:
+            _resolve_nested(template, logical_id, resource, paths)
         for key in _mentions(properties_of(resource), paths):
             raise _unsupported(
                 template, logical_id, f"uses the CDK asset {key} in a way that is not supported"
@@ -112,6 +115,18 @@ def _resolve(
                 ASSET_PATH: path,
                 ASSET_PROPERTY: last,
             }
+
+
+def _resolve_nested(
+    template: Template, logical_id: str, resource: dict[str, Any], paths: Mapping[str, str | None]
+) -> None:
+    """A nested stack's template, which its address names somewhere."""
+    properties = resource.get("Properties") or {}
+    for key in _mentions(properties.get("TemplateURL"), paths):
+        if paths[key] is None:
+            raise _unsupported(template, logical_id, f"has the CDK asset {key}, which a program makes")
+        properties["TemplateURL"] = paths[key]
+        return
 
 
 def _mentions(value: object, keys: Mapping[str, str | None]) -> Iterator[str]:

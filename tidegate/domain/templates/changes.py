@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import split
 
 from .notices import Notice, NoticeKind
 from .template import LAMBDA_FUNCTION
@@ -55,13 +56,20 @@ _VERBS: Mapping[str, str] = {"Add": "is created", "Import": "is imported", "Dyna
 
 
 class ChangedResource(Frozen):
-    """One change of a change set; properties are the names of the changed top-level properties."""
+    """One change of a change set; properties are the names of the changed top-level properties.
+
+    What lies in a nested stack is named `<child>/<logical id>`.
+    """
 
     action: Action
     logical_id: str
     type: str
     replacement: bool = False
     properties: tuple[str, ...] = ()
+
+    def in_stack(self) -> ChangedResource:
+        """The same with the logical id that it has in its own stack."""
+        return self.model_copy(update={"logical_id": split(self.logical_id)[1]})
 
 
 def changed_functions(

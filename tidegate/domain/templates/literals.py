@@ -6,7 +6,7 @@ names it, never a guess. https://docs.aws.amazon.com/AWSCloudFormation/latest/Us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.domain.errors import UnsupportedTemplate
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .template import Template
 
 _LISTS = ("CommaDelimitedList", "List<")
+# Given for a parameter whose value is not known; CloudFormation shows it of a NoEcho one.
+UNKNOWN: Final = "****"
 
 
 class Literals:
@@ -117,7 +119,7 @@ def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> 
     values: dict[str, Any] = {key: item for key, item in given.items() if key.startswith("AWS::")}
     for name, parameter in declared.items():
         kind = str(parameter.get("Type", "String")) if isinstance(parameter, dict) else "String"
-        if kind.startswith("AWS::SSM::"):
+        if kind.startswith("AWS::SSM::") or given.get(name) == UNKNOWN:
             continue
         if name in given:
             values[name] = _typed(given[name], kind)

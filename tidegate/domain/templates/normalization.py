@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify
 
 from .aliases import RolledFunction, freeze
 from .deployments import rename_deployments
@@ -35,6 +36,17 @@ class Normalized(Frozen):
     template: dict[str, Any]
     functions: tuple[RolledFunction, ...]
     notices: tuple[Notice, ...]
+
+    def within(self, path: str) -> Normalized:
+        """The same with functions and notices as the tree names them; the template keeps its logical ids."""
+        if not path:
+            return self
+        notices = (
+            notice.model_copy(update={"logical_id": qualify(path, notice.logical_id)})
+            for notice in self.notices
+        )
+        functions = tuple(function.within(path) for function in self.functions)
+        return self.model_copy(update={"functions": functions, "notices": tuple(notices)})
 
 
 def normalize(

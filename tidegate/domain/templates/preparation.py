@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tidegate.domain.errors import InvalidTemplate
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify
 
 from .intrinsics import copy
 from .literals import Literals
@@ -38,6 +39,17 @@ class DeploymentPreference(Frozen):
     kind: str | None = None
     alarms: tuple[Any, ...] = ()
     hooks: dict[str, Any] = Field(default_factory=dict)
+
+    def within(self, path: str) -> DeploymentPreference:
+        """The same wish with its alarms as the tree names them."""
+        alarms = tuple(
+            {"Ref": qualify(path, alarm["Ref"])} if _is_reference(alarm) else alarm for alarm in self.alarms
+        )
+        return self.model_copy(update={"alarms": alarms})
+
+
+def _is_reference(alarm: object) -> bool:
+    return isinstance(alarm, dict) and isinstance(alarm.get("Ref"), str)
 
 
 class Prepared(Frozen):

@@ -15,12 +15,12 @@ from .literals import Literals
 from .rolled import edge_functions
 from .sam_globals import function_properties
 from .template import LAMBDA_FUNCTION, SAM_TRANSFORM, SERVERLESS_FUNCTION, Template, properties_of
+from .tree import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _REFUSED_TYPES: Mapping[str, str] = {
-    "AWS::Serverless::Application": "nested applications, from the repository or local,",
     "AWS::Serverless::WebFunction": "web functions, which have revisions instead of versions and aliases",
     "AWS::Lambda::WebFunction": "web functions, which have revisions instead of versions and aliases",
     "AWS::Serverless::MicroVMImage": "MicroVM images",
@@ -79,15 +79,9 @@ def _refuse_types(template: Template) -> None:
             raise _refusal(
                 template, logical_id, f"{logical_id} is a {resource['Type']}: {reason} are not supported"
             )
-        url = properties_of(resource).get("TemplateURL")
-        if (
-            resource["Type"] == "AWS::CloudFormation::Stack"
-            and isinstance(url, str)
-            and not url.startswith("http")
-        ):
-            raise _refusal(
-                template, logical_id, f"the nested stack {logical_id} has the local template {url}"
-            )
+        if resource["Type"] == APPLICATION and not isinstance(properties_of(resource).get("Location"), str):
+            message = f"{logical_id} is an application of the AWS Serverless Application Repository"
+            raise _refusal(template, logical_id, f"{message}; only local templates are nested")
 
 
 def _refuse_assets(template: Template) -> None:

@@ -184,6 +184,23 @@ def hold_removed(sides: Sides, standing: Iterable[str]) -> Removals:
     )
 
 
+def settle_parameters(removals: Removals, values: Mapping[str, str]) -> Removals:
+    """The same for a nested stack: what only kept resources need has its value as its default.
+
+    Nothing is kept where one of these values is not readable.
+    """
+    if hidden := next((name for name in removals.parameters if name not in values), ""):
+        reason = f"the value of {hidden} is not readable"
+        told = (f"{key}: it is not kept, since {reason}" for key in removals.held)
+        return Removals(at_once=(*removals.at_once, *told))
+    if removals.template is None:
+        return removals
+    template = copy(removals.template)
+    for name in removals.parameters:
+        template["Parameters"][name]["Default"] = values[name]
+    return removals.model_copy(update={"template": template, "parameters": ()})
+
+
 def _choose(removed: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """What is worth keeping: wholes, their parts, and what they name; but no triggers."""
     possible = {key: item for key, item in removed.items() if item.get("Type") not in TRIGGERS}

@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inli
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import Field
 
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import qualify, split
 
 from .template import LAMBDA_FUNCTION, properties_of
 
@@ -43,16 +44,27 @@ class RolePolicies(Frozen):
         return [*self.inline.values(), *self.managed.values()]
 
 
-def read_roles(template: Mapping[str, Any], values: Values) -> dict[str, RolePolicies]:
-    """The roles of a template, by logical id. A policy whose condition is not known is left out."""
+class Side(NamedTuple):
+    """One side of one stack of the tree: its template, and what is known of the values."""
+
+    template: Mapping[str, Any]
+    values: Values
+
+
+def read_roles(sides: Mapping[str, Side]) -> dict[str, RolePolicies]:
+    """The roles of a tree of templates, by name. A policy whose condition is not known is left out.
+
+    sides: by the path of each stack; a policy of one may be on a role of another.
+    """
     resources = {
-        key: (item.get("Type"), values.resolve(properties_of(item)))
-        for key, item in template["Resources"].items()
-        if item.get("Type") in {ROLE, MANAGED_POLICY, *INLINE_POLICIES} and values.is_active(key)
+        qualify(path, key): (item.get("Type"), side.values.resolve(properties_of(item)))
+        for path, side in sides.items()
+        for key, item in side.template["Resources"].items()
+        if item.get("Type") in {ROLE, MANAGED_POLICY, *INLINE_POLICIES} and side.values.is_active(key)
     }
-    names = {str(values.resolve({"Ref": key})): key for key, (kind, _) in resources.items() if kind == ROLE}
+    names = {_refer(sides, key): key for key, (kind, _) in resources.items() if kind == ROLE}
     managed = {
-        str(values.resolve({"Ref": key})): properties
+        _refer(sides, key): properties
         for key, (kind, properties) in resources.items()
         if kind == MANAGED_POLICY
     }
@@ -65,6 +77,11 @@ def read_roles(template: Mapping[str, Any], values: Values) -> dict[str, RolePol
         for role in (names[name] for name in _listed(properties.get("Roles")) if name in names):
             given[role][arn] = properties.get("PolicyDocument")
     return {key: _read_role(resources[key][1], inline[key], given[key], managed) for key in names.values()}
+
+
+def _refer(sides: Mapping[str, Side], name: str) -> str:
+    path, logical_id = split(name)
+    return str(sides[path].values.resolve({"Ref": logical_id}))
 
 
 def _holders(kind: object, properties: Mapping[str, Any]) -> Iterator[str]:
@@ -101,19 +118,21 @@ def _read_role(
     )
 
 
-def roles_of_functions(
-    template: Mapping[str, Any], values: Values, functions: Iterable[str]
-) -> dict[str, tuple[str, ...]]:
-    """The functions of each role of the template, by the role's logical id."""
-    resources = template["Resources"]
+def roles_of_functions(sides: Mapping[str, Side], functions: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The functions of each role of the tree, by the role's name; it may be the role of another stack."""
     names = {
-        str(values.resolve({"Ref": key})): key for key, item in resources.items() if item.get("Type") == ROLE
+        str(side.values.resolve({"Ref": key})): qualify(path, key)
+        for path, side in sides.items()
+        for key, item in side.template["Resources"].items()
+        if item.get("Type") == ROLE
     }
     found: dict[str, tuple[str, ...]] = {}
     for function in functions:
-        resource = resources.get(function) or {}
-        if resource.get("Type") == LAMBDA_FUNCTION:
-            role = str(values.resolve(properties_of(resource).get("Role"))).rpartition("/")[2]
+        path, logical_id = split(function)
+        side = sides.get(path)
+        resource = (side.template["Resources"].get(logical_id) if side else None) or {}
+        if side and resource.get("Type") == LAMBDA_FUNCTION:
+            role = str(side.values.resolve(properties_of(resource).get("Role"))).rpartition("/")[2]
             if role in names:
                 found[names[role]] = (*found.get(names[role], ()), function)
     return found

@@ -12,15 +12,16 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from .intrinsics import GET_ATT, IF, JOIN, NO_VALUE, REF, SUB, VARIABLE, call, direct_reference, sub_parts
+from .literals import UNKNOWN as MASKED
 from .literals import Literals
 from .template import Template, properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MARK: Final = "\0"
 SYMBOL: Final = re.compile(r"\0[^\0]*\0|\{\{resolve:[^}]*\}\}")
-MASKED: Final = "****"  # what CloudFormation shows of a NoEcho parameter
+OUTPUTS: Final = "Outputs."
 _NOTHING: Final = object()
 
 
@@ -41,7 +42,8 @@ class Values:
     parameters: as they are, or will be, given to CloudFormation. standing: physical ids by logical id. fresh:
     the resources whose physical id the update changes, and the parameters that it gives another value; what
     names one, unless its value is known, is a symbol of this side alone.
-    surroundings: pseudo parameters by name.
+    surroundings: pseudo parameters by name. path: of the stack in its tree; symbols of two stacks differ.
+    outputs: what a nested stack's output is, by its logical id and the output's name; None if not known.
     """
 
     def __init__(
@@ -51,7 +53,10 @@ class Values:
         standing: Mapping[str, str],
         surroundings: Mapping[str, str],
         fresh: frozenset[str] = frozenset(),
+        path: str = "",
+        outputs: Callable[[str, str], Any] = lambda _, __: None,
     ) -> None:
+        self._path, self._outputs = path, outputs
         self._resources: Mapping[str, Any] = template.get("Resources") or {}
         self._standing, self._surroundings, self._fresh = standing, surroundings, fresh
         declared: Mapping[str, Any] = template.get("Parameters") or {}
@@ -123,7 +128,10 @@ class Values:
             return self._symbol(value, logical_id)
         if not attribute:
             return physical
-        found = self._attribute(self._resources[logical_id], physical, attribute)
+        if attribute.startswith(OUTPUTS):
+            found = self._outputs(logical_id, attribute.removeprefix(OUTPUTS))
+        else:
+            found = self._attribute(self._resources[logical_id], physical, attribute)
         return found if found is not None else self._symbol({GET_ATT: [logical_id, attribute]})
 
     def _attribute(self, resource: Mapping[str, Any], physical: str, attribute: str) -> str | None:
@@ -155,7 +163,7 @@ class Values:
     def _symbol(self, value: Any, logical_id: str = "") -> str:  # noqa: ANN401
         # What depends on an update cannot equal what was there before it; a condition may depend on anything.
         own = f"{id(self)}:" if logical_id in self._fresh or IF in value else ""
-        return f"{MARK}{own}{json.dumps(value, sort_keys=True)}{MARK}"
+        return f"{MARK}{own}{self._path}{json.dumps(value, sort_keys=True)}{MARK}"
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401
