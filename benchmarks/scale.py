@@ -1,5 +1,7 @@
 """`python -m benchmarks scale`: one release of many functions, beside the same of one and of ten.
 
+As many as one stack takes, and more in nested stacks.
+
 In the local cloud, which here keeps Lambda's quotas as AWS does: what exceeds 15 control-plane calls a second
 is throttled. Each service is brought to its stages by a first release, then all its functions change, and
 then an operator takes that release back. Waits are those of the local cloud, a sixtieth of AWS's; tasks and
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from tidegate.cli.pipeline import Pipeline
     from tidegate.domain.ledger import Release
 
-COUNTS: Final = (1, 10, 160)
+# How many functions, in how many nested stacks; 0 is the service's own stack alone.
+SIZES: Final = ((1, 0), (10, 0), (160, 0), (200, 4))
+FEW: Final = 10
 STATE_BYTES: Final = 256 * 1024
 HISTORY_EVENTS: Final = 25_000
 ITEM_BYTES: Final = 400 * 1024
@@ -50,6 +54,7 @@ class Row(NamedTuple):
     """A release, or a rollback, of so many functions; `item` is the ledger's largest by then, in bytes."""
 
     functions: int
+    children: int
     what: str
     measured: Measured
     item: int
@@ -62,7 +67,7 @@ def measure(*, as_json: bool) -> None:
         embed(say, extensions=(*EXTENSIONS, "tidegate.local.quotas")) as (_, pipeline),
     ):
         sizes = read_sizes(pipeline)
-        rows = [row for count in COUNTS for row in _measure(pipeline, Path(folder), count, sizes)]
+        rows = [row for size in SIZES for row in _measure(pipeline, Path(folder), size, sizes)]
     if as_json:
         show_json({"rows": [_tell(row, sizes) for row in rows]})
         return
@@ -75,14 +80,14 @@ def measure(*, as_json: bool) -> None:
         click.echo(line)
 
 
-def _measure(pipeline: Pipeline, folder: Path, count: int, sizes: Sizes) -> Iterator[Row]:
-    service = ManyFunctions(folder / f"many-{count}", count)
+def _measure(pipeline: Pipeline, folder: Path, size: tuple[int, int], sizes: Sizes) -> Iterator[Row]:
+    service = ManyFunctions(folder / f"many-{size[0]}", *size)
     _release(pipeline, service, 1)
     release = _release(pipeline, service, 2)
-    yield _row(pipeline, count, "release", release.ref.execution, sizes)
+    yield _row(pipeline, size, "release", release.ref.execution, sizes)
     execution = start_rollback(pipeline, service.name, "measuring")
     say(follow_rollback(pipeline, execution, release.ref, log_entry))
-    yield _row(pipeline, count, "rollback", execution, sizes)
+    yield _row(pipeline, size, "rollback", execution, sizes)
 
 
 def _release(pipeline: Pipeline, service: ManyFunctions, number: int) -> Release:
@@ -96,9 +101,9 @@ def _release(pipeline: Pipeline, service: ManyFunctions, number: int) -> Release
     return ended
 
 
-def _row(pipeline: Pipeline, count: int, what: str, execution: str, sizes: Sizes) -> Row:
+def _row(pipeline: Pipeline, size: tuple[int, int], what: str, execution: str, sizes: Sizes) -> Row:
     measured = measure_execution(pipeline, execution, running().noted, sizes)
-    return Row(count, what, measured, _find_largest_item(pipeline))
+    return Row(*size, what, measured, _find_largest_item(pipeline))
 
 
 def _find_largest_item(pipeline: Pipeline) -> int:
@@ -113,11 +118,15 @@ def _show(row: Row) -> tuple[str, ...]:
     found = row.measured
     counted = sum(call.quota == "calls" for call in found.calls)
     return (
-        f"{row.functions}", row.what, f"{found.transitions}", f"{found.events:,}",
+        _name_size(row), row.what, f"{found.transitions}", f"{found.events:,}",
         f"{found.largest[0]:,} B", f"{row.item:,} B", f"{len(found.calls):,}", f"{counted:,}",
         f"{found.busiest}", f"{found.throttled}",
         f"{sum(one.seconds for one in found.attempts):.0f}", f"{found.usd:.5f}",
     )  # fmt: skip
+
+
+def _name_size(row: Row) -> str:
+    return f"{row.functions} in {row.children} nested stacks" if row.children else f"{row.functions}"
 
 
 def _list_tasks(row: Row, sizes: Sizes) -> list[dict[str, Any]]:
@@ -149,9 +158,9 @@ def _tell(row: Row, sizes: Sizes) -> dict[str, Any]:
 
 def _conclude(rows: list[Row], sizes: Sizes) -> Iterator[str]:
     by = {(row.functions, row.what): row.measured for row in rows}
-    few, many = by[COUNTS[1], "release"], by[COUNTS[-1], "release"]
-    grown = many.transitions - few.transitions
-    yield _say(grown <= SETTLED, f"transitions of {COUNTS[-1]} functions beside {COUNTS[1]}: {grown:+}")
+    most = SIZES[-1][0]
+    grown = by[most, "release"].transitions - by[FEW, "release"].transitions
+    yield _say(grown <= SETTLED, f"transitions of {most} functions beside {FEW}: {grown:+}")
     throttled = sum(row.measured.throttled for row in rows)
     yield _say(not throttled, f"no call is throttled: {throttled}")
     busiest = max(row.measured.busiest for row in rows)

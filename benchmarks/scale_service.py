@@ -1,7 +1,8 @@
 """A service of any number of tiny functions, made by this script, in a git repository of its own.
 
 The functions share a role, so that as many as can be fit into a stack: three resources each (the function,
-its alias, its anchor) of the 500 that CloudFormation allows.
+its alias, its anchor) of the 500 that CloudFormation allows. More are shared out among nested stacks, which
+are given the role.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ IDENTITY: Final = ("-c", "user.name=A Developer", "-c", "user.email=developer@ex
 class ManyFunctions:
     """The repository; each change is a commit that changes the code of all functions."""
 
-    def __init__(self, folder: Path, functions: int) -> None:
+    def __init__(self, folder: Path, functions: int, children: int = 0) -> None:
         self.folder = folder
         self.name = folder.name
         self.functions = [f"Function{number:04d}" for number in range(functions)]
+        self.children = {f"Child{number}": self.functions[number::children] for number in range(children)}
         folder.mkdir()
         self._git("init", "--quiet", "--initial-branch=main")
 
@@ -54,28 +56,34 @@ class ManyFunctions:
             source = self.folder / name.lower() / "app.py"
             source.parent.mkdir(exist_ok=True)
             source.write_text(HANDLER.format(name=name, change=number))
-        (self.folder / "template.json").write_text(json.dumps(self._template()))
+        for name, template in self.templates().items():
+            (self.folder / name).write_text(json.dumps(template))
         (self.folder / "tidegate.yaml").write_text(json.dumps({**CONFIG, "template": "template.json"}))
         self._git("add", "--all")
         self._git("commit", "--quiet", f"--message=Change {number}")
         return self._git("rev-parse", "HEAD")
 
-    def _template(self) -> dict[str, Any]:
+    def templates(self) -> dict[str, dict[str, Any]]:
+        """The service's template and those of its nested stacks, by file."""
+        arn = {"Fn::GetAtt": ["Role", "Arn"]}
         role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
-        functions = {
+        if not self.children:
+            return {"template.json": _template({"Role": role, **_functions(self.functions, arn)})}
+        nested = {
             name: {
-                "Type": "AWS::Serverless::Function",
-                "Properties": {
-                    "CodeUri": f"{name.lower()}/",
-                    "Handler": "app.handler",
-                    "Runtime": "python3.13",
-                    "Timeout": 10,
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                },
+                "Type": "AWS::CloudFormation::Stack",
+                "Properties": {"TemplateURL": f"{name.lower()}.json", "Parameters": {"Role": arn}},
             }
-            for name in self.functions
+            for name in self.children
         }
-        return {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Role": role, **functions}}
+        given = {"Parameters": {"Role": {"Type": "String"}}}
+        return {
+            "template.json": _template({"Role": role, **nested}),
+            **{
+                f"{name.lower()}.json": _template(_functions(functions, {"Ref": "Role"})) | given
+                for name, functions in self.children.items()
+            },
+        }
 
     def _git(self, *arguments: str) -> str:
         done = subprocess.run(  # noqa: S603 (our own arguments)
@@ -86,3 +94,23 @@ class ManyFunctions:
             text=True,
         )
         return done.stdout.strip()
+
+
+def _template(resources: dict[str, Any]) -> dict[str, Any]:
+    return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+
+
+def _functions(names: list[str], role: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "CodeUri": f"{name.lower()}/",
+                "Handler": "app.handler",
+                "Runtime": "python3.13",
+                "Timeout": 10,
+                "Role": role,
+            },
+        }
+        for name in names
+    }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.scale import COUNTS
+from benchmarks.scale import SIZES
 from benchmarks.scale_history import Attempt, find_busiest, list_attempts, list_sizes
 from benchmarks.scale_service import ManyFunctions
 from tidegate.adapters.templates import parse
@@ -66,11 +66,12 @@ def test_the_busiest_second_is_that_of_all_windows(times: list[float]) -> None:
     assert find_busiest(times) == max(windows, default=0)
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_the_service_fits_into_one_stack(tmp_path: Path, count: int) -> None:
-    service = ManyFunctions(tmp_path / "many", count)
+@pytest.mark.parametrize(("count", "children"), SIZES)
+def test_the_service_fits_into_its_stacks(tmp_path: Path, count: int, children: int) -> None:
+    service = ManyFunctions(tmp_path / "many", count, children)
     first, second = service.change(1), service.change(2)
     assert first != second
-    template = parse((service.folder / "template.json").read_text(), "template.json")
-    assert len(template.data["Resources"]) == count + 1
-    assert 3 * count + 1 <= 500
+    templates = [parse((service.folder / file).read_text(), file) for file in service.templates()]
+    functions = [len(list(one.of_type("AWS::Serverless::Function"))) for one in templates]
+    assert (len(templates), sum(functions)) == (1 + children, count)
+    assert 3 * max(functions) + 1 <= 500
