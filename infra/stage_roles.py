@@ -58,21 +58,30 @@ ROLE_UPKEEP: Final = (
     "iam:UpdateRole",
     "iam:UpdateRoleDescription",
 )
-# Network interfaces of functions in a VPC, and nested stacks.
+# Network interfaces of functions in a VPC.
 READS: Final = (
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 )
-NESTED_STACKS: Final = (
+# Nested stacks, and the change sets of them that come with their parent's.
+NESTING: Final = (
+    "cloudformation:CreateChangeSet",
     "cloudformation:CreateStack",
+    "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
+    "cloudformation:DescribeChangeSet",
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStackResources",
     "cloudformation:DescribeStacks",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:TagResource",
+    "cloudformation:UntagResource",
     "cloudformation:UpdateStack",
 )
+# They are named `<parent>-<logical id>-<suffix>`; what the parents are called is for services to say.
+NESTED_STACKS: Final = arn("cloudformation", "stack/*-*-*/*")
 
 
 class CloudFormationRole(Construct):
@@ -102,7 +111,7 @@ class CloudFormationRole(Construct):
             inline_policies={
                 "services": policy(
                     allow([*granted, *READS], ["*"]),
-                    allow(NESTED_STACKS, [arn("cloudformation", "stack/*")]),
+                    allow(NESTING, [NESTED_STACKS]),
                     allow(("s3:GetObject",), [object_arn(bucket, "*")]),
                 ),
                 "roles": policy(
@@ -114,8 +123,7 @@ class CloudFormationRole(Construct):
             },
         )
         self.role = role.without_policy_updates()
-        stacks = arn("cloudformation", "stack/*")
-        accept_wildcards(role, [*granted, "*", stacks, service_roles], UNKNOWN_TEMPLATES)
+        accept_wildcards(role, [*granted, "*", NESTED_STACKS, service_roles], UNKNOWN_TEMPLATES)
         accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
 
 

@@ -117,7 +117,7 @@ def test_what_goes_around_the_canary_is_said(repository: Repository) -> None:
                     "Outputs:", "  App: {Type: AWS::Serverless::Application}\nOutputs:"
                 )
             },
-            "nested applications",
+            "is an application of the AWS Serverless Application Repository",
         ),
     ],
 )

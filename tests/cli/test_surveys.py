@@ -75,7 +75,7 @@ def test_what_the_local_cloud_cannot_make_is_refused_before_it_starts(repository
 
 
 def test_a_template_that_cannot_be_released_is_left_to_the_release(repository):
-    assert see(repository, {"template.yaml": HELLO}).template is None
+    assert see(repository, {"template.yaml": HELLO}).templates == ()
 
 
 @pytest.mark.parametrize("text", ["Name", "=value"])

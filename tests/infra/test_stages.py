@@ -117,6 +117,24 @@ def test_cloudformation_is_bounded(abroad: Assembly, stage: str) -> None:
     assert ("Condition" in statement) == (stage == "production")
 
 
+def test_cloudformation_makes_nested_stacks_and_no_other_ones(assembly: Assembly) -> None:
+    """Their change sets come with their parent's, and are made and executed with the same role."""
+    own = role(assembly, "Stage-staging", "tidegate-cloudformation-staging")
+    services = next(one for one in own["Policies"] if one["PolicyName"] == "services")
+    (statement,) = [
+        one
+        for one in services["PolicyDocument"]["Statement"]
+        if any(action.startswith("cloudformation:") for action in listed(one["Action"]))
+    ]
+    (resource,) = listed(statement["Resource"])
+    assert flat(resource).endswith(":stack/*-*-*/*")
+    assert {action.partition(":")[2] for action in listed(statement["Action"])} == {
+        *("CreateStack", "UpdateStack", "DeleteStack", "TagResource", "UntagResource"),
+        *("CreateChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DescribeChangeSet"),
+        *("DescribeStacks", "DescribeStackEvents", "DescribeStackResources"),
+    }
+
+
 def test_the_boundary_keeps_tidegate_and_the_account_out_of_reach(assembly: Assembly) -> None:
     (boundary,) = assembly.resources("AWS::IAM::ManagedPolicy", "Stage-staging").values()
     denied = {

@@ -290,11 +290,12 @@ class ServiceConfig(Frozen):
     )
     smoke: dict[StageName, dict[str, tuple[str, ...]]] = Field(
         default_factory=dict,
-        description="by stage and function: event files that are safe to invoke it with",
+        description="by stage and function (`<child>/<logical id>` in a nested stack): event files that are "
+        "safe to invoke it with",
     )
     waves: tuple[tuple[str, ...], ...] = Field(
         (),
-        description="groups of functions by logical id, in order: at each shift the aliases of a group are "
+        description="groups of functions by name, in order: at each shift the aliases of a group are "
         "written once those of the groups before it have been; functions not named come last, together",
     )
     keep_releases: int = Field(
