@@ -43,6 +43,11 @@ class StackResources(NamedTuple):
         """Physical ids by logical id."""
         return {resource.logical_id: resource.physical_id for resource in self.resources}
 
+    @property
+    def nested(self) -> dict[str, str]:
+        """The ARNs of the stacks nested in it, by logical id; what was another resource is none."""
+        return {one.logical_id: one.physical_id for one in self.resources if one.type == STACK}
+
 
 def read_tree(
     client: CloudFormationClient, name: str, children: Iterable[str] = ()
@@ -51,8 +56,7 @@ def read_tree(
     found = {"": StackResources(name, tuple(_list_resources(client, name)))}
     for path in children:
         parent, logical_id = split(path)
-        standing = found[parent].physical_ids if parent in found else {}
-        if arn := standing.get(logical_id):
+        if arn := found[parent].nested.get(logical_id) if parent in found else None:
             found[path] = StackResources(arn, tuple(_list_resources(client, arn)))
     return found
 
