@@ -43,6 +43,7 @@ EXTENSIONS: Final = (
     "tidegate.local.log_patterns",
     "tidegate.local.signatures",
     "tidegate.local.subscriptions",
+    "tidegate.local.appconfig",
     "tidegate.local.stacks",
     "tidegate.local.resources",
     "tidegate.local.server",

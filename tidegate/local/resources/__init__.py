@@ -40,6 +40,7 @@ MODULES: Final = (
     "http_apis",
     "user_pools",
     "graphql_apis",
+    "appconfig",
     "pipes",
     "systems",
     "nested",

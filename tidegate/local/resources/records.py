@@ -40,12 +40,6 @@ _HOST = "{id}.{region}.example.com"
 RECORDS: Final[dict[str, Record]] = {
     "AWS::Amplify::App": _arn("amplify:{place}:apps/{id}", AppId="{id}", DefaultDomain="{id}.example.com"),
     "AWS::Amplify::Branch": _arn("amplify:{place}:apps/{AppId}/branches/{name}", named_by="BranchName"),
-    "AWS::AppConfig::Application": Record("{id}", {"ApplicationId": "{id}"}),
-    "AWS::AppConfig::ConfigurationProfile": Record("{id}", {"ConfigurationProfileId": "{id}"}),
-    "AWS::AppConfig::Deployment": Record("{id}"),
-    "AWS::AppConfig::DeploymentStrategy": Record("{id}", {"Id": "{id}"}),
-    "AWS::AppConfig::Environment": Record("{id}", {"EnvironmentId": "{id}"}),
-    "AWS::AppConfig::HostedConfigurationVersion": Record("1", {"VersionNumber": "1"}),
     "AWS::AppSync::ApiCache": Record("{id}"),
     "AWS::AppSync::DataSource": _arn(_APPSYNC + "/datasources/{name}", "DataSourceArn", Name="{name}"),
     "AWS::AppSync::FunctionConfiguration": _arn(
