@@ -24,6 +24,8 @@ ANY_SERVICE: Final = "A stage serves many services; their stacks and functions a
 NO_RESOURCES: Final = "These calls know no resources, or answer in full only where they are allowed on all."
 # As Application Auto Scaling names the alarms that it makes.
 SCALING_ALARMS: Final = arn("cloudwatch", "alarm:TargetTracking-*")
+# An application and all that is in it: calls about a deployment are authorized on the three together.
+FLAGS: Final = arn("appconfig", "application/*")
 UNKNOWN_TEMPLATES: Final = (
     "CloudFormation makes what services' templates ask for; the boundary and the list of services limit it."
 )
@@ -162,6 +164,7 @@ class DeployRole(Construct):
                 "functions": policy(*_function_rights()),
                 "roles": policy(*_role_rights()),
                 "scaling": policy(*_scaling_rights()),
+                "flags": policy(*_flag_rights()),
                 "signals": policy(*_signal_rights(stage)),
                 "artifacts": policy(*_artifact_rights(bucket, originals)),
             },
@@ -174,6 +177,7 @@ class DeployRole(Construct):
 def _services() -> list[str]:
     """What belongs to services, whatever they are called."""
     return [
+        FLAGS,
         arn("application-autoscaling", "scalable-target/*"),
         SCALING_ALARMS,
         arn("cloudformation", "stack/*"),
@@ -285,6 +289,24 @@ def _scaling_rights() -> list[iam.PolicyStatement]:
         allow(("application-autoscaling:DescribeScalableTargets",), ["*"]),
         allow(("iam:CreateServiceLinkedRole",), [role_arn(own_role)]),
         allow(("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"), [SCALING_ALARMS]),
+    ]
+
+
+def _flag_rights() -> list[iam.PolicyStatement]:
+    """Deployments of services' flags are found and taken back; only CloudFormation starts any.
+
+    Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS AppConfig".
+    """
+    return [
+        allow(
+            (
+                "appconfig:GetDeployment",
+                "appconfig:ListDeployments",
+                "appconfig:ListTagsForResource",
+                "appconfig:StopDeployment",
+            ),
+            [FLAGS],
+        )
     ]
 
 

@@ -124,6 +124,11 @@ class StageTools:
         return self._client("application-autoscaling")
 
     @cached_property
+    def flags(self) -> Any:  # noqa: ANN401 (there are no types of this client here)
+        """AppConfig of the stage."""
+        return self._client("appconfig")
+
+    @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """CloudWatch of the stage."""
         client: CloudWatchClient = self._client("cloudwatch")

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from functions.plan_release.adoption import explain, leave_out_adopted, plan_adoption, write_updates
+from functions.plan_release.flags import plan_flags
 from functions.plan_release.holds import plan_holds
 from functions.plan_release.limits import find_limits
 from functions.plan_release.parts import Part, place, read_parts
@@ -221,6 +222,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
     canaried = any(p.canaried for p in plans)
     holds = plan_holds(change, tools) if canaried else Holds()
     limits, absent = find_limits(change, preferences.limits) if canaried else (preferences.limits, ())
+    flags = plan_flags(change)
     given = change.snapshot.config.stages.get(change.target.name)
     strategy, source = preferences.choose(given, change.config, production=change.target.production)
     return StagePlan(
@@ -239,7 +241,13 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         at_once=(*_list_at_once(change, own, plans, holds), *preferences.notices),
         updates=write_updates(change, adoption, tools),
         adoption=explain(adoption),
-        findings=(*inspect_stage(change, moving, facts), *map(describe, provisioned), *absent),
+        findings=(
+            *inspect_stage(change, moving, facts),
+            *map(describe, provisioned),
+            *absent,
+            *flags.findings,
+        ),
+        flags=flags.environments,
         provisioned=provisioned,
         children=change.snapshot.paths,
         held=(*holds.held, *tell_removed(change)),

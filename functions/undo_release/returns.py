@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.undo_release.flags import return_flags
 from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_stack_return, write_stack_return
@@ -47,13 +48,15 @@ def _return_stack(ref: ReleaseRef, stage: str, going: GoingBack, tools: Tools) -
         left: tuple[str, ...] | None = (f"its template of {going.target.id} is not kept",)
         name = f"of {stage}"
     else:
-        left, name = _step(ref, stage, stack, tools), stack.stack_name
+        left, name = _step(ref, stage, going, stack, tools), stack.stack_name
     if left is not None:
         write_stack_return(documents, ref, stage, StackReturn(stack_name=name, left=left))
     return left is not None
 
 
-def _step(ref: ReleaseRef, stage: str, stack: PreviousStack, tools: Tools) -> tuple[str, ...] | None:
+def _step(
+    ref: ReleaseRef, stage: str, going: GoingBack, stack: PreviousStack, tools: Tools
+) -> tuple[str, ...] | None:
     """One step of the update; None while it goes on, then why the stack is left, nothing where it is back."""
     client = tools.stage(stage).cloudformation
     change = _describe(ref, stage, stack, tools)
@@ -70,6 +73,8 @@ def _step(ref: ReleaseRef, stage: str, stack: PreviousStack, tools: Tools) -> tu
             return obstacles
         if found is None:
             _upload(ref, stage, stack, tools)
+        elif found.status != "FAILED" and not found.is_pending:
+            return_flags(ref, stage, going, tools, change.mark)
     try:
         return () if drive(client, tools.documents, change) else None
     except ChangeSetFailed as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.undo_release.flags import undo_flags
 from functions.undo_release.provisioning import undo_provisioning
 from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import exact_mark, stage_prefix
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 def undo_stages(ref: ReleaseRef, tools: Tools, under: ReleaseRef) -> tuple[str, ...] | None:
     """One step; the stacks once every stage is as it was, the last stage first, and None before.
 
+    Flags go back first, in all stages: users have them, and a stack takes minutes.
     `under` is who holds the claim: the release itself, or an order that leaves it.
     """
     plan = find_plan(tools.documents, ref)
     if plan is None:
         return () if all(_forget_asked(ref, stage, tools) for stage in tools.settings.stages) else None
     stages = tuple(reversed(plan.stages))
+    for stage in stages:
+        undo_flags(ref, stage, tools, under)
     if not all(undo_stage(ref, stage, tools, under) for stage in stages):
         return None
     for stage in stages:

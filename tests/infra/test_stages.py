@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Assembly
 
 
-STAGE_SERVICES = ("application-autoscaling", "cloudformation", "cloudwatch", "iam", "lambda", "logs")
+STAGE_SERVICES = (
+    "appconfig",
+    "application-autoscaling",
+    "cloudformation",
+    "cloudwatch",
+    "iam",
+    "lambda",
+    "logs",
+)
 
 # Application Auto Scaling tries them with the rights of whoever registers a target or puts a policy (its User
 # Guide, "Permissions validation for Application Auto Scaling API calls on target resources").
@@ -81,8 +89,9 @@ def called_actions() -> set[str]:
     # The first target of scaling in an account has AWS make the role that scales.
     found |= {"cloudformation:TagResource", "iam:CreateServiceLinkedRole", "iam:PassRole"}
     found |= CHECKED_BY_SCALING
-    # IAM has a call of that name, too: what is called is Lambda's.
-    return found - {"iam:GetPolicy"}
+    # Others have calls of those names, too: what is called is Lambda's, and AppConfig's.
+    tagged = {f"{service}:ListTagsForResource" for service in STAGE_SERVICES if service != "appconfig"}
+    return found - {"iam:GetPolicy", "appconfig:GetAccountSettings"} - tagged
 
 
 def test_alarms_are_written_for_scaling_alone_and_all_kinds_of_them_are_read(assembly: Assembly) -> None:

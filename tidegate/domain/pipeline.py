@@ -68,6 +68,7 @@ REPORTED_EVENTS: Final = (
 # What a stage's CloudFormation may make: the services that templates of Lambda functions are made of.
 SERVICES: Final = (
     "apigateway",
+    "appconfig",
     "application-autoscaling",
     "appsync",
     "cloudwatch",

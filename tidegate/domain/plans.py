@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import Field
 
 from tidegate.domain.config import AlarmConfig, Approval, StageConfig
+from tidegate.domain.flags import FlagEnvironment
 from tidegate.domain.identity import Commit, Frozen
 from tidegate.domain.preflight import Finding, Severity, summarize
 from tidegate.domain.provisioning import PRICE_PAGE, Provisioning, total_cost
@@ -102,6 +103,7 @@ class StagePlan(Frozen):
         (), description="provisioned concurrency that changes hands"
     )
     children: tuple[str, ...] = Field((), description="the nested stacks by their paths, parents first")
+    flags: tuple[FlagEnvironment, ...] = Field((), description="the AppConfig environments deployed to")
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:

@@ -25,6 +25,8 @@ REMADE: Final = frozenset(
         "AWS::ApiGatewayV2::Deployment",
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
+        "AWS::AppConfig::Deployment",
+        "AWS::AppConfig::HostedConfigurationVersion",
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "AWS::CloudWatch::Alarm",

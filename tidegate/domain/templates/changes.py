@@ -51,6 +51,7 @@ _OWN = (
     "AWS::Lambda::Version",
     "AWS::Lambda::LayerVersion",
     "AWS::ApiGateway::Deployment",
+    "AWS::AppConfig::Deployment",
 )
 _VERBS: Mapping[str, str] = {"Add": "is created", "Import": "is imported", "Dynamic": "may change"}
 
