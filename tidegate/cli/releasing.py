@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from tidegate.adapters.aliases import find_alias, parse_alias
+from tidegate.adapters.aliases import find_alias
 from tidegate.adapters.plans import find_plan, find_rollout
+from tidegate.adapters.stack_trees import list_aliases
 from tidegate.cli.following import await_release, follow
 from tidegate.cli.push import push_commit
 from tidegate.cli.report_series import ReleaseReport
@@ -127,23 +128,17 @@ class Releasing:
 
     def _stage_names(self, release: Release) -> list[_Stage]:
         plan = find_plan(self._pipeline.documents, release.ref)
-        return [_Stage(stage.stage, stage.stack_name) for stage in plan.stages] if plan else []
+        return (
+            [_Stage(stage.stage, stage.stack_name, stage.children) for stage in plan.stages] if plan else []
+        )
 
     def _place(self, stage: _Stage) -> list[Placed]:
-        """The aliases of a stage's stack, each with its function's logical id."""
-        found: list[tuple[str, str, str]] = []
+        """The aliases of a stage's stacks, each with its function's name."""
         try:
-            for page in self._stacks.get_paginator("list_stack_resources").paginate(StackName=stage.stack):
-                found += [
-                    (item["ResourceType"], item["LogicalResourceId"], item.get("PhysicalResourceId", ""))
-                    for item in page["StackResourceSummaries"]
-                ]
+            aliases = list_aliases(self._stacks, stage.stack, stage.children)
         except self._stacks.exceptions.ClientError:
             return []  # the stack is not there (yet, or any more): it has no alias
-        names = {physical: logical for kind, logical, physical in found if kind == "AWS::Lambda::Function"}
-        aliases = [physical for kind, _, physical in found if kind == "AWS::Lambda::Alias" and physical]
-        targets = [Target(*parse_alias(arn)) for arn in aliases]
-        return [Placed(stage.name, names.get(target.function, ""), target) for target in targets]
+        return [Placed(stage.name, function, Target(*alias)) for function, alias in aliases.items()]
 
     def _find_targets(self, release: Release) -> None:
         stages = self._stage_names(release)
@@ -189,3 +184,4 @@ class Releasing:
 class _Stage(NamedTuple):
     name: str
     stack: str
+    children: tuple[str, ...]
