@@ -8,7 +8,7 @@ from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.testing import test_release
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.domain.snapshots import Snapshot
-from tidegate.domain.testing import check, find_failure, summarize
+from tidegate.domain.testing import NO_TESTS, check, check_missing, find_failure, summarize
 from tidegate.task import Tools, task
 
 
@@ -28,10 +28,11 @@ class Response(Frozen):
 def handle(request: Request, tools: Tools) -> Response:
     """Run the tests once; a second call reads what the first one found."""
     ref, prefix = request.release, release_prefix(request.release)
-    tests = tools.documents.read(f"{prefix}snapshot.json", Snapshot).tests
+    snapshot = tools.documents.read(f"{prefix}snapshot.json", Snapshot)
+    tests = snapshot.tests
     if tests is None:
-        tools.record(ref, "TestFunction", "the service has no tests of its own")
-        return Response(status="none", summary="the service has no tests of its own")
+        tools.record(ref, "TestFunction", NO_TESTS)
+        return Response(status="none", summary=check_missing(snapshot.config.tests.missing))
     result = test_release(tools.documents, tools.functions, tools.settings.sandbox_function, ref, tests)
     failure = find_failure(result, tests.command, tests.timeout)
     evidence = {"output": f"{prefix}tests/output.txt", "result": result.model_dump(exclude={"output_tail"})}

@@ -15,7 +15,9 @@ from functions.test_sandbox.handler import handler as sandbox
 from tests.functions.conftest import Pipeline
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.installs import RegistryUnreachable
+from tidegate.adapters.plans import read_snapshot
 from tidegate.domain.errors import TestsFailed
+from tidegate.domain.testing import NO_TESTS
 from tidegate.local.cloud import reset_backends
 
 if TYPE_CHECKING:
@@ -83,7 +85,24 @@ def test_no_tests_are_told_and_no_sandbox_is_called(served: Pipeline, repository
     client = SandboxClient()
     assert run(served, commit, client).status == "none"
     assert client.calls == []
-    assert served.told(commit)[1] == "the service has no tests of its own"
+    assert served.told(commit)[1].startswith("the service has no tests of its own")
+    snapshot = read_snapshot(served.tools.documents, served.ref(commit))
+    assert NO_TESTS in snapshot.notes  # and so in the plan
+
+
+def test_no_tests_end_the_release_where_the_policy_says_so(served: Pipeline, repository: Repository) -> None:
+    commit = prepare(served, repository, {"tidegate.yaml": "tests: {missing: fail}\n"})
+    with pytest.raises(TestsFailed, match=r"tests\.missing is fail"):
+        run(served, commit)
+
+
+def test_a_report_of_another_tool_names_the_failed_test(served: Pipeline, repository: Repository) -> None:
+    own = "tests: {command: 'cp given.xml out.xml; exit 1', report: out.xml}\n"
+    report = "<testsuites><testsuite><testcase classname='cart' name='sums'><failure message='3 is not 4'/>"
+    given = f"{report}</testcase></testsuite></testsuites>"
+    commit = prepare(served, repository, {"tidegate.yaml": own, "given.xml": given})
+    with pytest.raises(TestsFailed, match=r"cart::sums failed \(1 failed\): 3 is not 4"):
+        run(served, commit)
 
 
 def test_a_pass_is_kept_with_its_output(served: Pipeline, repository: Repository) -> None:

@@ -12,7 +12,6 @@ import re
 import shutil
 import time
 import urllib.request
-import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -22,24 +21,24 @@ from urllib.error import URLError
 
 from tidegate.adapters.archives import unpack
 from tidegate.adapters.installs import install_into, make_environment
+from tidegate.adapters.junit import read_report
 from tidegate.adapters.programs import Outcome, foreign, run
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.sources import MAX_UNPACKED
-from tidegate.domain.testing import Counts, Failed, SandboxRequest, SandboxResult
+from tidegate.domain.testing import SandboxRequest, SandboxResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from http.client import HTTPResponse
 
 MAX_OUTPUT: Final = 1_000_000
+# Of a report that is kept; a larger one is still read.
 MAX_REPORT: Final = 10_000_000
 HALF: Final = MAX_OUTPUT // 2
 TAIL: Final = 4_000
-SHOWN: Final = 20
 NETWORK_SECONDS: Final = 60
 # Left for the results after the tests have been killed.
 RESERVE: Final = 20
-COLLECTION: Final = "collection failure"
 REGION: Final = "us-east-1"
 
 
@@ -64,7 +63,8 @@ def run_tests(request: SandboxRequest, seconds: float) -> SandboxResult:
             seconds=allowed,
             limit=MAX_OUTPUT,
         )
-        return keep(outcome, folder / "report.xml", request)
+        report = source / request.report if request.report else folder / "report.xml"
+        return keep(outcome, report, request)
 
 
 def prepare(folder: Path, source: Path, request: SandboxRequest, deadline: float) -> None:
@@ -104,56 +104,24 @@ def environment_of(folder: Path, source: Path) -> dict[str, str]:
     )
 
 
-def keep(outcome: Outcome, report: Path, request: SandboxRequest) -> SandboxResult:
+def keep(outcome: Outcome, file: Path, request: SandboxRequest) -> SandboxResult:
     """Store the output (its head and tail) and the report, and answer what they say."""
     output = outcome.output
     if len(output) > MAX_OUTPUT:
         output = output[:HALF] + b"\n[... output left out ...]\n" + output[-HALF:]
     upload(request.output_url, output)
-    counts: Counts | None = None
-    failed: tuple[Failed, ...] = ()
-    if report.is_file() and not report.is_symlink() and report.stat().st_size <= MAX_REPORT:
-        body = report.read_bytes()
-        upload(request.report_url, body)
-        counts, failed = read_report(body)
+    report = read_report(file)
+    if report.counts is not None and file.stat().st_size <= MAX_REPORT:
+        upload(request.report_url, file.read_bytes())
     return SandboxResult(
         exit_code=outcome.code,
         timed_out=outcome.timed_out,
         too_much_output=outcome.too_much,
         output_tail=output[-TAIL:].decode(errors="replace"),
-        failed=failed,
-        counts=counts,
+        failed=report.failed,
+        counts=report.counts,
+        report_fault=report.fault,
     )
-
-
-def read_report(body: bytes) -> tuple[Counts | None, tuple[Failed, ...]]:
-    """Counts and failed tests of a JUnit report; nothing where it is none."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314 (expat limits entity expansion; nothing here has rights)
-        suites = [root] if root.tag == "testsuite" else list(root.iter("testsuite"))
-        names = ("tests", "failures", "errors", "skipped")
-        counts = Counts(**{name: sum(int(suite.get(name, 0)) for suite in suites) for name in names})
-    except (ET.ParseError, ValueError):
-        return None, ()
-    found = [_read_case(case) for case in root.iter("testcase")]
-    return counts, tuple(case for case in found if case is not None)[:SHOWN]
-
-
-def _read_case(case: ET.Element) -> Failed | None:
-    for kind in ("failure", "error"):
-        mark = case.find(kind)
-        if mark is not None:
-            told = mark.get("message") or ""
-            reason = (told if told != COLLECTION else _last_line(mark.text or "")).strip().splitlines()
-            name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
-            return Failed(name=name[:300], reason=reason[0][:300] if reason else "")
-    return None
-
-
-def _last_line(text: str) -> str:
-    """The line of a traceback that says what went wrong; pytest marks it with an E."""
-    lines = [line for line in text.splitlines() if line.startswith("E ")]
-    return lines[-1].removeprefix("E ") if lines else COLLECTION
 
 
 def download(url: str, file: Path) -> None:

@@ -28,10 +28,12 @@ from tidegate.domain.sources import (
     find_other_tests,
     find_test_command,
     find_test_requirements,
+    resolve,
     tree_hash,
 )
 from tidegate.domain.templates.functions import ASSET_PATH, FunctionSource, read_functions
 from tidegate.domain.templates.sam_globals import function_properties
+from tidegate.domain.testing import NO_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +75,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
         to_build=find_missing(documents, {function.artifact for function in functions}),
         has_tests=tests is not None,
         tests=tests,
-        notes=tuple(_notes(project, functions)),
+        notes=tuple(_notes(project, functions, has_tests=tests is not None)),
     )
 
 
@@ -95,7 +97,15 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
         return None
     default = find_test_requirements(files, (function.code_uri for function in functions))
     requirements = default if config.requirements is None else config.requirements
-    return TestsSnapshot(command=command, requirements=requirements, timeout=config.timeout)
+    report = resolve(".", config.report or ".")
+    if report is None:
+        raise InvalidConfiguration(f"tests.report: {config.report} is not in the source", file=CONFIG_FILE)
+    return TestsSnapshot(
+        command=command,
+        requirements=requirements,
+        timeout=config.timeout,
+        report=report if config.report else "",
+    )
 
 
 class _Build(NamedTuple):
@@ -162,7 +172,7 @@ def _check_service(config: ServiceConfig, commit: Commit) -> None:
         raise InvalidConfiguration(message, file=CONFIG_FILE)
 
 
-def _notes(project: Project, functions: tuple[FunctionSnapshot, ...]) -> list[str]:
+def _notes(project: Project, functions: tuple[FunctionSnapshot, ...], *, has_tests: bool) -> list[str]:
     checkout = project.checkout
     changed = sorted({(one.declared_runtime, one.runtime, one.architecture) for one in functions})
     notes = [
@@ -170,6 +180,8 @@ def _notes(project: Project, functions: tuple[FunctionSnapshot, ...]) -> list[st
         for declared, runtime, architecture in changed
         if declared != runtime
     ]
+    if not has_tests:
+        notes.append(NO_TESTS)
     others = find_other_tests(checkout.files)
     if others and project.config.tests.command is None:
         notes.append(f"the tests in {', '.join(others)} are not run; `tests.command` may name them")

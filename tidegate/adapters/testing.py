@@ -51,6 +51,7 @@ def _make_request(documents: Documents, ref: ReleaseRef, tests: TestsSnapshot) -
         command=tests.command,
         requirements=tests.requirements,
         timeout=tests.timeout,
+        report=tests.report,
     )
 
 

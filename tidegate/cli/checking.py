@@ -20,11 +20,13 @@ from tidegate.cli.bundling import make_bundle, resolve_commit
 from tidegate.cli.repositories import name_service
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.artifacts import Method
+from tidegate.domain.config import OnMissingTests
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.handlers import find_fault
 from tidegate.domain.identity import Commit, Frozen
 from tidegate.domain.nesting import qualify
 from tidegate.domain.preflight import Severity, inspect_template
+from tidegate.domain.sources import CONFIG_FILE
 from tidegate.domain.templates.features import read_features
 from tidegate.settings import StageTarget
 
@@ -111,6 +113,8 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
     except TidegateError as error:
         return Findings(service=repository.resolve().name, problems=(str(error),))
     problems = [*find_handler_faults(checkout, snapshot)]
+    if snapshot.tests is None and snapshot.config.tests.missing is OnMissingTests.FAIL:
+        problems.append(f"{CONFIG_FILE}: tests.missing is fail, and there are no tests")
     stages = tuple(dict.fromkeys((*snapshot.config.stages, *snapshot.config.smoke))) or (STAGE,)
     notices: list[Notice] = []
     for stage in stages:

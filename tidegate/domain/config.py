@@ -254,6 +254,13 @@ class StageConfig(Frozen):
         return parse_strategy(self.strategy or AT_ONCE)
 
 
+class OnMissingTests(StrEnum):
+    """What to do with a service that has no tests of its own: say so in the plan, or end the release."""
+
+    WARN = "warn"
+    FAIL = "fail"
+
+
 class TestsConfig(Frozen):
     """The service's own tests."""
 
@@ -270,6 +277,14 @@ class TestsConfig(Frozen):
     )
     timeout: Duration = Field(
         600, ge=1, le=840, description="after this the tests count as failed; 14m at most"
+    )
+    report: str | None = Field(
+        None,
+        min_length=1,
+        description="JUnit XML that `command` writes, so that a failed test is named; pytest's needs no name",
+    )
+    missing: OnMissingTests = Field(
+        OnMissingTests.WARN, description="no tests: `warn` in the plan, or `fail` the release"
     )
 
 

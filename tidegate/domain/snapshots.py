@@ -79,6 +79,7 @@ class TestsSnapshot(Frozen):
     command: str
     requirements: tuple[str, ...]
     timeout: int = Field(description="seconds")
+    report: str = Field("", description="the JUnit XML that the command writes, if it is not pytest's")
 
 
 class Snapshot(Frozen):

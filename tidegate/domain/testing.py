@@ -10,10 +10,13 @@ import re
 
 from pydantic import Field
 
+from tidegate.domain.config import OnMissingTests
 from tidegate.domain.errors import TestsFailed
 from tidegate.domain.identity import Frozen, ReleaseRef
 
 NO_TESTS_COLLECTED = 5
+UNITTEST_RAN_NONE = re.compile(r"^Ran 0 tests in ", re.MULTILINE)
+NO_TESTS = "the service has no tests of its own: nothing of it runs before its stages"
 # Lambda's pattern for tenants allows more; a tenant is one release of one service.
 MAX_TENANT = 256
 
@@ -27,6 +30,7 @@ class SandboxRequest(Frozen):
     command: str
     requirements: tuple[str, ...] = ()
     timeout: int = Field(ge=1)
+    report: str = Field("", description="the JUnit XML that the command writes; pytest's needs no name")
 
 
 class Counts(Frozen):
@@ -53,6 +57,14 @@ class Failed(Frozen):
     reason: str = ""
 
 
+class Report(Frozen):
+    """What a JUnit report tells; `fault` is why it could not be read. Without counts there was none."""
+
+    counts: Counts | None = None
+    failed: tuple[Failed, ...] = ()
+    fault: str = ""
+
+
 class SandboxResult(Frozen):
     """How the command ended. `not_installed` is why its requirements could not be installed."""
 
@@ -63,6 +75,7 @@ class SandboxResult(Frozen):
     output_tail: str = ""
     failed: tuple[Failed, ...] = ()
     counts: Counts | None = None
+    report_fault: str = ""
 
 
 def tenant_of(ref: ReleaseRef) -> str:
@@ -78,17 +91,34 @@ def find_failure(result: SandboxResult, command: str, timeout: int) -> str | Non
         return f"`{command}` did not end within {timeout} seconds and was killed"
     if result.too_much_output:
         return f"`{command}` printed more than is kept and was killed"
-    if result.exit_code == 0:
-        return None
-    if result.exit_code == NO_TESTS_COLLECTED and "pytest" in command:
+    if _ran_nothing(result, command):
         return f"`{command}` collected no tests, which is no pass"
+    if result.exit_code == 0 and not result.failed:
+        return None
     return _describe(result, command)
+
+
+def _ran_nothing(result: SandboxResult, command: str) -> bool:
+    """Whether there was no test to run, whatever the exit code: pytest and unittest say 5, or even 0."""
+    if result.counts is not None and not result.failed:
+        return result.counts.tests == 0 and result.exit_code in {0, NO_TESTS_COLLECTED}
+    by_code = result.exit_code == NO_TESTS_COLLECTED and re.search(r"pytest|unittest", command) is not None
+    return by_code or (result.exit_code == 0 and UNITTEST_RAN_NONE.search(result.output_tail) is not None)
+
+
+def check_missing(policy: OnMissingTests) -> str:
+    """What is said of a service without tests; TestsFailed where the policy is not to go on."""
+    if policy is OnMissingTests.FAIL:
+        message = "there are no tests, and tests.missing is fail; name their command in `tests.command`"
+        raise TestsFailed(message)
+    return NO_TESTS
 
 
 def summarize(result: SandboxResult, command: str) -> str:
     """A passed run in one line."""
     counted = result.counts.text if result.counts else ""
-    return f"`{command}` passed{': ' if counted else ''}{counted}"
+    fault = f"; its report was not read: {result.report_fault}" if result.report_fault else ""
+    return f"`{command}` passed{': ' if counted else ''}{counted}{fault}"
 
 
 def check(result: SandboxResult, command: str, timeout: int) -> str:
