@@ -10,12 +10,12 @@ from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import forget_healthy
 from tidegate.adapters.plans import find_asked, find_plan
-from tidegate.adapters.stacks import delete, delete_change_set, delete_guards, find_stack
+from tidegate.adapters.stacks import delete, delete_change_set, delete_guards, find_change_set, find_stack
 from tidegate.adapters.telemetry import disarm
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from tidegate.adapters.stacks import StackState
     from tidegate.domain.identity import ReleaseRef
@@ -76,8 +76,7 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools, under: ReleaseRe
     undo_provisioning(ref, plan, tools, under)
     previous = tools.documents.find(f"{stage_prefix(ref, plan.stage)}previous.json", PreviousStack)
     if previous is None:
-        _forget_change(plan, state, tools)
-        return True
+        return _forget_change(plan, state, tools)
     if tools.documents.find(_mark_key(ref, plan), ChangeMark) is not None:
         return _bring_back(ref, plan, previous, tools)
     # Where the release's own update failed and was rolled back, there is nothing to bring back; but it was
@@ -92,29 +91,35 @@ def _mark_key(ref: ReleaseRef, plan: StagePlan) -> str:
 
 
 def _forget_asked(ref: ReleaseRef, target: StageTarget, tools: Tools) -> bool:
-    """Delete what a release asked for that ended before it had a plan; False while the stack is busy."""
+    """Delete what a release asked for that ended before it had a plan; False while CloudFormation is busy."""
     asked = find_asked(tools.documents, ref, target.name)
     state = find_stack(tools.stage(target.name).cloudformation, asked.stack_name) if asked else None
     if asked is None or state is None:
         return True
     if state.is_busy:
         return False
-    _forget(tools.stage(target.name), state, (asked.change_set,))
-    return True
+    return _forget(tools.stage(target.name), state, (asked.change_set,))
 
 
-def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> None:
+def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> bool:
     names = (plan.change_set, *(update.change_set for update in plan.updates))
-    _forget(tools.stage(plan.stage), state, filter(None, names))
+    return _forget(tools.stage(plan.stage), state, tuple(filter(None, names)))
 
 
-def _forget(stage: StageTools, state: StackState, names: Iterable[str]) -> None:
-    """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings."""
+def _forget(stage: StageTools, state: StackState, names: Sequence[str]) -> bool:
+    """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings.
+
+    False while CloudFormation works on one of them. It takes its time where nested stacks are planned too.
+    """
+    found = (find_change_set(stage.cloudformation, state.name, name) for name in names)
+    if not all(one is None or one.is_settled for one in found):
+        return False
     for name in names:
         # Nested stacks that a change set would make go with it, not with the empty stack.
         delete_change_set(stage.cloudformation, state.name, name)
     if state.status == "REVIEW_IN_PROGRESS":
         delete(stage.cloudformation, state.name, stage.target.cloudformation_role)
+    return True
 
 
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
@@ -298,6 +299,31 @@ def test_a_release_that_ends_before_its_plan_leaves_no_change_set(scene: Scene) 
     )
     assert state is not None
     assert state.is_healthy
+
+
+def test_a_change_set_that_is_still_computed_is_awaited_before_it_is_forgotten(scene: Scene) -> None:
+    """One stage's plan failed while the other's is computed: CloudFormation refuses to delete that."""
+    first_release(scene)
+    scene.next_release()
+    scene.sam(2)
+    ask(scene)
+    client: Any = scene.tools.stage(scene.production).cloudformation
+    describe, delete = client.describe_change_set, client.delete_change_set
+    waiting = ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"]
+
+    def describe_slowly(**arguments: Any) -> Any:
+        return {**describe(**arguments), "Status": waiting[0]}
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "InvalidChangeSetStatus", "Message": ""}}, "DeleteChangeSet")
+
+    client.describe_change_set, client.delete_change_set = describe_slowly, refuse
+    while waiting:
+        assert not undo(Undo(release=scene.ref, failure=FAILURE), scene.tools).undone
+        waiting.pop(0)
+    client.describe_change_set, client.delete_change_set = describe, delete
+    undo_all(scene)
+    assert list_waiting(scene) == []
 
 
 def test_a_plan_that_is_taken_back_in_its_midst_asks_for_nothing(scene: Scene) -> None:

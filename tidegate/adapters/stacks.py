@@ -75,6 +75,11 @@ class ChangeSet(Frozen):
         return self.status in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}
 
     @property
+    def is_settled(self) -> bool:
+        """Whether CloudFormation neither computes nor deletes it: it refuses to delete what is not."""
+        return not self.is_pending and self.status not in {"DELETE_PENDING", "DELETE_IN_PROGRESS"}
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to change: CloudFormation calls that a failure, Tidegate a success."""
         return self.status == "FAILED" and any(text in self.reason for text in NO_CHANGES)
