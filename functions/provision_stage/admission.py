@@ -9,13 +9,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tidegate.adapters.attestations import read_attested
-from tidegate.adapters.documents import stage_prefix
+from tidegate.adapters.attestations import admission_key, read_attested
 from tidegate.adapters.plans import read_snapshot
 from tidegate.adapters.signing import find_verifiers
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.identity import SHORT, Frozen
-from tidegate.domain.provenance import Policy, allow_branches, check_digest, expect_digests, find_repository
+from tidegate.domain.identity import SHORT
+from tidegate.domain.provenance import (
+    Admission,
+    Policy,
+    allow_branches,
+    check_digest,
+    expect_digests,
+    find_repository,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,21 +33,12 @@ if TYPE_CHECKING:
     from tidegate.task import Tools
 
 
-class Admission(Frozen):
-    """That the release was let into a stage; it lies at stages/<stage>/admission.json."""
-
-    builder: str
-    keyid: str
-    commit: str
-    objects: int
-
-
 def admit(ref: ReleaseRef, stage: str, tools: Tools) -> None:
     """Check the release once for a stage, and record it.
 
     Raises ProvenanceMissing, SignatureInvalid, ProvenanceRefused or ArtifactAltered: nothing is touched then.
     """
-    key = f"{stage_prefix(ref, stage)}admission.json"
+    key = admission_key(ref, stage)
     if tools.documents.exists(key):
         return
     attested, expected = copy_artifacts(ref, stage, tools)
@@ -50,12 +47,14 @@ def admit(ref: ReleaseRef, stage: str, tools: Tools) -> None:
         keyid=attested.keyid,
         commit=attested.statement.source.commit,
         objects=len(expected),
+        digests=dict(expected),
     )
     what = (
         f"verified the statement about {admission.commit[:SHORT]} and the bytes of "
         f"{admission.objects:,} artifacts and packages"
     )
-    tools.record(ref, "ProvisionStage", what, stage=stage, key="admit", evidence=admission.model_dump())
+    evidence = admission.model_dump(exclude={"digests"})
+    tools.record(ref, "ProvisionStage", what, stage=stage, key="admit", evidence=evidence)
     tools.documents.write(key, admission)
 
 

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functions.publish_versions.limits import resolve_limits
 from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version, wake
+from tidegate.adapters.attestations import admission_key
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
+from tidegate.domain.artifacts import archive_key
+from tidegate.domain.provenance import Admission, check_code
 from tidegate.domain.rollouts import RollingFunction, Rollout
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_lambda import LambdaClient
 
     from tidegate.adapters.aliases import VersionState
@@ -41,8 +46,8 @@ def publish_versions(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Rollout:
     """
     tools.ledger.check_epoch(ref)
     settle_aliases(ref, plan, tools)
-    client = tools.stage(plan.stage).functions
-    found = side_by_side(partial(publish_version, client, ref=ref), plan.canaried)
+    client, expected = tools.stage(plan.stage).functions, _read_expected(ref, plan, tools)
+    found = side_by_side(partial(publish_version, client, ref=ref, expected=expected), plan.canaried)
     if pending := [one.pending for one in found if one.pending]:
         raise VersionsPending(list_names(pending))
     moving = [(one, one.moves) for one in found if one.moves is not None]
@@ -53,6 +58,13 @@ def publish_versions(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Rollout:
         revisions={moves.logical_id: one.revision for one, moves in moving},
         limits=resolve_limits(plan, tools),
     )
+
+
+def _read_expected(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> Mapping[str, str]:
+    """The SHA-256 (hex) that was attested of each artifact, by its archive's key; inline code has none."""
+    if not any(function.artifact for function in plan.canaried):
+        return {}
+    return tools.documents.read(admission_key(ref, plan.stage), Admission).digests
 
 
 def settle_aliases(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
@@ -69,11 +81,14 @@ def settle_aliases(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
         writer.settle(function)
 
 
-def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -> Published:
+def publish_version(
+    client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef, expected: Mapping[str, str]
+) -> Published:
     """The function's move from stable to canary, by two calls that Lambda's quota counts.
 
-    Raises SmokeFailed where the version never will be active, and ForeignChange where the alias has two
-    versions already: somebody else's rollout.
+    Raises SmokeFailed where the version never will be active, ForeignChange where the alias has two versions
+    already: somebody else's rollout, and ArtifactAltered where Lambda has other code than was attested:
+    between the last look at the stage's bucket and Lambda's own reading it may have been replaced.
     """
     name = plan.function_name
     alias = find_alias(client, name, plan.alias)
@@ -84,6 +99,8 @@ def publish_version(client: LambdaClient, plan: FunctionPlan, ref: ReleaseRef) -
     latest = read_version(client, name, "$LATEST")
     if latest.update == "InProgress":
         return Published(pending=f"{name} is still being updated")
+    if plan.artifact:
+        check_code(name, latest.sha256, expected[archive_key(plan.artifact)])
     canary = publish(client, name, latest.sha256, f"Tidegate: release {ref.id}")
     if canary.version == alias.pointing.version:
         return Published()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -10,11 +11,14 @@ import pytest
 
 from functions.publish_versions.handler import Request, Response, handle
 from functions.publish_versions.versions import publish_version
-from tests.scene import eventually
+from tests.scene import eventually, zipped
+from tidegate.adapters.attestations import admission_key
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.gauges import find_gauges
 from tidegate.adapters.plans import find_rollout
-from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
+from tidegate.domain.artifacts import archive_key
+from tidegate.domain.errors import ArtifactAltered, ForeignChange, SmokeFailed, VersionsPending
+from tidegate.domain.provenance import Admission
 
 if TYPE_CHECKING:
     from tests.scene import Scene
@@ -28,7 +32,7 @@ def function(scene: Scene) -> RollingFunction:
     scene.open()
     scene.snapshot()
     found = scene.function(versions=1)
-    scene.plan(scene.stage_plan(scene.production, scene.function_plan(found)))
+    scene.plan(scene.stage_plan(scene.production, scene.function_plan(found, artifact=None)))
     return found
 
 
@@ -54,8 +58,9 @@ def test_a_run_that_died_before_it_wrote_the_rollout_publishes_the_same(
     scene: Scene, function: RollingFunction
 ) -> None:
     scene.change(function.name, NEW)
-    plan = scene.function_plan(function)
-    assert publish_version(scene.lambdas, plan, scene.ref) == publish_version(scene.lambdas, plan, scene.ref)
+    plan = scene.function_plan(function, artifact=None)
+    first, again = (publish_version(scene.lambdas, plan, scene.ref, {}) for _ in range(2))
+    assert first == again
 
 
 def test_configuration_alone_is_a_version_too(scene: Scene, function: RollingFunction) -> None:
@@ -69,6 +74,24 @@ def test_where_nothing_changed_nothing_shifts(scene: Scene, function: RollingFun
     assert publish(scene).rolling == 0
     assert scene.told() == ["published new versions: none, nothing to shift"]
     assert scene.pointing(function).version == "1"
+
+
+def test_other_code_than_was_attested_is_never_published(scene: Scene, function: RollingFunction) -> None:
+    """Whoever replaces what lies in the stage's bucket after the last look at it, or the function's code."""
+    plan = scene.function_plan(function)
+    scene.plan(scene.stage_plan(scene.production, plan))
+    digest = hashlib.sha256(zipped(index=NEW)).hexdigest()
+    admission = Admission(
+        builder="b", keyid="k", commit="c", objects=1, digests={archive_key(plan.artifact or ""): digest}
+    )
+    scene.tools.documents.write(admission_key(scene.ref, scene.production), admission)
+    scene.change(function.name, NEW.replace("new", "evil"))
+    with pytest.raises(ArtifactAltered, match=f"and {digest} was built and attested"):
+        publish(scene)
+    versions = scene.lambdas.list_versions_by_function(FunctionName=function.name)["Versions"]
+    assert [item["Version"] for item in versions] == ["$LATEST", "1"]
+    scene.change(function.name, NEW)
+    assert publish(scene).rolling == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +152,7 @@ def test_a_version_is_awaited(
 ) -> None:
     scene.change(function.name, NEW)
     client: Any = Slow(scene.lambdas, qualifier, **changes)
-    published = publish_version(client, scene.function_plan(function), scene.ref)
+    published = publish_version(client, scene.function_plan(function, artifact=None), scene.ref, {})
     assert published.moves is None
     assert re.search(said, published.pending)
 
@@ -138,7 +161,7 @@ def test_a_version_that_never_comes_up_is_told(scene: Scene, function: RollingFu
     scene.change(function.name, NEW)
     client: Any = Slow(scene.lambdas, "2", State="Failed", StateReason="no subnet")
     with pytest.raises(SmokeFailed, match=r"version 2 of .* is Failed: no subnet"):
-        publish_version(client, scene.function_plan(function), scene.ref)
+        publish_version(client, scene.function_plan(function, artifact=None), scene.ref, {})
 
 
 def test_all_versions_are_asked_for_before_any_is_awaited(
@@ -147,7 +170,7 @@ def test_all_versions_are_asked_for_before_any_is_awaited(
     """One after the other, each would cost the release an attempt of its own."""
     others = [scene.function(f"Ship{number}", versions=1) for number in range(3)]
     functions = [function, *others]
-    plans = [scene.function_plan(one) for one in functions]
+    plans = [scene.function_plan(one, artifact=None) for one in functions]
     scene.plan(scene.stage_plan(scene.production, *plans))
     names = [one.name for one in functions]
     for name in names:

@@ -6,7 +6,7 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.documents import release_prefix, stage_prefix
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import archive_key, platform, python_version, record_key
@@ -133,6 +133,11 @@ def _check_tests(documents: Documents, key: str, tests: TestsSnapshot | None) ->
     if result is None:
         raise ProvenanceRefused(f"the tests have no verdict: s3://{documents.bucket}/{key} does not exist")
     return check(result, tests.command, tests.timeout)
+
+
+def admission_key(ref: ReleaseRef, stage: str) -> str:
+    """Where it is kept that a release was let into a stage."""
+    return f"{stage_prefix(ref, stage)}admission.json"
 
 
 def read_attested(

@@ -7,6 +7,7 @@ whose tests passed. So whoever checks a release checks one signature.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -54,6 +55,18 @@ class Policy(BaseModel):
     commit: str | None = None
     branches: tuple[str, ...] | None = None
     invocation: str | None = None
+
+
+class Admission(BaseModel):
+    """That a release was let into a stage; `digests`: the SHA-256 (hex) that its statement names, by key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    builder: str
+    keyid: str
+    commit: str
+    objects: int
+    digests: dict[str, str]
 
 
 def statement_key(service: str, release_id: str) -> str:
@@ -215,6 +228,15 @@ def check_digest(key: str, found: str | None, expected: str, place: str) -> None
         raise ArtifactAltered(f"{place}/{key} does not exist any more")
     if found != expected:
         raise ArtifactAltered(f"{place}/{key} has the SHA-256 {found}, and {expected} was built and attested")
+
+
+def check_code(function: str, found: str, expected: str) -> None:
+    """ArtifactAltered where a function holds other code than was attested; `found` is Lambda's CodeSha256."""
+    digest = base64.b64decode(found).hex()
+    if digest != expected:
+        raise ArtifactAltered(
+            f"{function} holds code with the SHA-256 {digest}, and {expected} was built and attested"
+        )
 
 
 def find_subject(statement: Statement, digest: str) -> str:
