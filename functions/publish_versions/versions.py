@@ -9,8 +9,8 @@ from functions.publish_versions.limits import resolve_limits
 from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version, wake
 from tidegate.adapters.attestations import admission_key
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
 from tidegate.domain.artifacts import archive_key
+from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
 from tidegate.domain.provenance import Admission, check_code
 from tidegate.domain.rollouts import RollingFunction, Rollout
 from tidegate.domain.wording import list_names

@@ -110,7 +110,11 @@ class Stuck:
         self.status = status
 
     def describe_stacks(self, **_: Any) -> Any:
-        stack = {"StackStatus": self.status, "StackStatusReason": "Jobs cannot be put back"}
+        stack = {
+            "StackName": "orders",
+            "StackStatus": self.status,
+            "StackStatusReason": "Jobs cannot be put back",
+        }
         return {"Stacks": [stack]}
 
     def describe_change_set(self, **_: Any) -> Any:

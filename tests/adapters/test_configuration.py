@@ -32,7 +32,7 @@ def test_durations_and_aliases_are_read() -> None:
     ("text", "line", "message"),
     [
         ("servce: x", 1, "servce is unknown; did you mean service?"),
-        ("x: 1", 1, "x is unknown; known are failure_mark, keep_releases, service"),
+        ("x: 1", 1, "x is unknown; known are audit, branches, failure_mark, keep_releases, "),
         ("stages:\n  production:\n    stratgy: adaptive", 3, "did you mean strategy?"),
         ("stages:\n  production:\n    alarms:\n      error_rat: 1", 4, "did you mean error_rate?"),
         ("stages:\n  production:\n    least_time: 5x", 3, "'5x' is no duration; write it as 90s"),

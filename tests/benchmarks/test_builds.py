@@ -35,7 +35,7 @@ def test_a_build_is_that_of_a_release(tmp_path: Path) -> None:
     assert build(service, store) == 0
     (service / "one" / "app.py").write_text(f"{HANDLER}# other\n")
     assert build(service, store) == 1
-    assert len(list(store.glob("artifacts/*.json"))) == 3
+    assert len(list(store.glob("artifacts/*.zip"))) == 3
     assert not [path for path in store.iterdir() if path.name.startswith("tmp")]
 
 

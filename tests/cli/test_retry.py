@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tidegate.domain.intake import Push, normalize
+from tidegate.domain.intake import Bounds, Push, normalize
 from tidegate.domain.ledger import Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def heard(world: World, queue: str) -> list[Push]:
     sqs = world.pipeline.client("sqs")
     received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5)
     read = [json.loads(message["Body"]) for message in received.get("Messages", [])]
-    pushes = [normalize(event, {"main"}, world.pipeline.sources.bucket) for event in read]
+    bounds = Bounds(branches=frozenset({"main"}), source_bucket=world.pipeline.sources.bucket)
+    pushes = [normalize(event, bounds) for event in read]
     assert all(isinstance(push, Push) for push in pushes)
     return [push for push in pushes if isinstance(push, Push)]
 

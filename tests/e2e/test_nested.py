@@ -99,6 +99,7 @@ def test_a_bad_version_in_a_child_is_rolled_back(tree: NestedService) -> None:
 
 def test_what_raises_in_a_child_is_rolled_back_by_the_judge_or_its_alarm(tree: NestedService) -> None:
     tree.reset()
+    tree.config["stages"]["production"]["strategy"] = "Canary50Percent10Minutes"  # the evidence takes seconds
     tree.change(RAISES, "Bills")
     with Traffic(tree):
         pushed = tree.release()
