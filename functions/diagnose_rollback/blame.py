@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.plans import find_glance, find_rollout
 from tidegate.domain.identity import Frozen
+from tidegate.domain.nesting import shorten
 from tidegate.domain.rollouts import Shift
 from tidegate.domain.strategies import ALL
 
@@ -93,7 +94,7 @@ class Case:
         """The alarm's function, if it shifts in this release."""
         rollout = find_rollout(self.tools.documents, self.ref, self.trigger.stage)
         moving = rollout.functions if rollout else ()
-        return next((f for f in moving if f.logical_id == self.trigger.function), None)
+        return next((f for f in moving if shorten(f.logical_id) == self.trigger.function), None)
 
     def read_history(self, function: RollingFunction) -> Pair:
         """Both versions: the new one since the last shift, the stable one in the hour before the release."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tidegate.domain.config import AlarmConfig
 from tidegate.domain.guards import GuardedAlias, alarm_name, build_guards, parse_alarm_name
 from tidegate.domain.holds import Holds, RoleHold, build_holds
-from tidegate.domain.nesting import make_logical_id, qualify, split
+from tidegate.domain.nesting import make_logical_id, qualify, shorten, split
 
 ids = st.text("ABCabc012", min_size=1, max_size=12)
 names = st.lists(ids, min_size=1, max_size=5).map("/".join)
@@ -39,6 +39,20 @@ def test_an_alarm_tells_its_function_wherever_it_lies(name: str) -> None:
     assert parse_alarm_name(alarm_name("shop", "production", name, "errors")) == (
         "shop", "production", name, "errors",
     )  # fmt: skip
+
+
+def test_an_alarm_of_a_function_that_lies_deep_has_a_name_that_cloudwatch_takes() -> None:
+    """The CDK gives nested stacks names of 60 characters and more."""
+    path = "/".join(f"Part{number}NestedStackPart{number}NestedStackResource0A1B2C3D" for number in range(4))
+    found = [f"{path}/{name}" for name in ("Worker", "Walker", "Part" * 60)]
+    made = [alarm_name("s" * 40, "t" * 20, name, "throttles") for name in found]
+    assert max(map(len, made)) <= 255
+    assert len(set(made)) == len(made)
+    assert [parse_alarm_name(name) for name in made] == [
+        ("s" * 40, "t" * 20, shorten(name), "throttles") for name in found
+    ]
+    assert shorten(found[0]).endswith("/Worker")
+    assert len({shorten(name) for name in found}) == len(found)
 
 
 def test_equal_logical_ids_of_two_children_have_alarms_of_their_own() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.domain.identity import Frozen
-from tidegate.domain.nesting import SEPARATOR, make_logical_id
+from tidegate.domain.nesting import SEPARATOR, make_logical_id, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,12 +42,15 @@ def guard_name(service: str, stage: str, index: int = 0) -> str:
 
 
 def alarm_name(service: str, stage: str, function: str, signal: str) -> str:
-    """The name that an alarm's event is understood by."""
-    return f"{PREFIX}/{service}/{stage}/{function}/{signal}"
+    """The name that an alarm's event is understood by; CloudWatch takes 255 characters."""
+    return f"{PREFIX}/{service}/{stage}/{shorten(function)}/{signal}"
 
 
 def parse_alarm_name(name: str) -> tuple[str, str, str, str] | None:
-    """(service, stage, function, signal), or None where the alarm is not one of Tidegate's."""
+    """(service, stage, function, signal), or None where the alarm is not one of Tidegate's.
+
+    The function is as `nesting.shorten` has it.
+    """
     prefix, *parts = name.split("/")
     if prefix != PREFIX or len(parts) < 4:  # noqa: PLR2004
         return None

@@ -12,6 +12,9 @@ from typing import Final
 
 SEPARATOR: Final = "/"
 DIGITS: Final = 16
+# An alarm's name has 255 characters, and more than the function's name stands in it.
+LONGEST: Final = 150
+CUT: Final = "~"  # in no logical id
 
 
 def qualify(path: str, logical_id: str) -> str:
@@ -23,6 +26,14 @@ def split(name: str) -> tuple[str, str]:
     """The path of the stack that a name lies in, and the logical id there."""
     path, _, logical_id = name.rpartition(SEPARATOR)
     return path, logical_id
+
+
+def shorten(name: str) -> str:
+    """A name for where there is little room: a long one gives its hash and its end, a short one stays."""
+    if len(name) <= LONGEST:
+        return name
+    head = f"{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}{CUT}"
+    return f"{head}{name[len(head) - LONGEST :]}"
 
 
 def make_logical_id(name: str, suffix: str) -> str:
