@@ -156,6 +156,9 @@ def test_a_waiver_counts_until_the_end_of_its_day() -> None:
         waiver(),
     )
     assert "waived until 2026-11-22 by team: not reached" in report.sentences[1]
+    other = report.findings[0].model_copy(update={"waiver": None, "verdict": "passes"})
+    both = report.model_copy(update={"findings": (report.findings[0], other)})
+    assert "waived until" not in both.sentences[2]
     expired = judge(AuditConfig(waivers=(waiver("2026-11-21"),)))
     assert expired.status == "failed"
     assert expired.failures[1] == "the waiver of CVE-1 of Idna expired on 2026-11-21 (team: not reached)"

@@ -60,14 +60,13 @@ class AuditReport(Frozen):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What the plan says of it."""
-        waived = {one.id: one.waiver for one in self.findings if one.waiver is not None}
-        ends = {
-            key: f"; waived until {waiver.expires} by {waiver.owner}: {waiver.reason}"
-            for key, waiver in waived.items()
-        }
-        found = (f"{one.text}{ends.get(one.id, '')}" for one in self.findings)
+        found = (f"{one.text}{_tell_waiver(one.waiver)}" for one in self.findings)
         notices = self.notices[1:] if self.status == "not scanned" else self.notices
         return (self.summary, *found, *notices)
+
+
+def _tell_waiver(waiver: Waiver | None) -> str:
+    return f"; waived until {waiver.expires} by {waiver.owner}: {waiver.reason}" if waiver else ""
 
 
 def pass_gate(
