@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ConnectionClosedError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # A repository that GitHub fails at hides no other, but all of them would take too long.
 SILENT: Final = 20
+# How far back the last release of a branch is looked for. Without one the head is asked for all the same.
+RECENT: Final = 100
 
 
 class Found(Frozen):
@@ -30,7 +33,8 @@ def compare(tools: Tools, silent: list[str], asked: tuple[Origin, str]) -> Found
     """Look at a branch of a repository; `silent` are those that GitHub did not answer for so far."""
     origin, branch = asked
     releases = tools.ledger.releases(origin.service)
-    known = next((one.commit.id for one in releases if one.commit.branch == branch), "")
+    recent = islice(releases, RECENT)
+    known = next((one.commit.id for one in recent if one.commit.branch == branch), "")
     if len(silent) >= SILENT:
         return Found(refused=f"{origin.name}: not asked, since GitHub does not answer")
     try:

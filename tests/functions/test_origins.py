@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -164,6 +165,22 @@ class TestComparison:
         sourced.host.publish("acme/orders", repository.folder)
         assert sourced.compare().pushed == 1
         assert sourced.told[-1]["commit"] == later
+
+    def test_the_history_of_another_branch_is_not_read_to_its_end(
+        self, sourced: Sourced, repository: Repository
+    ) -> None:
+        repository.commit(FILES)
+        sourced.host.publish("acme/orders", repository.folder)
+        read: list[int] = []
+
+        def releases(_: str) -> Iterator[Any]:
+            for number in range(100_000):
+                read.append(number)
+                yield SimpleNamespace(commit=SimpleNamespace(branch="other", id="f" * 40))
+
+        sourced.tools.ledger.releases = releases  # type: ignore[method-assign,assignment]
+        assert sourced.compare().pushed == 1
+        assert len(read) <= 100
 
     def test_a_branch_that_went_back_to_what_was_released_is_left_alone(
         self, sourced: Sourced, repository: Repository
