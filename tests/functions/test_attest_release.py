@@ -17,7 +17,7 @@ from tests.scene import TEMPLATE
 from tidegate.adapters.documents import release_prefix, stage_prefix
 from tidegate.adapters.signing import sign
 from tidegate.domain.artifacts import archive_key
-from tidegate.domain.bills import bill_key
+from tidegate.domain.bills import Component, Subject, bill_key, render
 from tidegate.domain.dsse import identify_key, read_envelope, write_envelope
 from tidegate.domain.errors import (
     ArtifactAltered,
@@ -186,7 +186,11 @@ def test_a_package_is_what_its_name_or_its_bill_says(scene: Scene) -> None:
         documents.write_bytes(key, body)
     with pytest.raises(ArtifactAltered, match="not that of what was built"):
         attest(scene)
-    documents.write_bytes(bill_key(built), f'{{"hashes": "{digest}"}}'.encode())
+    wheel = Component(kind="pypi", name="idna", version="3.10", folder="idna", sha256=digest)
+    documents.write_bytes(bill_key(built), render(Subject(key="b" * 64, sha256="c" * 64), [wheel]))
+    with pytest.raises(ArtifactAltered, match="not that of what was built"):
+        attest(scene)  # what is in it is not what it is
+    documents.write_bytes(bill_key(built), render(Subject(key="b" * 64, sha256=digest), []))
     documents.write_bytes(own, b"evil")
     with pytest.raises(ArtifactAltered, match=f"{own} has the SHA-256"):
         attest(scene)

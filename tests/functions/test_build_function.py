@@ -17,10 +17,13 @@ from functions.check_out_source.handler import Request as CheckOut
 from functions.check_out_source.handler import handle as check_out
 from tidegate.adapters.documents import release_prefix
 from tidegate.domain.artifacts import archive_key, record_key
+from tidegate.domain.bills import read_subject
 from tidegate.domain.errors import BuildFailed, BuildsPending
 from tidegate.domain.snapshots import Artifact, Snapshot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Repository
     from tests.functions.conftest import Pipeline
     from tests.package_index import PackageIndex
@@ -262,6 +265,31 @@ def test_a_python_layer_is_built_once(pipeline: Pipeline, repository: Repository
         assert {"python/idna/core.py", "python/own.py"} <= set(archive.namelist())
     prepare(pipeline, repository, {"README.md": "x"})
     assert pipeline.keys("packages/") == [bill, key]
+
+
+def test_a_layer_s_bill_is_of_the_zip_that_stands(
+    pipeline: Pipeline, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two build it at once, with zlibs that do not agree: the later one describes what the first has stored."""
+    template = TEMPLATE + (
+        "  Layer:\n    Type: AWS::Serverless::LayerVersion\n    Metadata: {BuildMethod: python3.12}\n"
+        "    Properties: {ContentUri: layer}\nTransform: AWS::Serverless-2016-10-31\n"
+    )
+    documents, body = pipeline.tools.documents, io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("python/own.py", "x = 1")
+    write = documents.write_once
+
+    def write_later(key: str, file: Path) -> bool:
+        if key.startswith("packages/") and key.endswith(".zip") and not documents.exists(key):
+            documents.write_bytes(key, body.getvalue())
+        return write(key, file)
+
+    monkeypatch.setattr(documents, "write_once", write_later)
+    prepare(pipeline, repository, {"template.yaml": template, "layer/own.py": "x = 1"})
+    bill, key = pipeline.keys("packages/")
+    assert documents.find_bytes(key) == body.getvalue()
+    assert read_subject(documents.find_bytes(bill) or b"") == hashlib.sha256(body.getvalue()).hexdigest()
 
 
 MANY = 25

@@ -10,7 +10,7 @@ from tidegate.adapters.documents import release_prefix, stage_prefix
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import archive_key, platform, python_version, record_key
-from tidegate.domain.bills import bill_key
+from tidegate.domain.bills import bill_key, read_subject
 from tidegate.domain.dsse import open_envelope, read_envelope
 from tidegate.domain.errors import ArtifactAltered, ProvenanceMissing, ProvenanceRefused
 from tidegate.domain.locks import Target
@@ -84,7 +84,7 @@ def _check_package(documents: Documents, key: str, digest: str | None, place: st
         check_digest(key, digest, named, place)
         return
     bill = documents.find_bytes(bill_key(key))
-    if bill is None or digest.encode() not in bill:
+    if bill is None or read_subject(bill) != digest:
         raise ArtifactAltered(f"{place}/{key} has the SHA-256 {digest}, which is not that of what was built")
 
 

@@ -32,7 +32,7 @@ from tidegate.domain.artifacts import (
     python_version,
     record_key,
 )
-from tidegate.domain.bills import Subject, bill_key, render
+from tidegate.domain.bills import Subject, bill_key, read_subject, render
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault
 from tidegate.domain.locks import Lock, Target
@@ -94,7 +94,7 @@ class Builder:
         bill = render(subject, components)
         if not write_bill(self._documents, found.bill, bill):
             bill = self._documents.find_bytes(found.bill) or bill
-            if found.sha256.encode() not in bill:
+            if read_subject(bill) != found.sha256:
                 raise BuildFailed(f"{found.bill} is of another zip than the one beside it")
         told = {
             "lock": tuple(sorted(f"{one.name}=={one.version}" for one in components if one.sha256)),

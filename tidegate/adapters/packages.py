@@ -93,7 +93,7 @@ def _store_as_it_is(
 
 
 def _write_bill(built: Path, key: str, lock: Lock, target: Target | None, documents: Documents) -> None:
-    """Store the bill of a layer, before the layer: what is there has a bill."""
+    """Store the bill of a layer, unless one stands."""
     with built.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
     subject = Subject(key=posixpath.basename(key).partition(".")[0], sha256=digest)
@@ -119,15 +119,17 @@ def _store_layer(project: Project, part: Part, source: PackageSource, path: str,
     lock = find_lock(documents, request) if request else Lock()
     tree = tree_hash(project.checkout.within(path), path)
     key = f"packages/{content_key(Method.PYTHON, runtime, architecture, lock.hashes, f'layer {tree}')}.zip"
-    if not documents.exists(key):
+    # The bill comes last: it is of the zip that stands, whoever of two has stored that.
+    if not (documents.exists(key) and documents.exists(bill_key(key))):
         with TemporaryDirectory(prefix="tidegate-") as name:
             built = Path(name) / "layer.zip"
             wheels = [move(part, _in_layer) for part in Shelf(Path(name) / "shelf", documents).parts(lock)]
             code = Path(name) / "code.zip"
             write_zip(code, _members(project, path))
             assemble(built, wheels, read_part(code, path), f"the layer {source.key.logical_id}")
+            if not documents.write_once(key, built):
+                documents.download(key, built)
             _write_bill(built, key, lock, request.target if request else None, documents)
-            documents.write_once(key, built)
     return key
 
 

@@ -85,6 +85,12 @@ def read_packages(body: bytes) -> Iterator[tuple[Kind, str, str]]:
         yield kind, name, one.get("version", "")
 
 
+def read_subject(body: bytes) -> str:
+    """The SHA-256 (hex) of the zip that a bill is of, as `render` writes it; "" where it names none."""
+    hashes = json.loads(body)["metadata"]["component"].get("hashes", ())
+    return next((str(one["content"]) for one in hashes if one["alg"] == "SHA-256"), "")
+
+
 def make_purl(kind: str, name: str, version: str) -> str:
     """The package URL of a name and a version; without the latter where it is empty."""
     place = "/".join(_quote(part) for part in name.split("/"))
