@@ -124,6 +124,8 @@ TASKS: Final = (
         rights=(
             RECORD,
             KEEP_DOCUMENTS,
+            # Signed into the sandbox's URLs: it imports handlers from their artifacts.
+            Right(("s3:GetObject",), (On.ARTIFACTS,)),
             FIND,
             Right(("lambda:InvokeFunction",), (On.SANDBOX,)),
         ),

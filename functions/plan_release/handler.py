@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.plan_release.audits import tell_audit
+from functions.plan_release.audits import tell_audit, tell_imports
 from functions.plan_release.preflight import record_preflight
 from functions.plan_release.stages import plan_stage, request_change
 from tidegate.adapters.documents import release_prefix
@@ -46,7 +46,7 @@ def handle(request: Request, tools: Tools) -> Response:
             release_id=release.id,
             commit=snapshot.commit,
             stages=stages,
-            notes=snapshot.notes,
+            notes=(*snapshot.notes, *tell_imports(release, tools)),
             audit=tell_audit(release, tools),
         )
         write_plan(tools.documents, release, plan)

@@ -1,10 +1,12 @@
-"""Runs a service's tests. Its role has no policy, so it has no tools: it knows three presigned URLs."""
+"""Runs a service's tests or imports its handlers. Its role has no policy: it knows presigned URLs alone."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+from tidegate.adapters.imports import import_handlers
 from tidegate.adapters.sandbox import run_tests
+from tidegate.domain.imports import ImportRequest
 from tidegate.domain.testing import SandboxRequest
 
 
@@ -16,6 +18,8 @@ class Context(Protocol):
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run the tests that the event asks for, and answer how they ended."""
-    request = SandboxRequest.model_validate(event)
-    return run_tests(request, context.get_remaining_time_in_millis() / 1000).model_dump(mode="json")
+    """Run the tests that the event asks for, or import handlers, and answer how that ended."""
+    seconds = context.get_remaining_time_in_millis() / 1000
+    if "artifacts" in event:
+        return import_handlers(ImportRequest.model_validate(event), seconds).model_dump(mode="json")
+    return run_tests(SandboxRequest.model_validate(event), seconds).model_dump(mode="json")

@@ -7,6 +7,7 @@ from tests.architecture.modules import modules
 READS = {"os.environ", "os.getenv", "os.environb"}
 ALLOWED = {
     "tidegate.settings": "the one reader",
+    "tidegate.adapters.import_probe": "watches what a handler asks of it, in a process of its own",
     "tidegate.adapters.programs": "hands a cleaned environment to the programs that it starts",
 }
 

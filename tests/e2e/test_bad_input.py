@@ -30,6 +30,8 @@ def code(head: str) -> dict[str, str]:
     return {"front/app.py": head + "\n" + HANDLER.format(body="pass", answer="bad")}
 
 
+# Only where it is deployed: what the sandbox can import.
+LATER = 'import os\nif os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] != "import": raise RuntimeError("no luck")'
 CASES = {
     "invalid tidegate.yaml": Bad(
         "CheckOutSource", "InvalidConfiguration", "tidegate.yaml:", {"tidegate.yaml": "stagez: {}\n"}
@@ -43,11 +45,12 @@ CASES = {
     "missing code": Bad("CheckOutSource", "InvalidTemplate", "nowhere", properties={"CodeUri": "nowhere/"}),
     "missing handler": Bad(BUILD, "BuildFailed", "gone.handler", properties={"Handler": "gone.handler"}),
     "handler that does not import": Bad(
-        SMOKE, "SmokeFailed", "no_such_module", code("import no_such_module")
+        TEST, "ImportFailed", "(app.py:1 of its artifact)", code("import no_such_module")
     ),
     "code that is no Python": Bad(BUILD, "BuildFailed", "does not parse", code("def (:")),
-    "crash at init": Bad(SMOKE, "SmokeFailed", "no luck", code('raise RuntimeError("no luck")')),
-    "exit at init": Bad(SMOKE, "SmokeFailed", "exit", code("import os; os._exit(3)")),
+    "crash at init": Bad(TEST, "ImportFailed", "no luck", code('raise RuntimeError("no luck")')),
+    "crash at init where it is deployed": Bad(SMOKE, "SmokeFailed", "no luck", code(LATER)),
+    "exit at init": Bad(TEST, "ImportFailed", "exit code 3", code("import os; os._exit(3)")),
     "unresolvable dependency": Bad(
         "CheckOutSource", "BuildFailed", "six", {"front/requirements.txt": "six==1.16.0\nsix==1.15.0\n"}
     ),
@@ -98,7 +101,7 @@ def test_bad_input_is_rejected(service: Service, bad: Bad) -> None:
 
 
 def test_a_first_release_that_fails_leaves_the_way_open(fresh: Service) -> None:
-    broken = code('raise RuntimeError("no luck")')
+    broken = code(LATER)
     fresh.change(**broken)
     pushed = fresh.release()
     fresh.check_rejected(pushed, SMOKE, "SmokeFailed", "no luck")

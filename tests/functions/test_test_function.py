@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
+from functions.build_function.handler import Request as Build
+from functions.build_function.handler import handle as build
 from functions.check_out_source.handler import Request as CheckOut
 from functions.check_out_source.handler import handle as check_out
+from functions.plan_release.audits import tell_imports
 from functions.test_function.handler import Request, Response, handle
 from functions.test_sandbox.handler import handler as sandbox
 from tests.functions.conftest import Pipeline
 from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.import_checks import Importer
 from tidegate.adapters.installs import RegistryUnreachable
 from tidegate.adapters.plans import read_snapshot
-from tidegate.domain.errors import TestsFailed
+from tidegate.domain.errors import ImportFailed, ImportsPending, TestsFailed
+from tidegate.domain.imports import ImportAnswer, ImportOutcome, ImportRequest
 from tidegate.domain.testing import NO_TESTS
 from tidegate.local.cloud import reset_backends
 
@@ -71,7 +77,9 @@ def served(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[P
 def prepare(pipeline: Pipeline, repository: Repository, files: dict[str, str | bytes]) -> Commit:
     repository.commit({**FILES, **files})
     commit = pipeline.push(repository)
-    check_out(CheckOut(release=pipeline.ref(commit), commit=commit), pipeline.tools)
+    shares = check_out(CheckOut(release=pipeline.ref(commit), commit=commit), pipeline.tools).to_build
+    for index in range(shares):
+        build(Build(release=pipeline.ref(commit), index=index), pipeline.tools)
     return commit
 
 
@@ -80,12 +88,12 @@ def run(pipeline: Pipeline, commit: Commit, client: SandboxClient | None = None)
     return handle(Request(release=pipeline.ref(commit)), pipeline.tools)
 
 
-def test_no_tests_are_told_and_no_sandbox_is_called(served: Pipeline, repository: Repository) -> None:
+def test_no_tests_are_told_and_only_imports_are_asked_for(served: Pipeline, repository: Repository) -> None:
     commit = prepare(served, repository, {})
     client = SandboxClient()
     assert run(served, commit, client).status == "none"
-    assert client.calls == []
-    assert served.told(commit)[1].startswith("the service has no tests of its own")
+    assert [json.loads(call["Payload"]).keys() for call in client.calls] == [{"artifacts"}]
+    assert served.told(commit)[2].startswith("the service has no tests of its own")
     snapshot = read_snapshot(served.tools.documents, served.ref(commit))
     assert NO_TESTS in snapshot.notes  # and so in the plan
 
@@ -120,7 +128,7 @@ def test_a_pass_is_kept_with_its_output(served: Pipeline, repository: Repository
     assert (output or b"").startswith(b"ok")
     assert b"ACCESS_KEY" not in (output or b"")
     assert run(served, commit, client).status == "passed"
-    assert len(client.calls) == 1
+    assert len(client.calls) == 2  # the tests, and the handler's import: neither is done again
 
 
 def test_a_failure_rejects_with_its_reason(served: Pipeline, repository: Repository) -> None:
@@ -128,7 +136,7 @@ def test_a_failure_rejects_with_its_reason(served: Pipeline, repository: Reposit
     commit = prepare(served, repository, files)
     with pytest.raises(TestsFailed, match=r"`python check\.py` ended with exit code 1: wrong sum"):
         run(served, commit)
-    assert "wrong sum" in served.told(commit)[1]
+    assert "wrong sum" in served.told(commit)[2]
 
 
 def test_tests_that_never_end_are_killed_with_all_that_they_started(
@@ -220,3 +228,132 @@ def test_a_fault_of_the_platform_is_no_verdict(served: Pipeline, repository: Rep
     with pytest.raises(RuntimeError, match="the sandbox failed: KeyError"):
         run(served, commit, SandboxClient({"errorType": "KeyError", "errorMessage": "source"}))
     assert run(served, commit).status == "passed"
+
+
+CALLS = {
+    "an address": ("import urllib.request; urllib.request.urlopen('http://example.com')", "example.com was"),
+    "a number": (
+        "import socket; socket.create_connection(('169.254.169.254', 80))",
+        "169.254.169.254 was called",
+    ),
+    "another process": (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import socket; socket.create_connection((\"10.1.2.3\", 80))'], check=True)",
+        "10.1.2.3 was called",
+    ),
+    "words of botocore": (
+        "raise SystemExit('botocore.exceptions.NoCredentialsError: none')",
+        "NoCredentialsError: tests",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "words"), CALLS.values(), ids=CALLS)
+def test_a_test_that_calls_out_fails_at_once_with_a_hint(
+    code: str, words: str, served: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(served, repository, {"tidegate.yaml": OWN, "check.py": code})
+    began = time.monotonic()
+    with pytest.raises(TestsFailed, match=r"without network and credentials; use a stub") as caught:
+        run(served, commit)
+    assert words in str(caught.value)
+    assert time.monotonic() - began < 15
+
+
+def test_the_machine_itself_can_be_called(served: Pipeline, repository: Repository) -> None:
+    code = (
+        "import http.server, threading, urllib.request, socket\n"
+        "server = http.server.HTTPServer(('localhost', 0), http.server.SimpleHTTPRequestHandler)\n"
+        "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
+        "urllib.request.urlopen(f'http://localhost:{server.server_port}').read()\n"
+        "a, b = socket.socketpair()\n"
+    )
+    commit = prepare(served, repository, {"tidegate.yaml": OWN, "check.py": code})
+    assert run(served, commit).status == "passed"
+
+
+BROKEN = {"src/app.py": "import absent\ndef handler(event, context): return 1\n"}
+
+
+def test_a_handler_that_cannot_be_imported_rejects_also_when_tried_again(
+    served: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(served, repository, BROKEN)
+    for _ in range(2):
+        with pytest.raises(
+            ImportFailed, match=r"Only: app\.handler .* 'absent' \(app\.py:1 of its artifact\)"
+        ):
+            run(served, commit)
+    assert "'absent'" in served.told(commit)[-1]
+    # A later commit finds the artifact built, and still does not get through.
+    other = prepare(served, repository, {**BROKEN, "README.md": "more"})
+    with pytest.raises(ImportFailed):
+        run(served, other)
+
+
+def test_what_was_imported_is_known_to_the_next_release(served: Pipeline, repository: Repository) -> None:
+    template = TEMPLATE.replace("Runtime:", "Environment: {Variables: {MODE: fast}}, Runtime:")
+    asked = []
+    for files in ({}, {"README.md": "more"}, {"template.yaml": template}):
+        client = SandboxClient()
+        run(served, prepare(served, repository, files), client)
+        asked.append(len(client.calls))
+    assert asked == [1, 0, 1]  # a variable of the template is part of what an import depends on
+
+
+def test_an_import_in_want_of_configuration_is_a_warning(served: Pipeline, repository: Repository) -> None:
+    code = "import os\nTABLE = os.environ['TABLE']\ndef handler(event, context): return 1\n"
+    commit = prepare(served, repository, {"src/app.py": code})
+    assert run(served, commit).status == "none"
+    (note,) = tell_imports(served.ref(commit), served.tools)
+    assert "no verdict, since the template gives it no variable TABLE" in note
+
+
+def test_imports_that_end_the_sandbox_are_told_and_end_no_release(
+    served: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(served, repository, {})
+    run(served, commit, SandboxClient({"errorType": "Runtime.ExitError", "errorMessage": "signal: killed"}))
+    assert tell_imports(served.ref(commit), served.tools) == (
+        "not checked: Only: the imports ended the sandbox: signal: killed",
+    )
+
+
+class ManyClient:
+    """Answers for every handler that it is asked to import."""
+
+    def __init__(self) -> None:
+        self.shares: list[int] = []
+
+    def invoke(self, **call: Any) -> dict[str, Any]:
+        asked = ImportRequest.model_validate_json(call["Payload"])
+        keys = [check.key for target in asked.artifacts for check in target.checks]
+        self.shares.append(len(keys))
+        answer = ImportAnswer(outcomes=dict.fromkeys(keys[:-1] or keys, ImportOutcome(kind="imported")))
+        return {"Payload": io.BytesIO(answer.model_dump_json().encode())}
+
+
+def test_a_thousand_handlers_are_imported_in_shares_and_invocations(
+    served: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(served, repository, {})
+    ref = served.ref(commit)
+    snapshot = read_snapshot(served.tools.documents, ref)
+    (one,) = snapshot.functions
+    many = tuple(
+        one.model_copy(update={"logical_id": f"F{n}", "handler": f"m{n}.handler"}) for n in range(1000)
+    )
+    snapshot = snapshot.model_copy(update={"functions": many})
+    client = ManyClient()
+    importer = Importer(served.tools.documents, client, "sandbox", ref)
+    pending = 0
+    while True:
+        turns = iter((True, True))
+        try:
+            report = importer.run(snapshot, lambda turns=turns: next(turns, False))
+            break
+        except ImportsPending:
+            pending += 1
+    assert pending >= 2
+    assert max(client.shares) == 20
+    assert len(client.shares) <= 60
+    assert len(report.verdicts) == 1000

@@ -37,9 +37,24 @@ MAX_REPORT: Final = 10_000_000
 HALF: Final = MAX_OUTPUT // 2
 TAIL: Final = 4_000
 NETWORK_SECONDS: Final = 60
+GUARD: Final = Path(__file__).with_name("network_guard.py")
 # Left for the results after the tests have been killed.
 RESERVE: Final = 20
-REGION: Final = "us-east-1"
+CALLS: Final = re.compile(
+    r"the sandbox has no network, and \S+ was (?:called|looked up)|NoCredentialsError|EndpointConnectionError"
+    r"|Connect(?:ion)?Timeout(?:Error)?|ENOTFOUND|EAI_AGAIN|CredentialsProviderError"
+)
+# A region, since clients cannot be made without one; no credentials, and no place where some could be had.
+BARE: Final = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_METADATA_SERVICE_TIMEOUT": "1",
+    "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
 
 
 def run_tests(request: SandboxRequest, seconds: float) -> SandboxResult:
@@ -68,7 +83,7 @@ def run_tests(request: SandboxRequest, seconds: float) -> SandboxResult:
 
 
 def prepare(folder: Path, source: Path, request: SandboxRequest, deadline: float) -> None:
-    """Make the tests' virtual environment, with pytest where the command is pytest's."""
+    """Make the tests' virtual environment, with pytest if the command is pytest's, and close its network."""
     make_environment(folder / "environment")
     (folder / "home").mkdir()
     (folder / "tmp").mkdir()
@@ -81,6 +96,16 @@ def prepare(folder: Path, source: Path, request: SandboxRequest, deadline: float
             extra,
             root=source,
             seconds=deadline - time.monotonic(),
+        )
+    close_network(folder / "environment")
+
+
+def close_network(environment: Path) -> None:
+    """Have every Python of a virtual environment refuse the network as it starts; it is installed by then."""
+    for packages in (environment / "lib").glob("python*/site-packages"):
+        shutil.copyfile(GUARD, packages / "_tidegate_network.py")
+        (packages / "_tidegate_network.pth").write_text(
+            "import _tidegate_network; _tidegate_network.refuse()\n"
         )
 
 
@@ -96,11 +121,7 @@ def environment_of(folder: Path, source: Path) -> dict[str, str]:
         PYTEST_ADDOPTS=f"--junitxml={folder / 'report.xml'} -p no:cacheprovider",
         HOME=str(folder / "home"),
         TMPDIR=str(folder / "tmp"),
-        AWS_REGION=REGION,
-        AWS_DEFAULT_REGION=REGION,
-        AWS_EC2_METADATA_DISABLED="true",
-        AWS_CONFIG_FILE="/dev/null",
-        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+        **BARE,
     )
 
 
@@ -118,10 +139,17 @@ def keep(outcome: Outcome, file: Path, request: SandboxRequest) -> SandboxResult
         timed_out=outcome.timed_out,
         too_much_output=outcome.too_much,
         output_tail=output[-TAIL:].decode(errors="replace"),
+        called_out=find_call(output.decode(errors="replace")),
         failed=report.failed,
         counts=report.counts,
         report_fault=report.fault,
     )
+
+
+def find_call(output: str) -> str:
+    """The first word of an output that tells of the network or of missing credentials; empty without."""
+    found = CALLS.search(output)
+    return found[0] if found else ""
 
 
 def download(url: str, file: Path) -> None:

@@ -21,6 +21,7 @@ from tidegate.domain.artifacts import (
     record_key,
 )
 from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
+from tidegate.domain.imports import PLACEHOLDER
 from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import ChildTemplate, FunctionSnapshot, Snapshot, TestsSnapshot
 from tidegate.domain.sources import (
@@ -33,6 +34,7 @@ from tidegate.domain.sources import (
 )
 from tidegate.domain.templates.functions import ASSET_PATH, FunctionSource, read_functions
 from tidegate.domain.templates.sam_globals import function_properties
+from tidegate.domain.templates.variables import read_variables
 from tidegate.domain.testing import NO_TESTS
 
 if TYPE_CHECKING:
@@ -143,6 +145,7 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> Fun
     part, source, code, method, runtime, architecture, request = build
     wheels = locks[request.key].hashes if request else ()
     tree = tree_hash(project.checkout.within(code), code)
+    variables = read_variables(part.template, source.logical_id, part.parameters, PLACEHOLDER)
     return FunctionSnapshot(
         logical_id=qualify(part.path, source.logical_id),
         code_uri=code,
@@ -155,6 +158,9 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> Fun
         requirements=(request.main,) if request else (),
         lock=request.key if request else "",
         has_layers=bool(function_properties(part.template, source.logical_id).get("Layers")),
+        environment=variables.values,
+        uncertain=variables.uncertain,
+        is_open=variables.is_open,
         line=source.line,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from botocore.exceptions import ConnectionClosedError
 
@@ -13,6 +13,7 @@ from tidegate.domain.testing import SandboxRequest, SandboxResult, tenant_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from pydantic import BaseModel
 
     from tidegate.adapters.documents import Documents
     from tidegate.domain.identity import ReleaseRef
@@ -34,7 +35,7 @@ def test_release(
     known = documents.find(key, SandboxResult)
     if known is not None:
         return known
-    result = _invoke(functions, sandbox, ref, _make_request(documents, ref, tests))
+    result = _run(functions, sandbox, ref, _make_request(documents, ref, tests))
     documents.write(key, result)
     return result
 
@@ -55,23 +56,44 @@ def _make_request(documents: Documents, ref: ReleaseRef, tests: TestsSnapshot) -
     )
 
 
-def _invoke(functions: LambdaClient, sandbox: str, ref: ReleaseRef, request: SandboxRequest) -> SandboxResult:
+class SandboxEnded(Exception):
+    """Foreign code ended its environment: by its timeout (`timed_out`), by its memory, or by killing it."""
+
+    def __init__(self, message: str, *, timed_out: bool) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+def invoke_sandbox(functions: LambdaClient, sandbox: str, ref: ReleaseRef, request: BaseModel) -> Any:  # noqa: ANN401
+    """The sandbox's answer (JSON) for a release; SandboxEnded where there is none for what it ran.
+
+    What it could not fetch leaves as an error that is tried again.
+    """
     answer = functions.invoke(
         FunctionName=sandbox, TenantId=tenant_of(ref), Payload=request.model_dump_json().encode()
     )
     body: Any = json.loads(answer["Payload"].read())
-    if "FunctionError" not in answer:
-        return SandboxResult.model_validate(body)
-    return _explain(body if isinstance(body, dict) else {})
+    if "FunctionError" in answer:
+        _explain(body if isinstance(body, dict) else {})
+    return body
 
 
-def _explain(error: dict[str, Any]) -> SandboxResult:
-    """What the tests did to their environment is their failure; what it could not fetch is tried again."""
+def _run(functions: LambdaClient, sandbox: str, ref: ReleaseRef, request: SandboxRequest) -> SandboxResult:
+    """How the tests ended; what they do to their environment is their failure."""
+    try:
+        return SandboxResult.model_validate(invoke_sandbox(functions, sandbox, ref, request))
+    except SandboxEnded as error:
+        if error.timed_out:
+            return SandboxResult(exit_code=1, timed_out=True)
+        return SandboxResult(exit_code=1, output_tail=f"the tests ended the sandbox: {error}")
+
+
+def _explain(error: dict[str, Any]) -> NoReturn:
     kind, message = str(error.get("errorType", "")), str(error.get("errorMessage", ""))
     if TIMED_OUT in message or kind == "Sandbox.Timedout":
-        return SandboxResult(exit_code=1, timed_out=True)
+        raise SandboxEnded(message, timed_out=True)
     if kind in ENDED or "Runtime exited" in message:
-        return SandboxResult(exit_code=1, output_tail=f"the tests ended the sandbox: {message}")
+        raise SandboxEnded(message, timed_out=False)
     if kind == RegistryUnreachable.__name__:
         raise RegistryUnreachable(message)
     if kind == UNREACHED:

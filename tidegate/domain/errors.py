@@ -51,6 +51,10 @@ class TestsFailed(TidegateError):
     __test__ = False  # pytest would collect it by its name
 
 
+class ImportFailed(TidegateError):
+    """A function's handler cannot be imported from its finished artifact, wherever it would run."""
+
+
 class AuditFailed(TidegateError):
     """Known vulnerabilities that the service's policy does not let pass, or an expired waiver of one."""
 
@@ -121,6 +125,10 @@ class RestoreFailed(TidegateError):
 
 class BuildsPending(TidegateError):
     """More artifacts than one invocation builds; the state machine retries until all stand."""
+
+
+class ImportsPending(TidegateError):
+    """More handlers than one invocation imports; the state machine retries until all were."""
 
 
 class ChangeSetsPending(TidegateError):

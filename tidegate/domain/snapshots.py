@@ -26,7 +26,9 @@ class FunctionSnapshot(Frozen):
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
     the template says, different only under the local override. `requirements` are the files that `lock`
-    was resolved from. `has_layers`: a layer may hold the handler.
+    was resolved from. `has_layers`: a layer may hold the handler. `environment` are the variables that the
+    template gives it; the values of `uncertain` ones are placeholders or defaults, and `is_open`: not even
+    their names are known before deployment.
     """
 
     logical_id: str
@@ -40,6 +42,9 @@ class FunctionSnapshot(Frozen):
     requirements: tuple[str, ...] = ()
     lock: str = Field("", description="where its lock lies; empty where it has no requirements")
     has_layers: bool = False
+    environment: dict[str, str] = Field(default_factory=dict)
+    uncertain: tuple[str, ...] = ()
+    is_open: bool = False
     line: int = Field(0, description="of the function in the template")
 
 

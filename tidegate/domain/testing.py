@@ -76,6 +76,7 @@ class SandboxResult(Frozen):
     failed: tuple[Failed, ...] = ()
     counts: Counts | None = None
     report_fault: str = ""
+    called_out: str = Field("", description="what of the output tells that it wanted the network or AWS")
 
 
 def tenant_of(ref: ReleaseRef) -> str:
@@ -85,6 +86,15 @@ def tenant_of(ref: ReleaseRef) -> str:
 
 def find_failure(result: SandboxResult, command: str, timeout: int) -> str | None:
     """Why the tests count as failed, in one line; None where they passed."""
+    failure = _find_failure(result, command, timeout)
+    if failure is None or not result.called_out:
+        return failure
+    return (
+        f"{failure} ({result.called_out}: tests run without network and credentials; use a stub such as moto)"
+    )
+
+
+def _find_failure(result: SandboxResult, command: str, timeout: int) -> str | None:
     if result.not_installed:
         return f"the tests' requirements cannot be installed: {result.not_installed}"
     if result.timed_out:
