@@ -29,7 +29,7 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
     host = arguments[0] if is_lookup else _host(arguments[1])
     if isinstance(host, bytes):
         host = host.decode(errors="replace")
-    if not isinstance(host, str) or _is_own(host, socket.gethostname()):
+    if not isinstance(host, str) or _is_own(host, socket.gethostname()) or (is_lookup and _is_number(host)):
         return
     refused.append(host)
     if is_lookup:
@@ -40,6 +40,17 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
 def _host(address: object) -> object:
     """The host of an address; None of one that is no internet address."""
     return address[0] if isinstance(address, tuple) and address else None
+
+
+def _is_number(host: str) -> bool:
+    """Whether nobody has to be asked for the address; it is refused when it is called."""
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_own(host: str, own: str) -> bool:
