@@ -6,12 +6,14 @@ ledger, and goes with the next release.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.changes import Change, drive
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.side_stacks import Removal
-from tidegate.domain.errors import ChangeSetFailed, HoldsPending, StackNeedsOperator
+from tidegate.adapters.stored_templates import bring_template
+from tidegate.domain.errors import ArtifactAltered, ChangeSetFailed, HoldsPending, StackNeedsOperator
 from tidegate.domain.holds import Looks
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def _take_away(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:
     if removal.ended:
         try:
             ended = plan.exact is None or _apply_exact(ref, plan, plan.exact, tools)
-        except (ChangeSetFailed, StackNeedsOperator) as error:
+        except (ArtifactAltered, ChangeSetFailed, StackNeedsOperator) as error:
             return "; ".join(filter(None, (removal.left, str(error))))
         if ended:
             return removal.left
@@ -58,7 +60,8 @@ def _apply_exact(ref: ReleaseRef, plan: StagePlan, update: StackUpdate, tools: T
         role=stage.target.cloudformation_role,
         mark=exact_mark(ref, plan.stage),
     )
-    return drive(stage.cloudformation, tools.documents, change)
+    bring = partial(bring_template, tools.documents, stage.documents, update.template)
+    return drive(stage.cloudformation, tools.documents, change, bring)
 
 
 def _look(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:

@@ -6,6 +6,7 @@ before its execution and one after its end, let a run that died anywhere be gone
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from functions.provision_stage.admission import copy_artifacts
@@ -13,6 +14,7 @@ from functions.provision_stage.previous import keep_stack
 from tidegate.adapters.changes import Change, drive
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import find_change_set
+from tidegate.adapters.stored_templates import bring_template
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.undo import ChangeMark
 
@@ -43,7 +45,9 @@ def apply_updates(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
             copy_artifacts(ref, plan.stage, tools)
         keep_stack(ref, plan, "previous" if update is last else "original", tools)
         change = _describe(ref, plan, update, tools)
-        if not drive(tools.stage(plan.stage).cloudformation, tools.documents, change):
+        stage = tools.stage(plan.stage)
+        bring = partial(bring_template, tools.documents, stage.documents, update.template)
+        if not drive(stage.cloudformation, tools.documents, change, bring):
             return False
         tools.documents.write(ended, ChangeMark(change_set=update.change_set))
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from functions.undo_release.flags import return_flags
@@ -9,7 +10,8 @@ from tidegate.adapters.changes import Change, check_operable, drive
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_stack_return, write_stack_return
 from tidegate.adapters.stacks import delete_change_set, find_change_set
-from tidegate.domain.errors import ChangeSetFailed
+from tidegate.adapters.stored_templates import check_children
+from tidegate.domain.errors import ArtifactAltered, ChangeSetFailed
 from tidegate.domain.healthy import Healthy, StackReturn
 from tidegate.domain.returns import find_obstacles
 from tidegate.domain.templates.tree import has_children
@@ -71,13 +73,12 @@ def _step(
         if obstacles:
             delete_change_set(client, change.stack, change.name)
             return obstacles
-        if found is None:
-            _upload(ref, stage, stack, tools)
-        elif found.status != "FAILED" and not found.is_pending:
+        if found is not None and found.status != "FAILED" and not found.is_pending:
             return_flags(ref, stage, going, tools, change.mark)
     try:
-        return () if drive(client, tools.documents, change) else None
-    except ChangeSetFailed as error:
+        bring = partial(_upload, ref, stage, stack, tools)
+        return () if drive(client, tools.documents, change, bring) else None
+    except (ArtifactAltered, ChangeSetFailed) as error:
         return (str(error),)
 
 
@@ -86,8 +87,9 @@ def _template_key(ref: ReleaseRef, stage: str) -> str:
 
 
 def _upload(ref: ReleaseRef, stage: str, stack: PreviousStack, tools: Tools) -> None:
-    key = _template_key(ref, stage)
-    tools.stage(stage).documents.write_bytes(key, stack.template.encode(), "application/json")
+    documents, body = tools.stage(stage).documents, stack.template.encode()
+    documents.write_bytes(_template_key(ref, stage), body, "application/json")
+    check_children(documents, body)
 
 
 def _describe(ref: ReleaseRef, stage: str, stack: PreviousStack, tools: Tools) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from functions.undo_release.flags import undo_flags
@@ -11,6 +12,7 @@ from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import forget_healthy
 from tidegate.adapters.plans import find_asked, find_plan
 from tidegate.adapters.stacks import delete, delete_change_set, delete_guards, find_change_set, find_stack
+from tidegate.adapters.stored_templates import check_children
 from tidegate.adapters.telemetry import disarm
 from tidegate.domain.undo import ChangeMark, PreviousStack
 
@@ -125,8 +127,8 @@ def _forget(stage: StageTools, state: StackState, names: Sequence[str]) -> bool:
 def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools: Tools) -> bool:
     """One step of the update back to the previous template."""
     stage = tools.stage(plan.stage)
-    key = f"{stage_prefix(ref, plan.stage)}previous-template.json"
-    stage.documents.write_bytes(key, previous.template.encode(), "application/json")
+    key, body = f"{stage_prefix(ref, plan.stage)}previous-template.json", previous.template.encode()
+    stage.documents.write_bytes(key, body, "application/json")
     change = Change(
         stack=plan.stack_name,
         name=f"tidegate-undo-{ref.id}",
@@ -137,4 +139,6 @@ def _bring_back(ref: ReleaseRef, plan: StagePlan, previous: PreviousStack, tools
         role=stage.target.cloudformation_role,
         mark=_mark_key(ref, plan),
     )
-    return drive(stage.cloudformation, tools.documents, change)
+    return drive(
+        stage.cloudformation, tools.documents, change, partial(check_children, stage.documents, body)
+    )

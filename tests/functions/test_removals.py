@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.scene import Scene
+    from tidegate.adapters.documents import Documents
 
 RULE = "  Night: {Type: AWS::Events::Rule, Properties: {ScheduleExpression: rate(1 day)}}\n"
 SIZED = """
@@ -114,8 +115,11 @@ def test_a_parameter_that_only_the_dropped_resource_needs_stays_as_long(scene: S
 
 def break_exact(scene: Scene) -> None:
     """Let the update after the bake fail."""
+    replace_exact(scene, scene.tools.documents)
+
+
+def replace_exact(scene: Scene, documents: Documents) -> None:
     key = f"{stage_prefix(scene.ref, scene.production)}template.json"
-    documents = scene.tools.stage(scene.production).documents
     broken = json.loads(documents.find_bytes(key) or b"")
     topic = "arn:aws:sns:us-east-1:123456789012:gone"
     properties = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": "x"}
@@ -141,6 +145,16 @@ def test_a_healthy_release_is_left_even_if_the_last_update_fails_and_the_next_on
     provision_all(scene, scene.production)
     leave_all(scene)
     assert not queue_of(scene)
+
+
+def test_a_template_that_somebody_replaced_in_the_stage_is_not_the_one_that_is_applied(scene: Scene) -> None:
+    start(scene, template(READ, SEND))
+    release(scene, 2, TEMPLATE)
+    provision_all(scene, scene.production)
+    replace_exact(scene, scene.tools.stage(scene.production).documents)
+    leave_all(scene)
+    assert not queue_of(scene)
+    assert not told_of(scene, "what was held is not taken away")
 
 
 def test_a_release_whose_last_update_failed_is_undone_all_the_same(scene: Scene) -> None:

@@ -15,6 +15,8 @@ from tidegate.domain.identity import Frozen
 from tidegate.domain.undo import ChangeMark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_cloudformation import CloudFormationClient
 
     from tidegate.adapters.documents import Documents
@@ -47,11 +49,14 @@ class Change(Frozen):
     nested: bool = False
 
 
-def drive(client: CloudFormationClient, documents: Documents, change: Change) -> bool:
+def drive(
+    client: CloudFormationClient, documents: Documents, change: Change, bring: Callable[[], None]
+) -> bool:
     """Ask for the change set, then drive it to its end, one look at a time; True once the stack is so.
 
     The mark says that it is being executed: from then on a missing change set is one that has ended, and a
-    stack that was rolled back is one whose change failed. Raises as `advance` does.
+    stack that was rolled back is one whose change failed. Raises as `advance` does. `bring` sees to what
+    CloudFormation is about to read.
     """
     begun = documents.find(change.mark, ChangeMark)
     if begun is not None:
@@ -61,6 +66,7 @@ def drive(client: CloudFormationClient, documents: Documents, change: Change) ->
         return False
     found = find_change_set(client, change.stack, change.name)
     if found is None:
+        bring()
         create_change_set(
             client,
             change.stack,
