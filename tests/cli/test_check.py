@@ -174,3 +174,22 @@ def test_folder_may_have_any_name_where_the_service_is_named(tmp_path: Path) -> 
     assert "no service can be named after '42'" in call("check", str(folder)).stderr
     (folder / "tidegate.yaml").write_text("service: orders\n")
     assert call("check", str(folder)).exit_code == 0
+
+
+def test_secrets_and_missing_tests_are_seen_at_a_desk(repository: Repository) -> None:
+    key = "AKIA" + "QX7ZP2LW9V4TN8RB"
+    untested = {name: text for name, text in GOOD.items() if not name.startswith("tests/")}
+    repository.write({**untested, "tidegate.yaml": "tests: {missing: fail}\n"})
+    done = call("check", str(repository.folder))
+    assert done.exit_code == 1
+    assert "tests.missing is fail, and there are no tests" in done.stderr
+    repository.write({"src/settings.py": f"KEY = '{key}'\n", "tidegate.yaml": "{}\n"})
+    done = call("check", str(repository.folder))
+    assert done.exit_code == 1
+    assert "src/settings.py:1: AWS Access Key" in done.stderr
+    assert key not in done.output
+    repository.write({"src/settings.py": f"KEY = '{key}'  # pragma: allowlist secret\n"})
+    done = call("check", str(repository.folder))
+    assert done.exit_code == 0, done.output
+    assert "note: the service has no tests of its own" in done.stdout
+    assert "secrets: none found" in done.stdout

@@ -14,7 +14,15 @@ from tidegate.domain.pipeline import BuildOverride, Layers, ObjectLock, Pipeline
 
 ROWS = re.findall(r"^\| `([^`]+)` \|", configuration.write_page(), re.MULTILINE)
 # Sections; what holds models and is none of them is a list of them.
-NESTED = {"stages": ".<stage>", "smoke": "", "tests": "", "alarms": "", "signals": "", "audit": ""}
+NESTED = {
+    "stages": ".<stage>",
+    "smoke": "",
+    "tests": "",
+    "alarms": "",
+    "signals": "",
+    "audit": "",
+    "secrets": "",
+}
 PIPELINE = (REFERENCE / "pipeline.md").read_text()
 
 

@@ -39,6 +39,12 @@ CASES = {
     "tidegate.yaml that is no YAML": Bad(
         "CheckOutSource", "InvalidConfiguration", "tidegate.yaml:", {"tidegate.yaml": "a: [\n"}
     ),
+    "secret in the source": Bad(
+        "CheckOutSource",
+        "SecretFound",
+        "front/settings.py:1: AWS Access Key",
+        {"front/settings.py": "KEY = 'AKIA" + "QX7ZP2LW9V4TN8RB'"},
+    ),
     "unreadable template": Bad(
         "CheckOutSource", "InvalidTemplate", "template.yaml:", {"template.yaml": "Resources: [\n"}
     ),

@@ -16,6 +16,7 @@ from tidegate.domain.errors import (
     InvalidConfiguration,
     InvalidSource,
     InvalidTemplate,
+    SecretFound,
     TidegateError,
     UnsupportedTemplate,
 )
@@ -286,3 +287,30 @@ def test_a_large_bundle_is_not_downloaded(
     repository.commit(FILES)
     with pytest.raises(InvalidSource, match="at most 100 are allowed"):
         check_out(pipeline, pipeline.push(repository))
+
+
+# Put together, so that this file holds none.
+KEY = "AKIA" + "QX7ZP2LW9V4TN8RB"
+
+
+def test_a_secret_ends_the_release_before_anything_is_stored(
+    pipeline: Pipeline, repository: Repository
+) -> None:
+    repository.commit({**FILES, "src/first/app.py": f"KEY = '{KEY}'\ndef handler(event, context): ...\n"})
+    commit = pipeline.push(repository)
+    with pytest.raises(SecretFound, match=r"src/first/app\.py:1: AWS Access Key") as caught:
+        check_out(pipeline, commit)
+    assert KEY not in str(caught.value)
+    assert pipeline.keys("") == []
+
+
+def test_a_secret_of_an_earlier_commit_is_not_this_one_s(pipeline: Pipeline, repository: Repository) -> None:
+    repository.commit({**FILES, "old.txt": KEY})
+    repository.git("rm", "--quiet", "old.txt")
+    assert take(pipeline, repository, FILES).functions
+
+
+def test_an_allowed_secret_is_told_in_the_notes(pipeline: Pipeline, repository: Repository) -> None:
+    config = "secrets: {allow: [{path: 'samples/*', kind: AWS Access Key, reason: revoked in 2019}]}\n"
+    snapshot = take(pipeline, repository, {**FILES, "tidegate.yaml": config, "samples/a.txt": KEY})
+    assert "samples/a.txt:1: AWS Access Key is allowed: revoked in 2019" in snapshot.notes

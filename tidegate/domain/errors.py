@@ -37,6 +37,10 @@ class InvalidSource(TidegateError):
     """The commit's source is not what it claims: wrong hash, too large, unsafe paths, unreadable."""
 
 
+class SecretFound(TidegateError):
+    """The commit's source holds what looks like a secret; the message names file, line and kind, no more."""
+
+
 class HostRefused(TidegateError):
     """A host of repositories refuses what it is asked: no such repository, or credentials that may not."""
 
