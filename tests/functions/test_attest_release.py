@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from securesystemslib.dsse import Envelope as Oracle
 from securesystemslib.signer import SSlibKey
@@ -404,6 +405,27 @@ def test_keys_follow_one_another(scene: Scene) -> None:
     assert read_envelope(standing(scene)).signatures[0].keyid == identify_key(
         kms.get_public_key(KeyId=later)["PublicKey"]
     )
+
+
+@pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
+def test_a_key_that_is_disabled_is_trusted_no_more_and_hides_no_other(scene: Scene, code: str) -> None:
+    scene.open()
+    scene.sam(1)
+    kms: Any = scene.tools.keys
+    gone, read = "arn:aws:kms:us-east-1:123456789012:key/gone", kms.get_public_key
+
+    def get_public_key(**arguments: Any) -> Any:
+        if arguments["KeyId"] in unusable:
+            raise ClientError({"Error": {"Code": code, "Message": "it is disabled"}}, "GetPublicKey")
+        return read(**arguments)
+
+    environment = scene.tools.settings._environment
+    environment["TIDEGATE_TRUSTED_KEYS"] = f"{gone},{environment['TIDEGATE_TRUSTED_KEYS']}"
+    unusable, kms.get_public_key = {gone}, get_public_key
+    enter(scene)
+    unusable |= {*scene.tools.settings.trusted_keys}
+    with pytest.raises(SignatureInvalid, match="none of the trusted ones"):
+        enter(scene, scene.production)
 
 
 COUNT = 200

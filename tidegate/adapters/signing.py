@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ALGORITHM: Final[SigningAlgorithmSpecType] = "ECDSA_SHA_256"
 DIGEST: Final[MessageTypeType] = "DIGEST"
 INVALID: Final = "KMSInvalidSignatureException"
+UNUSABLE: Final = frozenset({"DisabledException", "KMSInvalidStateException", "NotFoundException"})
 
 
 def sign(client: KMSClient, key: str, payload_type: str, payload: bytes) -> Envelope:
@@ -45,8 +46,21 @@ def read_public_key(client: KMSClient, key: str) -> bytes:
 
 
 def find_verifiers(client: KMSClient, keys: Iterable[str]) -> dict[str, Verifier]:
-    """What checks signatures of these keys (ARNs and aliases, some of them perhaps the same key), by id."""
-    return {identify_key(read_public_key(client, key)): partial(_verify, client, key) for key in keys}
+    """What checks signatures of these keys (ARNs and aliases, some of them perhaps the same key), by id.
+
+    A key that somebody has disabled or lets be deleted is trusted no more; the others are.
+    """
+    found = ((key, _find_public_key(client, key)) for key in keys)
+    return {identify_key(public): partial(_verify, client, key) for key, public in found if public}
+
+
+def _find_public_key(client: KMSClient, key: str) -> bytes | None:
+    try:
+        return read_public_key(client, key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in UNUSABLE:
+            return None
+        raise
 
 
 def _verify(client: KMSClient, key: str, message: bytes, signature: bytes) -> bool:
