@@ -10,7 +10,7 @@ from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.inspector import InspectorScanner
 from tidegate.adapters.manifests import read_inventory, write_manifest
 from tidegate.adapters.osv import OsvScanner
-from tidegate.domain.audits.gates import not_scanned
+from tidegate.domain.audits.gates import not_scanned, without_scan
 from tidegate.domain.audits.policies import OnUnavailable
 from tidegate.domain.errors import ScannerUnavailable
 
@@ -30,17 +30,19 @@ def audit_release(ref: ReleaseRef, snapshot: Snapshot, tools: Tools, *, last: bo
     inventory = read_inventory(documents, write_manifest(documents, ref, snapshot))
     day = tools.now().date()
     with ExitStack() as stack:
-        scanners = find_scanners(tools)
+        records: list[Scanner] = []
         if policy.advisories is not None:
             source = f"{release_prefix(ref)}source.zip"
-            scanners.append(stack.enter_context(open_records(documents, source, policy.advisories)))
+            records.append(stack.enter_context(open_records(documents, source, policy.advisories)))
         try:
-            return audit(inventory, scanners, policy, day)
+            return audit(inventory, [*find_scanners(tools), *records], policy, day)
         except ScannerUnavailable as error:
             if not last or policy.on_unavailable is OnUnavailable.FAIL:
                 way = "`tidegate retry` tries again; audit.on_unavailable: warn goes on without a scan"
                 raise ScannerUnavailable(f"{error}; {way}") from error
-            return not_scanned((str(error), *inventory.notices), len(inventory.packages), day)
+            if not records:
+                return not_scanned((str(error), *inventory.notices), len(inventory.packages), day)
+            return without_scan(audit(inventory, records, policy, day), str(error))
 
 
 def find_scanners(tools: Tools) -> list[Scanner]:

@@ -284,6 +284,31 @@ def test_a_policy_may_go_on_without_a_scan_and_says_so(inspected: Pipeline, repo
 
 
 @pytest.mark.usefixtures("index")
+def test_a_scanner_that_is_away_takes_away_no_finding_of_the_service_s_own_records(
+    inspected: Pipeline, repository: Repository
+) -> None:
+    commit = prepare(inspected, repository, {"on_unavailable": "warn", "advisories": "osv"}, a=CRITICAL)
+    use(inspected, Inspector(BUSY))
+    with pytest.raises(AuditFailed, match=r"^one 1\.0: "):
+        audit(inspected, commit, LAST_ATTEMPT)
+    found = report(inspected, commit)
+    assert (found.status, found.scanners) == ("failed", ("1 record in osv",))
+    assert found.notices[0].startswith("Amazon Inspector is busy: ")
+
+
+@pytest.mark.usefixtures("index")
+def test_what_only_the_service_s_own_records_were_asked_of_is_not_scanned(
+    inspected: Pipeline, repository: Repository
+) -> None:
+    policy = {"on_unavailable": "warn", "advisories": "osv", "fail_on": "never"}
+    commit = prepare(inspected, repository, policy, a=CRITICAL)
+    use(inspected, Inspector(BUSY))
+    response = audit(inspected, commit, LAST_ATTEMPT)
+    assert (response.status, len(report(inspected, commit).findings)) == ("not scanned", 1)
+    assert response.summary.startswith("not scanned: 2 packages: Amazon Inspector is busy: ")
+
+
+@pytest.mark.usefixtures("index")
 def test_a_missing_right_is_no_outage(inspected: Pipeline, repository: Repository) -> None:
     commit = prepare(inspected, repository, {"on_unavailable": "warn"})
     use(inspected, Inspector(DENIED))

@@ -98,6 +98,12 @@ def not_scanned(notices: tuple[str, ...], packages: int, day: date) -> AuditRepo
     return AuditReport(status="not scanned", day=day, packages=packages, notices=notices)
 
 
+def without_scan(report: AuditReport, reason: str) -> AuditReport:
+    """A report of the service's own records alone: they may fail it, though the scanner does not answer."""
+    status: Status = "failed" if report.failures else "not scanned"
+    return report.model_copy(update={"status": status, "notices": (reason, *report.notices)})
+
+
 def check_report(report: AuditReport, policy: AuditConfig) -> str:
     """The summary of an audit that lets the release go on; AuditFailed names what does not."""
     if not report.failures:
