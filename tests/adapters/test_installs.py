@@ -9,6 +9,7 @@ from tests.scene import eventually
 from tidegate.adapters.installs import RegistryUnreachable, compile_lock, readable
 from tidegate.adapters.programs import foreign, inherited, run
 from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import Target
 
 
 def test_the_installer_s_reason_is_one_line_without_credentials() -> None:
@@ -26,7 +27,7 @@ def install_from(index: str, text: str, folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("UV_CACHE_DIR", str(folder / "cache"))
     (folder / "requirements.txt").write_text(text)
     file = folder / "requirements.txt"
-    compile_lock(file, folder / "pylock.toml", root=folder, python="3.13", platform=None)
+    compile_lock(file, folder / "pylock.toml", root=folder, target=Target("3.13", None))
 
 
 def test_a_registry_that_does_not_answer_is_no_mistake_of_the_service(

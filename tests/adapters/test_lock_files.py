@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.adapters.lock_files import parse_lock
+from tidegate.adapters.lock_files import list_pins, parse_lock
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Lock, Target
 
@@ -39,7 +39,10 @@ def test_a_wheel_named_by_its_address_is_an_archive() -> None:
         ("", "lock-version is None"),
         (HEAD + package() + package("idna"), "idna stands twice"),
         (HEAD + package(more='vcs = { type = "git" }'), "is a vcs"),
-        (HEAD + '[[packages]]\nname = "x"\ndirectory = { path = "." }', "x is a directory"),
+        (HEAD + '[[packages]]\nname = "x"\ndirectory = { path = "../x" }', r"x is a directory \(\.\./x\)"),
+        ('lock-version = "1.0"\nrequires-python = ">=3.14"\n', r"requires Python >=3\.14"),
+        (HEAD + package(more='requires-python = "<3.13"'), r"idna==3\.10: it requires Python <3\.13"),
+        (HEAD + "environments = [\"sys_platform == 'win32'\"]\n", "for other environments"),
         (
             HEAD + '[[packages]]\nname = "x"\nversion = "1"\nsdist = { url = "https://a/x.tar.gz" }',
             "x==1 has no wheel",
@@ -75,3 +78,17 @@ def test_of_several_wheels_the_one_counts_that_installers_prefer() -> None:
     )
     text = f'{HEAD}[[packages]]\nname = "x"\nversion = "1"\nwheels = [{wheels}]\n'
     assert parse_lock(text, "r.txt", TARGET).wheels[0].filename == f"{names[1]}.whl"
+
+
+def test_groups_count_where_the_lock_says_so_and_the_project_itself_does_not() -> None:
+    marked = package(more="marker = \"'dev' in dependency_groups\"")
+    itself = '[[packages]]\nname = "svc"\ndirectory = { path = ".", editable = true }\n'
+    assert not parse_lock(HEAD + marked + itself, "r.txt", TARGET).wheels
+    lock = parse_lock(f'{HEAD}default-groups = ["dev"]\n{marked}{itself}', "r.txt", TARGET)
+    assert [wheel.name for wheel in lock.wheels] == ["idna"]
+
+
+def test_versions_are_told_of_what_cannot_be_built_too() -> None:
+    source = '[[packages]]\nname = "X"\nversion = "1"\nsdist = { url = "https://a/x.tar.gz" }\n'
+    never = package("never", more="marker = \"sys_platform == 'win32'\"")
+    assert [one[:2] for one in list_pins(HEAD + source + never, "r.txt", TARGET)] == [("x", "1")]

@@ -40,6 +40,7 @@ def test_comments_require_nothing() -> None:
         (f"idna==3.10 \\\n    --hash=sha256:{TWO}\n", "none of those pinned"),
         (f"Idna @ https://example.com/x.whl#sha256={TWO}\n", "none of those pinned"),
         (f"idna==3.10 --hash=sha512:{TWO}\n", "pinned by sha512"),
+        (f"other==1 --hash=sha256:{TWO}\n", r"idna==3\.10 is required too, .* pin it"),
     ],
 )
 def test_hashes_that_requirements_pin_are_kept(text: str, message: str) -> None:

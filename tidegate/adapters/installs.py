@@ -1,4 +1,4 @@
-"""Calls uv: it resolves requirements to wheels, and installs what the service's tests need.
+"""Calls uv: it resolves requirements to wheels, exports its own locks, and installs what tests need.
 
 Nothing is built from source but in the sandbox: that would run foreign code with the task's rights.
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tidegate.domain.locks import Target
+
 SECONDS: Final = 600
 NETWORK: Final = re.compile(
     r"error sending request|tcp connect error|dns error|connection (reset|closed|refused)|operation timed out"
@@ -36,16 +38,36 @@ class RegistryUnreachable(ConnectionError):
     """The package registry did not answer; another attempt may succeed."""
 
 
-def compile_lock(requirements: Path, lock: Path, *, root: Path, python: str, platform: str | None) -> None:
+def compile_lock(
+    requirements: Path, lock: Path, *, root: Path, target: Target, named: str = "", is_whole: bool = False
+) -> None:
     """Resolve a requirements file into the file `lock` (pylock.toml), for a Python version and a platform.
 
-    `root` is the source's root, which messages name files relative to. BuildFailed says why it failed.
+    `root` is the source's root, which messages name files relative to; `named` is what they name instead of
+    the file itself. A list that `is_whole` is taken without what its packages require. BuildFailed says why
+    it failed.
     """
     flags = ["--format", "pylock.toml", "--output-file", str(lock), "--quiet", "--no-header"]
-    flags += ["--python", sys.executable, "--python-version", python, "--only-binary", ":all:"]
-    if platform is not None:
-        flags += ["--python-platform", platform]
-    _run_pip(["compile", str(requirements), *flags], [requirements], root, lock.parent, SECONDS)
+    flags += ["--python", sys.executable, "--python-version", target.python, "--only-binary", ":all:"]
+    if target.platform is not None:
+        flags += ["--python-platform", target.platform]
+    if is_whole:
+        flags.append("--no-deps")
+    files = named or requirements.relative_to(root).as_posix()
+    _run_uv(["pip", "compile", str(requirements), *flags], files, root, lock.parent, SECONDS)
+
+
+def export_lock(folder: Path, lock: Path, *, root: Path, project: str) -> None:
+    """Write the uv.lock of a folder as the file `lock` (pylock.toml), as it says, for one of its projects.
+
+    Nothing is asked of a registry, nothing of the service runs, and no interpreter is needed. Extras and
+    dependency groups are left out, and so is the project itself. BuildFailed says why it failed.
+    """
+    flags = ["--frozen", "--offline", "--format", "pylock.toml", "--output-file", str(lock), "--quiet"]
+    flags += ["--no-header", "--no-default-groups", "--no-emit-project", "--no-config"]
+    files = (folder / "uv.lock").relative_to(root).as_posix()
+    words = ["export", *flags, "--project", str(folder), "--package", project]
+    _run_uv(words, files, root, lock.parent, SECONDS)
 
 
 def install_into(
@@ -56,8 +78,9 @@ def install_into(
     Packages may be built from source: for the sandbox alone, where all code is foreign anyway.
     """
     listed = [word for path in requirements for word in ("--requirement", str(path))]
-    words = ["install", *listed, "--python", str(environment / "bin" / "python"), *extra]
-    _run_pip(words, requirements, root, environment.parent, seconds)
+    words = ["pip", "install", *listed, "--python", str(environment / "bin" / "python"), *extra]
+    files = ", ".join(path.relative_to(root).as_posix() for path in requirements)
+    _run_uv(words, files, root, environment.parent, seconds)
 
 
 def make_environment(environment: Path) -> None:
@@ -80,10 +103,8 @@ def readable(output: str) -> str:
     return hide_credentials(": ".join(kept))[:LONGEST]
 
 
-def _run_pip(
-    words: Sequence[str], requirements: Sequence[Path], root: Path, place: Path, seconds: float
-) -> None:
-    command = [find_uv(), "pip", *words, "--no-progress", "--color", "never"]
+def _run_uv(words: Sequence[str], files: str, root: Path, place: Path, seconds: float) -> None:
+    command = [find_uv(), *words, "--no-progress", "--color", "never"]
     # Not run in the source: uv settings that lie there could allow what is refused here.
     outcome = run(command, folder=place, environment=inherited(), seconds=max(seconds, 1))
     if outcome.timed_out:
@@ -92,5 +113,4 @@ def _run_pip(
         reason = readable(outcome.output.decode(errors="replace").replace(f"{root}/", ""))
         if NETWORK.search(reason):
             raise RegistryUnreachable(reason)
-        files = ", ".join(path.relative_to(root).as_posix() for path in requirements)
         raise BuildFailed(reason or f"uv ended with {outcome.code}", file=files)

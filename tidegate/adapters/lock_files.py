@@ -5,8 +5,8 @@ Source: PEP 751, https://packaging.python.org/en/latest/specifications/pylock-to
 
 from __future__ import annotations
 
+import posixpath
 import re
-import tomllib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from tidegate.adapters.wheel_choice import applies, choose
 from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.locks import Lock, Wheel, normalize
+from tidegate.domain.locks import Lock, Pin, Wheel, normalize
+from tidegate.domain.projects import check_python, read_toml, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,15 +33,9 @@ def parse_lock(text: str, file: str, target: Target) -> Lock:
 
     Each package that is for the target must have a wheel that fits it, with a SHA-256: source distributions,
     repositories and folders are refused by name. Of several wheels the one counts that installers prefer.
+    The project itself, the folder of the lock, is left out: its code is the function's.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BuildFailed(f"not valid TOML: {error}", file=file) from None
-    if data.get("lock-version") != "1.0":
-        message = f"lock-version is {data.get('lock-version')!r}; only 1.0 (PEP 751) is read"
-        raise BuildFailed(message, file=file)
-    wanted = [one for one in data.get("packages", ()) if applies(one.get("marker", ""), target)]
+    wanted = [one for one in _list_packages(text, file, target) if not _is_itself(one)]
     wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
     for first, second in pairwise(wheels):
         if first.name == second.name:
@@ -49,12 +44,51 @@ def parse_lock(text: str, file: str, target: Target) -> Lock:
     return Lock(wheels=tuple(wheels))
 
 
+def list_pins(text: str, file: str, target: Target) -> tuple[Pin, ...]:
+    """The versions of all that a lock names for a target, whether it can be built or not."""
+    found = (_name(one) for one in _list_packages(text, file, target) if not _is_itself(one))
+    return tuple(Pin(name, version, ()) for name, version in found)
+
+
+def _list_packages(text: str, file: str, target: Target) -> list[Mapping[str, Any]]:
+    """The packages of a lock that are for the target; BuildFailed where the lock is not."""
+    data = read_toml(text, file)
+    if data.get("lock-version") != "1.0":
+        message = f"lock-version is {data.get('lock-version')!r}; only 1.0 (PEP 751) is read"
+        raise BuildFailed(message, file=file)
+    check_python(data.get("requires-python"), target.python, file)
+    environments = data.get("environments", ())
+    if environments and not any(applies(one, target) for one in environments):
+        shown = "; ".join(environments)
+        raise BuildFailed(f"it is for other environments than the function's: {shown}", file=file)
+    groups = data.get("default-groups", ())
+    return [one for one in data.get("packages", ()) if applies(one.get("marker", ""), target, groups=groups)]
+
+
+def find_itself(text: str, file: str) -> str | None:
+    """The name of the project that lies in the lock's own folder, where the lock holds it."""
+    found = (one for one in read_toml(text, file).get("packages", ()) if _is_itself(one))
+    return next((_name(one)[0] for one in found), None)
+
+
+def _is_itself(package: Mapping[str, Any]) -> bool:
+    return posixpath.normpath(str(table(package, "directory").get("path", ".."))) == "."
+
+
+def _name(package: Mapping[str, Any]) -> tuple[str, str]:
+    return normalize(str(package.get("name", ""))), str(package.get("version", ""))
+
+
 def _read_wheel(package: Mapping[str, Any], file: str, target: Target) -> Wheel:
-    name, version = normalize(str(package.get("name", ""))), str(package.get("version", ""))
+    name, version = _name(package)
     place = f"{name}=={version}" if version else name
+    check_python(package.get("requires-python"), target.python, f"{file}: {place}")
     for kind in FOREIGN:
         if kind in package:
-            raise BuildFailed(f"{place} is a {kind}; name a released version with a wheel", file=file)
+            told = table(package, kind)
+            where = hide_credentials(str(told.get("url", told.get("path", "no address"))))
+            message = f"{place} is a {kind} ({where}); name a released version with a wheel"
+            raise BuildFailed(message, file=file)
     found = [*package.get("wheels", ()), *([package["archive"]] if "archive" in package else [])]
     if not found:
         raise BuildFailed(f"{place} has no wheel; name a version with one", file=file)

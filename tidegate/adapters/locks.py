@@ -1,7 +1,8 @@
 """Makes locks with uv, and keeps each under the key of what it was made from: written once, then only read.
 
-Only wheels are resolved, so that no foreign code runs. Where two make a lock at once, the first one written
-is the lock of both.
+Only wheels are resolved, so that no foreign code runs. A lock that the service gives is taken as it says:
+nothing is resolved, and only what it does not say, the addresses of poetry.lock, is looked up. Where two make
+a lock at once, the first one written is the lock of both.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.installs import compile_lock
-from tidegate.adapters.lock_files import parse_lock
+from tidegate.adapters.installs import compile_lock, export_lock
+from tidegate.adapters.lock_files import find_itself, list_pins, parse_lock
+from tidegate.adapters.poetry_locks import read_poetry_lock
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.locks import check_pins, is_empty
+from tidegate.domain.errors import BuildFailed
+from tidegate.domain.locks import Kind, check_pins, is_empty
+from tidegate.domain.projects import check_python, list_requirements, read_toml, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tidegate.adapters.documents import Documents
-    from tidegate.domain.locks import Lock, LockRequest, Target
+    from tidegate.domain.locks import Lock, LockRequest, Pin, Target
 
 LOCK_FILE: Final = "pylock.toml"
+LISTED: Final = "requirements.in"
+NOTHING: Final = 'lock-version = "1.0"\n'
 
 
 def find_locks(documents: Documents, requests: Iterable[LockRequest]) -> dict[str, Lock]:
@@ -53,14 +59,89 @@ def read_lock(documents: Documents, key: str, target: Target) -> Lock:
 
 
 def make_lock(request: LockRequest, folder: Path) -> Path:
-    """Resolve a request into a lock file in `folder`; BuildFailed says why there is none."""
-    root, file = folder / "source", folder / LOCK_FILE
-    for path, text in request.texts.items():
+    """Make a request's lock file in `folder`; BuildFailed says why there is none."""
+    file = folder / LOCK_FILE
+    if request.kind in {Kind.PYLOCK, Kind.UV}:
+        file.write_text(_take(request, folder))
+        parse_lock(file.read_text(), request.main, request.target)
+        return file
+    texts = list_texts(request)
+    if is_empty(texts.values()):
+        file.write_text(NOTHING)
+    else:
+        source, is_whole = _write(texts, folder), request.kind is Kind.POETRY
+        compile_lock(
+            source / next(iter(texts)),
+            file,
+            root=source,
+            target=request.target,
+            named=request.main,
+            is_whole=is_whole,
+        )
+    check_pins(parse_lock(file.read_text(), request.main, request.target), texts)
+    return file
+
+
+def list_given(request: LockRequest) -> tuple[Pin, ...]:
+    """The versions that a given lock names for its target, those among them that cannot be built.
+
+    BuildFailed where the lock cannot be read at all.
+    """
+    if request.kind is Kind.POETRY:
+        return read_poetry_lock(request)
+    with TemporaryDirectory(prefix="tidegate-") as name:
+        return list_pins(_take(request, Path(name)), request.main, request.target)
+
+
+def _take(request: LockRequest, folder: Path) -> str:
+    """A lock that is a pylock.toml, or that uv writes as one."""
+    if request.kind is Kind.PYLOCK:
+        return request.texts[request.main]
+    source = _write(request.texts, folder)
+    # Beside the lock, since the paths in it are relative to it.
+    file = source / request.folder / LOCK_FILE
+    data = read_toml(request.texts[request.project], request.project)
+    name = str(table(data, "project").get("name", ""))
+    export_lock(source / request.folder, file, root=source, project=name)
+    text = file.read_text()
+    if (root := find_itself(text, request.main)) is not None:
+        message = f"{root}, the workspace's root, is depended on; its code is not part of the function's"
+        raise BuildFailed(message, file=request.main)
+    return text
+
+
+def _write(texts: Mapping[str, str], folder: Path) -> Path:
+    """Write files into a folder of their own; that folder."""
+    root = folder / "source"
+    for path, text in texts.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    if is_empty(request.texts.values()):
-        file.write_text('lock-version = "1.0"\n')
-    else:
-        compile_lock(root / request.main, file, root=root, python=request.python, platform=request.platform)
-    check_pins(parse_lock(file.read_text(), request.main, request.target), request.texts)
-    return file
+    return root
+
+
+def list_texts(request: LockRequest) -> Mapping[str, str]:
+    """The requirement texts of what is no lock that uv reads, the main one first.
+
+    Those that are made have a name of their own: uv would take a pyproject.toml for a project.
+    """
+    match request.kind:
+        case Kind.POETRY:
+            return {LISTED: _render(read_poetry_lock(request))}
+        case Kind.PROJECT:
+            data = read_toml(request.texts[request.main], request.main)
+            check_python(table(data, "project").get("requires-python"), request.python, request.main)
+            return {LISTED: "\n".join(list_requirements(data, request.main))}
+        case _:
+            return request.texts
+
+
+def _render(pins: Iterable[Pin]) -> str:
+    """Pinned and hashed requirements; the first index that knows a package is asked, the lock's own first."""
+    listed = list(pins)
+    indices = [f"--extra-index-url {one}" for one in sorted({pin.origin for pin in listed} - {""})]
+    lines = (" ".join([f"{one.name}=={one.version}", *_hash_options(one)]) for one in listed)
+    return "\n".join([*indices, *lines])
+
+
+def _hash_options(pin: Pin) -> Iterable[str]:
+    return (f"--hash={one}" for one in pin.hashes)

@@ -115,7 +115,7 @@ def _store_layer(project: Project, part: Part, source: PackageSource, path: str,
         raise UnsupportedTemplate(message, file=part.template.file, line=source.line)
     runtime = project.override.runtime or method
     architecture = project.override.architecture or _architecture(part, source)
-    request = project.lock_request(path, runtime, architecture)
+    request = project.lock_request((path,), runtime, architecture)
     lock = find_lock(documents, request) if request else Lock()
     tree = tree_hash(project.checkout.within(path), path)
     key = f"packages/{content_key(Method.PYTHON, runtime, architecture, lock.hashes, f'layer {tree}')}.zip"

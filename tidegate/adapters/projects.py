@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tidegate.adapters.assets import read_manifest
 from tidegate.adapters.configuration import read_config
 from tidegate.adapters.includes import include_files, write_template
+from tidegate.adapters.requirements import Requirements
 from tidegate.adapters.samconfig import read_samconfig
 from tidegate.adapters.templates import parse
-from tidegate.domain.artifacts import REQUIREMENTS, collect_requirements, platform, python_version
+from tidegate.domain.artifacts import platform, python_version
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.errors import InvalidConfiguration, InvalidSource, InvalidTemplate, UnsupportedTemplate
-from tidegate.domain.locks import LockRequest
+from tidegate.domain.locks import Target
 from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import Deployment
 from tidegate.domain.sources import (
@@ -34,9 +35,10 @@ from tidegate.domain.templates.refusals import refuse_unsupported
 from tidegate.domain.templates.tree import MAX_STACKS, check_place, find_children, pass_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tidegate.adapters.checkouts import Checkout
+    from tidegate.domain.locks import LockRequest
     from tidegate.domain.templates.template import Template
     from tidegate.domain.templates.tree import ChildSource
 
@@ -69,6 +71,7 @@ class Project(NamedTuple):
     parts: tuple[Part, ...]
     deployments: dict[str, Deployment]
     override: Override
+    requirements: Requirements
 
     @property
     def template(self) -> Template:
@@ -85,22 +88,15 @@ class Project(NamedTuple):
         text = self.checkout.read_text(template.file)
         return text if template == parse(text, template.file) else write_template(template)
 
-    def requirements(self, folder: str) -> dict[str, str]:
-        """The texts of a code folder's requirements, and of what they include, by path; its own first."""
-        checkout = self.checkout
-        path = posixpath.normpath(posixpath.join(folder, REQUIREMENTS))
-        if path not in checkout.files:
-            return {}
-        return collect_requirements(
-            path, lambda name: checkout.read_text(name) if name in checkout.files else None
-        )
+    def folders(self, part: Part, code: str) -> tuple[str, ...]:
+        """Where the requirements of a function may stand: beside its code, then at the templates' roots."""
+        roots = (posixpath.dirname(one.template.file) or "." for one in (part, self.parts[0]))
+        return tuple(dict.fromkeys((code, *roots)))
 
-    def lock_request(self, folder: str, runtime: str, architecture: str) -> LockRequest | None:
-        """What the lock of a code folder is made from; None where it has no requirements."""
-        texts = self.requirements(folder)
-        if not texts:
-            return None
-        return LockRequest(texts, python_version(runtime), platform(runtime, architecture))
+    def lock_request(self, folders: Sequence[str], runtime: str, architecture: str) -> LockRequest | None:
+        """What the lock of code is made from, found in the first of the folders; None where it needs none."""
+        target = Target(python_version(runtime), platform(runtime, architecture))
+        return self.requirements.find(folders, target)
 
 
 def open_project(checkout: Checkout, override: Override) -> Project:
@@ -127,7 +123,7 @@ def read_project(checkout: Checkout, override: Override) -> Project:
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
     parts = _Parts(checkout, path)
     parts.open("", path, lambda _: deployments.get("default", Deployment()).parameters, ())
-    return Project(checkout, config, tuple(parts.opened), deployments, override)
+    return Project(checkout, config, tuple(parts.opened), deployments, override, Requirements(checkout))
 
 
 class _Parts:

@@ -8,13 +8,14 @@ written once, so that a second run of the task finds what the first did.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
 from tidegate.adapters.leaks import search_source
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Part, Project, open_project
+from tidegate.adapters.requirements import tell_choice
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import (
     Method,
@@ -41,13 +42,15 @@ from tidegate.domain.templates.variables import read_variables
 from tidegate.domain.testing import NO_TESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tidegate.adapters.checkouts import Checkout
     from tidegate.adapters.documents import Documents
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
     from tidegate.domain.locks import Lock, LockRequest
+
+SHOWN: Final = 5
 
 
 def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, override: Override) -> Snapshot:
@@ -81,7 +84,11 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
         to_build=find_missing(documents, {function.artifact for function in functions}),
         has_tests=tests is not None,
         tests=tests,
-        notes=(*_notes(project, functions, has_tests=tests is not None), *told),
+        notes=(
+            *_notes(project, functions, has_tests=tests is not None),
+            *_note_requirements(project, builds),
+            *told,
+        ),
     )
 
 
@@ -141,7 +148,7 @@ def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
         python_version(runtime)
         runtime = project.override.runtime or runtime
         architecture = project.override.architecture or architecture
-        request = project.lock_request(code, runtime, architecture)
+        request = project.lock_request(project.folders(part, code), runtime, architecture)
     return _Build(part, source, code, method, runtime, architecture, request)
 
 
@@ -205,3 +212,17 @@ def _notes(project: Project, functions: tuple[FunctionSnapshot, ...], *, has_tes
     if checkout.pointers:
         notes.append(f"Git LFS files are in the source as pointers only: {', '.join(checkout.pointers[:5])}")
     return notes
+
+
+def _note_requirements(project: Project, builds: Iterable[_Build]) -> Iterator[str]:
+    """Which file says what functions require, where that is not plain."""
+    told: dict[str, list[str]] = {}
+    for part, source, code, method, _, _, request in builds:
+        if method is Method.PYTHON:
+            unread = project.requirements.unread(project.folders(part, code))
+            name = qualify(part.path, source.logical_id)
+            told.setdefault(tell_choice(code, request, unread), []).append(name)
+    for text, names in told.items():
+        if text:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield f"{text} ({', '.join(names[:SHOWN])}{more})"

@@ -28,12 +28,17 @@ LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 OLDEST: Final = 5
 
 
-def applies(marker: str, target: Target) -> bool:
-    """Whether what bears an environment marker is for the target; BuildFailed where it is no marker."""
+def applies(marker: str, target: Target, *, extras: Iterable[str] = (), groups: Iterable[str] = ()) -> bool:
+    """Whether what bears an environment marker is for the target; BuildFailed where it is no marker.
+
+    `extras` are those that are asked for, `groups` the dependency groups of a lock that are (PEP 751).
+    """
     if not marker:
         return True
+    known = {**_environment(target), "dependency_groups": frozenset(groups)}
     try:
-        return Marker(marker).evaluate(_environment(target), context="lock_file")
+        read = Marker(marker)
+        return any(read.evaluate({**known, "extra": one}, context="lock_file") for one in ("", *extras))
     except ValueError as error:
         raise BuildFailed(f"{marker!r} is no environment marker: {error}") from error
 
@@ -66,9 +71,9 @@ def _may_apply(requirement: Requirement, target: Target) -> bool:
     return is_wanted(requirement, named, target)
 
 
-def _environment(target: Target) -> dict[str, str]:
+def _environment(target: Target) -> dict[str, str | frozenset[str]]:
     """The variables that differ from this machine's; of the target's kernel nothing is known."""
-    found = {
+    found: dict[str, str | frozenset[str]] = {
         "python_version": target.python,
         "python_full_version": f"{target.python}.0",
         "implementation_version": f"{target.python}.0",

@@ -17,19 +17,19 @@ from tidegate.adapters.audits import audit
 from tidegate.adapters.bills import read_distributions
 from tidegate.adapters.installs import RegistryUnreachable
 from tidegate.adapters.lock_files import parse_lock
-from tidegate.adapters.locks import make_lock
+from tidegate.adapters.locks import list_given, list_texts, make_lock
 from tidegate.adapters.manifests import take_versioned
 from tidegate.adapters.npm_locks import FILE, parse_npm_lock
 from tidegate.adapters.osv import OsvScanner
 from tidegate.adapters.projects import Override, read_project
 from tidegate.cli.pins import resolve_by_line
 from tidegate.cli.working_trees import WorkingTree
-from tidegate.domain.artifacts import REQUIREMENTS
 from tidegate.domain.audits.advisories import KINDS, Package
 from tidegate.domain.audits.gates import AuditReport
 from tidegate.domain.distributions import is_metadata, read_distribution
 from tidegate.domain.errors import BuildFailed, TidegateError, UnsupportedTemplate
 from tidegate.domain.identity import Frozen
+from tidegate.domain.locks import GIVEN, Kind
 from tidegate.domain.nesting import qualify
 from tidegate.domain.templates.functions import read_functions
 from tidegate.domain.templates.packages import read_packages
@@ -98,6 +98,7 @@ class _Code(NamedTuple):
     line: int
     runtime: str = ""
     architecture: str = "x86_64"
+    is_layer: bool = False
 
 
 def _list_codes(project: Project) -> Iterator[_Code]:
@@ -112,7 +113,7 @@ def _list_codes(project: Project) -> Iterator[_Code]:
         for layer in read_packages(part.template, part.parameters):
             if layer.resource_type.endswith("::LayerVersion"):
                 found = name(layer.key.logical_id)
-                yield _Code(part, found, layer.path, layer.line, layer.build_method or "")
+                yield _Code(part, found, layer.path, layer.line, layer.build_method or "", is_layer=True)
 
 
 class Collection:
@@ -142,7 +143,7 @@ class Collection:
             return
         self._add(code.name, self._read_metadata(path))
         if code.runtime.startswith("python"):
-            self._add(code.name, self._lock(path, code.runtime, code.architecture))
+            self._add(code.name, self._lock(code, path))
         elif code.runtime.startswith("nodejs"):
             self._add(code.name, self._read_npm_lock(path))
 
@@ -182,11 +183,12 @@ class Collection:
                 return ()
             place = posixpath.dirname(place)
 
-    def _lock(self, folder: str, runtime: str, architecture: str) -> tuple[Package, ...]:
+    def _lock(self, code: _Code, folder: str) -> tuple[Package, ...]:
+        folders = (folder,) if code.is_layer else self._project.folders(code.part, folder)
         try:
-            request = self._project.lock_request(folder, runtime, architecture)
+            request = self._project.lock_request(folders, code.runtime, code.architecture)
         except (BuildFailed, UnsupportedTemplate) as error:
-            path = posixpath.normpath(posixpath.join(folder, REQUIREMENTS))
+            path = posixpath.normpath(posixpath.join(folder, Kind.REQUIREMENTS))
             if path not in self._project.checkout.files:
                 raise
             return self._resolve({path: self._project.checkout.read_text(path)}, None, error)
@@ -203,10 +205,21 @@ class Collection:
                 text = make_lock(request, Path(folder)).read_text()
             wheels = parse_lock(text, request.main, request.target).wheels
         except BuildFailed as error:
-            return self._resolve(request.texts, request, error)
+            if request.kind in GIVEN:
+                return self._take_pins(request, error)
+            return self._resolve(list_texts(request), request, error)
         except RegistryUnreachable as error:
             raise BuildFailed(f"the package registry does not answer: {error}", file=request.main) from error
         return tuple(Package(ecosystem=PYPI, name=one.name, version=one.version) for one in wheels)
+
+    def _take_pins(self, request: LockRequest, error: TidegateError) -> tuple[Package, ...]:
+        """What a given lock names, besides the problem that it cannot be built."""
+        pins = list_given(request)
+        self.problems.append(f"{error}; what the lock names is looked up all the same")
+        self.problems += [f"{one.name} has no version in {request.main}" for one in pins if not one.version]
+        return tuple(
+            Package(ecosystem=PYPI, name=one.name, version=one.version) for one in pins if one.version
+        )
 
     def _resolve(
         self, texts: Mapping[str, str], request: LockRequest | None, error: TidegateError

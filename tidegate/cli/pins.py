@@ -7,6 +7,7 @@ in turn is found as long as the line resolves by itself.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -94,7 +95,7 @@ def is_for(line: str, target: Target | None) -> bool:
 
 def _lock(lines: Sequence[str], request: LockRequest) -> list[Package] | None:
     """What some lines resolve to; None where they do not."""
-    own = request._replace(texts={request.main: "\n".join(lines)})
+    own = replace(request, texts={request.main: "\n".join(lines)})
     try:
         with TemporaryDirectory(prefix="tidegate-") as folder:
             wheels = parse_lock(make_lock(own, Path(folder)).read_text(), own.main, own.target).wheels

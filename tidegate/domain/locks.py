@@ -1,7 +1,8 @@
 """Locks: which wheel, of which bytes, stands for each requirement of a function; pure.
 
-A lock is a `pylock.toml` (PEP 751) that was resolved for one Python version and one platform. It is written
-once under a key of what it was resolved from, so that requirements without a version stay what they were.
+A lock is a `pylock.toml` (PEP 751) that was resolved for one Python version and one platform, or one that the
+service gives. It is written once under a key of what it was made from, so that requirements without a version
+stay what they were.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import hashlib
 import json
 import posixpath
 import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import Field
@@ -54,6 +58,18 @@ class Lock(Frozen):
         return tuple(sorted(wheel.sha256 for wheel in self.wheels))
 
 
+class Pin(NamedTuple):
+    """A version that a lock names without an address: its hashes, such as sha256:…, and where it is told.
+
+    `origin` is the index that it must come from, empty for the usual one.
+    """
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+    origin: str = ""
+
+
 class Target(NamedTuple):
     """A CPython version such as 3.13 and a platform such as x86_64-manylinux_2_34; None: this machine's."""
 
@@ -61,15 +77,36 @@ class Target(NamedTuple):
     platform: str | None
 
 
-class LockRequest(NamedTuple):
-    """What a lock is resolved from; `texts` are requirement texts by path, the main one first.
+class Kind(StrEnum):
+    """What says what a function requires, by the name of the file; the first of a folder is taken.
 
-    `platform` is the platform tag that wheels must fit, None for the machine at hand.
+    A lock is taken as it says. Requirement texts come before a project without a lock, since they may be
+    pinned, and since they are what `sam build` reads.
+    """
+
+    PYLOCK = "pylock.toml"
+    UV = "uv.lock"
+    POETRY = "poetry.lock"
+    REQUIREMENTS = "requirements.txt"
+    PROJECT = "pyproject.toml"
+
+
+# Taken as they say, not resolved.
+GIVEN: Final = frozenset({Kind.PYLOCK, Kind.UV, Kind.POETRY})
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """What a lock is made from; `texts` are files by path, the main one first.
+
+    `platform` is the platform tag that wheels must fit, None for the machine at hand. `member` is the folder
+    of the project that is meant, relative to the lock's, where one lock is that of a workspace.
     """
 
     texts: Mapping[str, str]
     python: str
     platform: str | None
+    member: str = "."
 
     @property
     def target(self) -> Target:
@@ -78,16 +115,32 @@ class LockRequest(NamedTuple):
 
     @property
     def main(self) -> str:
-        """The path of the requirements file that includes the others."""
+        """The path of the lock, or of the requirements file that includes the others."""
         return next(iter(self.texts))
 
     @property
+    def kind(self) -> Kind:
+        """What the main file is; requirement texts may have any name."""
+        name = posixpath.basename(self.main)
+        return Kind(name) if name in set(Kind) else Kind.REQUIREMENTS
+
+    @property
+    def folder(self) -> str:
+        """Where the main file lies."""
+        return posixpath.dirname(self.main) or "."
+
+    @property
+    def project(self) -> str:
+        """The path of the pyproject.toml whose requirements are meant."""
+        return posixpath.normpath(posixpath.join(self.folder, self.member, Kind.PROJECT))
+
+    @cached_property
     def key(self) -> str:
         """Where the lock lies. Paths count relative to the main file: equal files share a lock."""
-        folder = posixpath.dirname(self.main) or "."
-        texts = {posixpath.relpath(path, folder): text for path, text in self.texts.items()}
+        texts = {posixpath.relpath(path, self.folder): text for path, text in self.texts.items()}
         inputs = [LOCK_FORM, posixpath.basename(self.main), sorted(texts.items()), self.python, self.platform]
-        return f"locks/{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()}.toml"
+        member = [self.member] if self.member != "." else []
+        return f"locks/{hashlib.sha256(json.dumps([*inputs, *member]).encode()).hexdigest()}.toml"
 
 
 def normalize(name: str) -> str:
@@ -105,7 +158,8 @@ def is_empty(texts: Iterable[str]) -> bool:
 def check_pins(lock: Lock, texts: Mapping[str, str]) -> None:
     """BuildFailed where a requirement pins hashes and the lock's wheel has none of them.
 
-    The resolver does not look at them when it makes a lock.
+    The resolver does not look at them when it makes a lock. Where all requirements pin hashes, nothing else
+    may be in the lock: as installers have it, such a list is whole.
     """
     pins: dict[str, set[str]] = {}
     for path, text in texts.items():
@@ -113,14 +167,24 @@ def check_pins(lock: Lock, texts: Mapping[str, str]) -> None:
             if algorithm != "sha256":
                 raise BuildFailed(f"{name} is pinned by {algorithm}; only sha256 is checked", file=path)
             pins.setdefault(name, set()).add(digest)
+    is_whole = set(pins) == {name for text in texts.values() for name, _ in _requirements(text)}
     for wheel in lock.wheels:
+        if pins and is_whole and wheel.name not in pins:
+            message = f"{wheel.name}=={wheel.version} is required too, and all others are pinned by hash"
+            raise BuildFailed(f"{message}; pin it", file=next(iter(texts)))
         if wheel.sha256 not in pins.get(wheel.name, {wheel.sha256}):
             message = f"{wheel.filename} has the SHA-256 {wheel.sha256}, which is none of those pinned"
             raise BuildFailed(message, file=next(iter(texts)))
 
 
 def _pins(text: str) -> Iterator[tuple[str, str, str]]:
+    for name, line in _requirements(text):
+        for algorithm, digest in PIN.findall(line):
+            yield name, algorithm, digest.lower()
+
+
+def _requirements(text: str) -> Iterator[tuple[str, str]]:
+    """The lines that require something, continued ones joined, by the name of what they require."""
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
-        name = NAME.match(line)
-        for algorithm, digest in PIN.findall(line) if name else ():
-            yield normalize(name[1]) if name else "", algorithm, digest.lower()
+        if name := NAME.match(line):
+            yield normalize(name[1]), line
