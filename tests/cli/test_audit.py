@@ -146,6 +146,34 @@ def test_what_does_not_resolve_is_looked_up_by_its_pins_and_is_never_clean(
     assert done.exit_code == 1
 
 
+def test_what_a_given_lock_names_is_looked_up_though_it_cannot_be_built(
+    service: Repository, tmp_path: Path
+) -> None:
+    lock = """version = 1
+requires-python = ">=3.8"
+[[package]]
+name = "one"
+version = "1.0"
+source = { registry = "https://example.com/simple" }
+sdist = { url = "https://example.com/one-1.0.tar.gz", hash = "sha256:HASH", size = 1 }
+[[package]]
+name = "svc"
+version = "0"
+source = { virtual = "." }
+dependencies = [{ name = "one" }]
+[package.metadata]
+requires-dist = [{ name = "one" }]
+"""
+    project = '[project]\nname = "svc"\nversion = "0"\ndependencies = ["one"]\n'
+    lock = lock.replace("HASH", "1" * 64)
+    service.write({"src/uv.lock": lock, "src/pyproject.toml": project})
+    done = call(service, "--advisories", advise(tmp_path / "osv", critical(name="one")), "--json")
+    found = json.loads(done.stdout)
+    assert [one["package"]["version"] for one in found["report"]["findings"]] == ["1.0"]
+    assert "src/uv.lock: one==1.0 has no wheel" in found["problems"][0]
+    assert done.exit_code == 1
+
+
 def test_a_registry_that_does_not_answer_is_no_finding(
     service: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
