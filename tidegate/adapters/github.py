@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
@@ -21,6 +21,8 @@ from tidegate.domain.intake import COMMIT_ID
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from urllib3 import BaseHTTPResponse
+
     from tidegate.domain.statuses import Status
 
 JSON: Final = "application/vnd.github+json"
@@ -30,6 +32,7 @@ PAGE: Final = 100
 TOO_MANY: Final = 429
 FORBIDDEN: Final = 403
 NO_COMMIT: Final = 422
+MOST_REDIRECTS: Final = 4
 
 
 def make_pool() -> PoolManager:
@@ -101,7 +104,7 @@ class Api:
             **(headers or {}),
         }
         given = None if body is None else json.dumps(body)
-        found = self._pool.request(method, f"{self._base}{path}", headers=sent, body=given)
+        found = self._send(method, path, sent, given)
         if found.status < 300 or found.status in accept:  # noqa: PLR2004
             return Answer(found.status, _parse(found.data))
         what = f"GitHub answers {found.status} to {method} {path}"
@@ -109,6 +112,19 @@ class Api:
         if isinstance(told, dict):
             what += f": {str(told.get('message'))[:200]}"
         raise close(HTTPError(what)) if _passes(found.status, found.headers) else HostRefused(what)
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: str | None) -> BaseHTTPResponse:
+        """An answer; what is sent, which may be a secret, follows a redirection on the same host alone."""
+        url = f"{self._base}{path}"
+        for _ in range(MOST_REDIRECTS):
+            found = self._pool.request(method, url, headers=headers, body=body, redirect=False)
+            place = found.get_redirect_location()
+            if not place:
+                return found
+            former, url = url, urljoin(url, place)
+            if urlsplit(url)[:2] != urlsplit(former)[:2]:
+                break
+        raise HostRefused(f"GitHub redirects {method} {path} to {urlsplit(url).netloc}; it is not followed")
 
     def _list(self, path: str, token: str) -> Iterator[dict[str, Any]]:
         page = 1
