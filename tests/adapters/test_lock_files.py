@@ -37,6 +37,7 @@ def test_a_wheel_named_by_its_address_is_an_archive() -> None:
     [
         ("a =", "not valid TOML"),
         ("", "lock-version is None"),
+        (HEAD + 'packages = ["x"]', "an entry has an unknown shape"),
         (HEAD + package() + package("idna"), "idna stands twice"),
         (HEAD + package(more='vcs = { type = "git" }'), "is a vcs"),
         (HEAD + '[[packages]]\nname = "x"\ndirectory = { path = "../x" }', r"x is a directory \(\.\./x\)"),

@@ -89,6 +89,7 @@ def test_an_index_that_the_lock_names_is_kept() -> None:
 @pytest.mark.parametrize(
     ("packages", "version", "message"),
     [
+        (package("x", more='files = ["x"]'), "2.1", r"^poetry\.lock: an entry has an unknown shape"),
         ("", "3.0", r"lock-version is 3\.0; those read are"),
         (package("x", more="files = []"), "2.1", r"x==1\.0 has no hashes; run `poetry lock`"),
         ("", "2.0", "is depended on and not in the lock; run `poetry lock`"),

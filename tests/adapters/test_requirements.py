@@ -115,6 +115,8 @@ def test_a_lock_that_disagrees_is_refused_before_anything_is_resolved(tmp_path: 
     (tmp_path / "pylock.toml").unlink()
     with pytest.raises(BuildFailed, match=r"^uv\.lock: idna is in pyproject\.toml"):
         read(tmp_path, {}).find(["."], TARGET)
+    with pytest.raises(BuildFailed, match=r"^uv\.lock: an entry has an unknown shape"):
+        read(tmp_path, {"uv.lock": UV_LOCK.replace('name = "idna"', "")}).find(["."], TARGET)
     (tmp_path / "uv.lock").unlink()
     with pytest.raises(BuildFailed, match=r"^poetry\.lock: pyproject\.toml has changed"):
         read(tmp_path, {"poetry.lock": POETRY_LOCK}).find(["."], TARGET)

@@ -16,7 +16,7 @@ from tidegate.adapters.wheel_choice import applies, choose
 from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Lock, Pin, Wheel, normalize
-from tidegate.domain.projects import check_python, read_toml, table
+from tidegate.domain.projects import check_python, read_toml, table, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,9 @@ def parse_lock(text: str, file: str, target: Target) -> Lock:
     repositories and folders are refused by name. Of several wheels the one counts that installers prefer.
     The project itself, the folder of the lock, is left out: its code is the function's.
     """
-    wanted = [one for one in _list_packages(text, file, target) if not _is_itself(one)]
-    wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
+    with well_formed(file):
+        wanted = [one for one in _list_packages(text, file, target) if not _is_itself(one)]
+        wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
     for first, second in pairwise(wheels):
         if first.name == second.name:
             twice = f"{first.name} stands twice, as {first.version} and {second.version}"

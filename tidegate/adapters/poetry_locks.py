@@ -16,7 +16,7 @@ from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Pin, normalize
 from tidegate.domain.poetry_constraints import allows
-from tidegate.domain.projects import PATCHES, read_toml, table
+from tidegate.domain.projects import PATCHES, read_toml, table, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,16 +46,14 @@ def read_poetry_lock(request: LockRequest) -> tuple[Pin, ...]:
     version = str(table(lock, "metadata").get("lock-version", "1.0"))
     if version not in READ:
         raise BuildFailed(f"lock-version is {version}; those read are {', '.join(sorted(READ))}", file=file)
-    try:
+    with well_formed(file):
         _check_python(table(lock, "metadata").get("python-versions"), target, file)
         if version == "2.1":
             wanted = [one for one in lock.get("package", ()) if _is_main(one, target)]
         else:
             data = read_toml(request.texts[request.project], request.project)
             wanted = _Walk(lock, target).walk(table(data, "tool", "poetry", "dependencies"))
-    except ValueError as error:
-        raise BuildFailed(str(error), file=file) from error
-    pins = sorted(_pin(one, lock, file) for one in wanted)
+        pins = sorted(_pin(one, lock, file) for one in wanted)
     for first, second in pairwise(pins):
         if first.name == second.name:
             twice = f"{first.name} is wanted twice, as {first.version} and {second.version}"

@@ -19,6 +19,7 @@ from tidegate.domain.projects import (
     list_requirements,
     read_toml,
     table,
+    well_formed,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ class Requirements:
             list_requirements(read_toml(texts[paths[0]], paths[0]), paths[0])
         elif kind in CHECKS:
             # Which Python it is for does not matter here.
-            CHECKS[kind](LockRequest(texts, "3", None, member))
+            with well_formed(paths[0]):
+                CHECKS[kind](LockRequest(texts, "3", None, member))
         return Found(texts, member, others)
 
     def _list(self, folder: str) -> Iterator[tuple[Kind, tuple[str, ...], str]]:

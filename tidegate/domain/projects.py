@@ -14,6 +14,7 @@ import json
 import posixpath
 import re
 import tomllib
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tidegate.domain.locks import LockRequest
 
@@ -47,6 +48,16 @@ def read_toml(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BuildFailed(f"not valid TOML: {error}", file=file) from None
+
+
+@contextmanager
+def well_formed(file: str) -> Iterator[None]:
+    """BuildFailed where a file's entries have other shapes than the tool that writes it gives them."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        told = str(error) if isinstance(error, ValueError) else f"an entry has an unknown shape ({error})"
+        raise BuildFailed(told, file=file) from error
 
 
 def table(data: object, *names: str) -> dict[str, Any]:
