@@ -42,6 +42,8 @@ HARMLESS = [
     "if text.startswith('-----BEGIN PRIVATE KEY-----'): pass",
     "-----BEGIN CERTIFICATE-----\n" + BODY,
     "password = 'hunter2hunter2'",
+    "//registry.npmjs.org/:_authToken=${NPM_TOKEN}",
+    "//registry.npmjs.org/:_authToken=npm_' + RANDOM[:36]",
     f"postgres://user:{RANDOM[:12]}@localhost/db",
     f"eyJhbGciOiJIUzI1NiJ9.{RANDOM}.{RANDOM}",
     f"{KEY}  # pragma: allowlist secret",

@@ -27,9 +27,10 @@ PIECE: Final = 4096
 OVERLAP: Final = 512
 BINARY: Final = 8000
 ENOUGH: Final = 6  # different characters of a key that somebody drew
-VALUE: Final = 20  # a shorter group of a pattern is not the secret itself
+VALUE: Final = 8  # a shorter group of a pattern is not the secret itself
 AFTER_HEADER: Final = 600
 KEY_BODY: Final = re.compile(r"[A-Za-z0-9+/=]{40,}")
+TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{30,}")  # not a variable, nor an expression, in its place
 PLAIN: Final = re.compile(r"[A-Za-z0-9]")
 # Patterns that begin with anything are tried on files that hold this word alone.
 WORDS: Final = {
@@ -128,7 +129,8 @@ def _is_secret(detector: Detector, found: re.Match[str]) -> bool:
         after = text[found.end() : found.end() + AFTER_HEADER].partition("-----END")[0]
         return KEY_BODY.search(after) is not None
     around = text[max(0, found.start() - 1) : found.start()] + text[found.end() : found.end() + 1]
-    return not (value == found[0] and PLAIN.search(around)) and not is_example(value)
+    is_whole = not PLAIN.search(around) if value == found[0] else TOKEN.match(value) is not None
+    return is_whole and not is_example(value)
 
 
 def is_example(value: str) -> bool:
