@@ -77,6 +77,7 @@ def test_a_change_of_one_child_leaves_the_other_untouched(tree: NestedService) -
 
 def test_a_bad_version_in_a_child_is_rolled_back(tree: NestedService) -> None:
     tree.reset()
+    tree.config["stages"]["production"]["strategy"] = "Canary50Percent10Minutes"  # the evidence takes seconds
     tree.change(RETURNS_500, "Orders")
     with Traffic(tree):
         pushed = tree.release()

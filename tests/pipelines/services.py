@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tidegate.domain.ledger import Claim, Entry, Release
 
 STAGES = ("staging", "production")
-PATIENCE = 60.0
+PATIENCE = 180.0
 POLL = 0.1
 
 HANDLER = """import json, os
