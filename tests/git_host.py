@@ -230,6 +230,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, head.encode(), "application/vnd.github.sha; charset=utf-8", ETag=f'"{head}"')
 
+    def _compare(self, _: Any, name: str, base: str, head: str, query: dict[str, list[str]]) -> None:
+        self._check_token()
+        assert query == {"per_page": ["1"], "page": ["2"]}
+        bare = str(self.host.path(name))
+        try:
+            common = self.host.git("-C", bare, "merge-base", base, head)
+        except subprocess.CalledProcessError:
+            raise Refused(404, "Not Found") from None
+        names = {(True, True): "identical", (True, False): "ahead", (False, True): "behind"}
+        self._send(200, {"status": names.get((common == base, common == head), "diverged")})
+
     def _status(self, body: Any, name: str, commit: str) -> None:
         self._check_token()
         self.host.statuses.append({"repository": name, "commit": commit, **body})
@@ -253,6 +264,7 @@ ROUTES: dict[tuple[str, str], Callable[..., None]] = {
     ("POST", r"/app/installations/(\d+)/access_tokens"): _Handler._access_token,
     ("PATCH", r"/app/hook/config"): _Handler._app_hook,
     ("GET", rf"{NAME}/commits/heads/(.+)"): _Handler._head,
+    ("GET", rf"{NAME}/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)"): _Handler._compare,
     ("POST", rf"{NAME}/statuses/([0-9a-f]+)"): _Handler._status,
     ("GET", rf"{NAME}/hooks"): _Handler._hooks,
     ("PATCH", rf"{NAME}/hooks/(\d+)/config"): _Handler._hook,

@@ -141,13 +141,15 @@ def test_a_push_that_github_never_told_of_is_found_once(sourced: Sourced) -> Non
 
 
 def test_a_commit_that_is_gone_is_rejected_and_its_status_says_so(sourced: Sourced) -> None:
+    sourced.change()
+    sourced.publish()
     commit = Commit(service="orders", id="f" * 40, branch="main")
     pushed = Pushed(commit, release_id(commit, 1))
     assert sourced.deliver(pushed)[0] == 202
     sourced.await_end(pushed, LONG)
     assert sourced.outcome(pushed) is Outcome.REJECTED, sourced.tell(pushed)
     (last,) = {one["description"] for one in sourced.await_status(pushed, "failure")[-1:]}
-    assert last.startswith("rejected before any traffic moved: CheckOutSource: InvalidSource: acme/orders")
+    assert last.startswith("rejected before any traffic moved: CheckOutSource: InvalidSource: commit f")
     sourced.check_settled()
 
 
@@ -159,6 +161,7 @@ def test_the_webhooks_secret_is_rotated_and_both_are_valid(sourced: Sourced) -> 
     after = sourced.secret
     assert after != before
     assert sourced.host.hooks[NAME][0]["config"]["secret"] == after
+    sourced.change()
     pushed = sourced.publish()
     for secret in (after, before):
         assert sourced.deliver(pushed, "ping", secret)[0] == 200

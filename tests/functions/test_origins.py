@@ -133,6 +133,27 @@ class TestCheckOut:
         assert self.check_out(sourced, sourced.pipeline.push(repository)).functions == 1
         assert sourced.host.asked == []
 
+    def test_a_commit_that_the_branch_has_left_behind_is_released(
+        self, sourced: Sourced, repository: Repository
+    ) -> None:
+        earlier = repository.commit(FILES)
+        repository.commit({"README.md": "x"})
+        sourced.host.publish("acme/orders", repository.folder)
+        assert self.check_out(sourced, Commit(service="orders", id=earlier, branch="main")).functions == 1
+
+    def test_a_commit_of_another_branch_or_of_a_fork_is_refused(
+        self, sourced: Sourced, repository: Repository
+    ) -> None:
+        repository.commit(FILES)
+        repository.git("checkout", "--quiet", "-b", "other")
+        foreign = repository.commit({"src/app.py": "import evil"})
+        sourced.host.publish("acme/orders", repository.folder)
+        for commit_id in (foreign, "0" * 39 + "1"):
+            commit = Commit(service="orders", id=commit_id, branch="main")
+            with pytest.raises(InvalidSource, match=f"{commit_id} is not on the branch main of acme/orders"):
+                self.check_out(sourced, commit)
+        assert not [path for _, path in sourced.host.asked if ".git/" in path]
+
     def test_both_ways_give_the_same(self, sourced: Sourced, repository: Repository) -> None:
         repository.commit(FILES)
         sourced.host.publish("acme/orders", repository.folder)

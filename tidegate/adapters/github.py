@@ -31,6 +31,7 @@ VERSION: Final = "2022-11-28"
 PAGE: Final = 100
 TOO_MANY: Final = 429
 FORBIDDEN: Final = 403
+MISSING: Final = 404
 NO_COMMIT: Final = 422
 MOST_REDIRECTS: Final = 4
 
@@ -67,6 +68,16 @@ class Api:
         if COMMIT_ID.fullmatch(head) is None:
             raise HostRefused(f"GitHub answers {head[:80]!r} for the head of {branch} of {name}")
         return head
+
+    def has(self, token: str, name: str, head: str, commit: str) -> bool:
+        """Whether a commit is in the history of `head`; one that only a fork or another branch has is not.
+
+        Only the status is wanted: changed files stand on the first page alone.
+        Source: GitHub Docs, "Compare two commits".
+        """
+        path = f"/repos/{name}/compare/{commit}...{head}?per_page=1&page=2"
+        answer = self.ask("GET", path, token, accept=(MISSING, NO_COMMIT))
+        return isinstance(answer.body, dict) and answer.body.get("status") in {"ahead", "identical"}
 
     def set_status(self, token: str, name: str, commit: str, status: Status) -> bool:
         """Give a commit a status; of several of one context the last one counts. False without the commit."""

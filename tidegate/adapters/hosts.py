@@ -14,6 +14,7 @@ from botocore.exceptions import NoCredentialsError
 from tidegate.adapters.github import Api, make_pool
 from tidegate.adapters.github_tokens import READ, REPORT, AppTokens, StoredToken, Tokens
 from tidegate.adapters.sessions import find_session, make_client
+from tidegate.domain.errors import InvalidSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +48,22 @@ class Hosts:
         self._api = Api(origins.api, self._pool)
 
     def fetch(self, origin: Origin, commit: Commit, file: Path) -> None:
-        """Write a bundle of a commit; errors as `clone` has them."""
+        """Write a bundle of a commit; errors as `clone` has them, and InvalidSource for another branch's.
+
+        Who tells of a push may err or lie, and GitHub gives the commits of forks by a repository's name, too.
+        """
         from tidegate.adapters.clones import clone
 
+        if origin.host == "github":
+            self._check_branch(origin, commit)
         clone(self._remote(origin), self._pool, commit.id, commit.branch, file)
+
+    def _check_branch(self, origin: Origin, commit: Commit) -> None:
+        token = self._tokens.token(origin.name, READ)
+        head = self._api.find_head(token, origin.name, commit.branch, "")
+        if head not in {None, commit.id} and not self._api.has(token, origin.name, str(head), commit.id):
+            where = f"the branch {commit.branch} of {origin.name}, which ends in {head}"
+            raise InvalidSource(f"commit {commit.id} is not on {where}")
 
     def find_head(self, origin: Origin, branch: str, known: str) -> str | None:
         """The commit that a branch at GitHub ends in; None where that is `known` still."""
