@@ -22,6 +22,7 @@ from tidegate.domain import telemetry_names
 from tidegate.domain.artifacts import archive_key
 from tidegate.domain.bills import bill_key
 from tidegate.domain.config import ServiceConfig, StageConfig
+from tidegate.domain.errors import TidegateError
 from tidegate.domain.identity import Commit, ReleaseRef
 from tidegate.domain.ledger import Claim, ClaimState, Release
 from tidegate.domain.plans import FunctionPlan, Plan, StagePlan
@@ -71,6 +72,16 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
         time.sleep(0.02)
     message = f"{condition} did not come true in {seconds} s"
     raise AssertionError(message)
+
+
+def attempt(step: Callable[[], Any]) -> Any:
+    """What a step of a task gives; None where it asks to be called again."""
+    try:
+        return step()
+    except TidegateError as error:
+        if not type(error).__name__.endswith("Pending"):
+            raise
+        return None
 
 
 class Refusing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from tidegate.adapters.plans import read_snapshot
 from tidegate.domain.audits.gates import AuditReport, check_report
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.task import Tools, task
+
+SHOWN: Final = 20
 
 
 class Request(Frozen):
@@ -45,7 +47,5 @@ def handle(request: Request, tools: Tools) -> Response:
     tools.record(release, "AuditRelease", report.summary, evidence=evidence)
     return Response(status=report.status, summary=check_report(report, snapshot.config.audit))
 
-
-SHOWN = 20
 
 handler = task(Request, handle)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from functions.provision_stage.admission import admit
 from functions.provision_stage.guards import arm
 from functions.provision_stage.holds import hold
 from functions.provision_stage.stack import apply
 from tidegate.adapters.plans import read_plan
+from tidegate.domain.errors import AlarmsPending, HoldsPending, StackPending
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.task import Tools, task
-
-LOOK_SECONDS = 10
 
 
 class Request(Frozen):
@@ -23,24 +20,26 @@ class Request(Frozen):
 
 
 class Response(Frozen):
-    """`provisioning` until CloudFormation has ended; then `provisioned`."""
+    """How many resources changed."""
 
-    status: Literal["provisioning", "provisioned"]
-    wait_seconds: int
+    changes: int
 
 
 def handle(request: Request, tools: Tools) -> Response:
-    """Bring the stack to the plan and guard the aliases that will shift."""
+    """Bring the stack to the plan and guard the aliases that will shift.
+
+    HoldsPending, StackPending and AlarmsPending leave until CloudFormation has ended, one after the other.
+    """
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
     admit(release, stage, tools)
     if not hold(release, plan, tools):
-        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
+        raise HoldsPending(f"CloudFormation puts up what is held in {stage}, or takes away what was")
     if (plan.change_set or plan.exact) and not apply(release, plan, tools):
-        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
+        raise StackPending(f"CloudFormation works on {plan.stack_name}")
     if plan.canaried and not arm(release, plan, tools):
-        return Response(status="provisioning", wait_seconds=LOOK_SECONDS)
+        raise AlarmsPending(f"CloudFormation puts up the alarms of {stage}")
     how = "as planned, and was adopted first" if plan.updates else "as planned"
     what = f"stack {plan.stack_name} is {how if plan.change_set else 'unchanged'}"
     tools.record(
@@ -50,7 +49,7 @@ def handle(request: Request, tools: Tools) -> Response:
         stage=stage,
         evidence={"changes": len(plan.changes), "held": list(plan.held)},
     )
-    return Response(status="provisioned", wait_seconds=LOOK_SECONDS)
+    return Response(changes=len(plan.changes))
 
 
 handler = task(Request, handle)

@@ -74,12 +74,14 @@ def test_an_error_that_asks_to_wait_is_retried_by_name() -> None:
         for name in retry["ErrorEquals"]
     }
     assert pending == {
+        "AlarmsPending",
         "BuildsPending",
         "ChangeSetsPending",
         "HoldsPending",
         "ImportsPending",
         "PreflightPending",
         "ProvisioningPending",
+        "StackPending",
         "VersionsPending",
     }
     assert pending <= retried

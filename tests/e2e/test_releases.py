@@ -32,7 +32,6 @@ ENTER = [
     "EnterStage",
     "IsApprovalNeeded",
     "ProvisionStage",
-    "IsProvisioned",
     "PublishVersions",
     "SmokeTest",
     "IsRolling",

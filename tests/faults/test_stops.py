@@ -26,8 +26,8 @@ ASKING: dict[str, Any] = {"approval": "required"}
 PRODUCTION = '"production"'
 
 
-def task(name: str, *words: str, seconds: float = 0) -> Fault:
-    return Fault(f"tidegate-{name}", "stop", list(words), seconds=seconds)
+def task(name: str, *words: str, seconds: float = 0, skip: int = 0) -> Fault:
+    return Fault(f"tidegate-{name}", "stop", list(words), seconds=seconds, skip=skip)
 
 
 def state(name: str, skip: int = 0) -> Fault:
@@ -36,7 +36,7 @@ def state(name: str, skip: int = 0) -> Fault:
 
 CASES = [
     (task("await-approval"), ASKING),
-    (state("WaitForProvisioning"), AT_ONCE),
+    (task("provision-stage", skip=1), AT_ONCE),
     (task("publish-versions", '"staging"'), AT_ONCE),
     (task("shift-traffic", PRODUCTION), {}),
     (state("ObserveTraffic", skip=1), {}),

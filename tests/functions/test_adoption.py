@@ -16,7 +16,7 @@ from functions.restore_traffic.handler import handle as restore
 from functions.shift_traffic.handler import Request as ShiftRequest
 from functions.shift_traffic.handler import handle as shift
 from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll, undo_all
-from tests.scene import CODE, TEMPLATE, eventually, zipped
+from tests.scene import CODE, TEMPLATE, attempt, eventually, zipped
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import find_stack, read_template
 from tidegate.adapters.templates import parse, translate
@@ -126,8 +126,10 @@ def steps(scene: Scene) -> list[str]:
 def provision_until(scene: Scene, done: Callable[[], Any]) -> None:
     """Step after step until `done`."""
 
+    request = Provision(release=scene.ref, stage=scene.production)
+
     def step() -> Any:
-        provision(Provision(release=scene.ref, stage=scene.production), scene.tools)
+        attempt(lambda: provision(request, scene.tools))
         return done()
 
     eventually(step)
@@ -267,15 +269,15 @@ def test_a_run_that_dies_after_any_call_is_gone_on_with(scene: Scene) -> None:
     deploy(scene)
     begin(scene)
     death, deaths = Death(scene), 0
+    request = Provision(release=scene.ref, stage=scene.production)
 
     def look(after: int) -> bool | None:
         """Whether the stage is provisioned; None where the run died."""
         death.reset(after)
         try:
-            answer = provision(Provision(release=scene.ref, stage=scene.production), scene.tools)
+            return attempt(lambda: provision(request, scene.tools)) is not None
         except DiedError:
             return None
-        return answer.status == "provisioned"
 
     while not (found := look(after := 1)):
         while found is None:

@@ -18,7 +18,7 @@ from tests.functions.test_going_back import release as release_whole
 from tests.functions.test_nested import PARAMETERS, begin
 from tests.functions.test_nested import standing as standing_tree
 from tests.functions.test_plan_release import plan, provision_all, undo_all
-from tests.scene import TEMPLATE, eventually
+from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.stacks import find_stack
 from tidegate.domain.errors import ChangeSetFailed
 from tidegate.domain.flags import LEFT, REVERTED, FlagEnvironment
@@ -167,8 +167,12 @@ def test_a_failed_update_that_leaves_its_flags_behind_is_mended(live: Scene) -> 
 def test_a_deployment_that_goes_on_is_ended_and_its_update_with_it(live: Scene) -> None:
     release(live, 2, text("new", minutes=600))
     request = Provision(release=live.ref, stage=live.production)
-    provision(request, live.tools)
-    eventually(lambda: provision(request, live.tools) and states(live).get(2) == "DEPLOYING")
+
+    def deploys() -> bool:
+        attempt(lambda: provision(request, live.tools))
+        return states(live).get(2) == "DEPLOYING"
+
+    eventually(deploys)
     assert not step(live)
     assert states(live)[2] == "ROLLED_BACK"
     undo_all(live)

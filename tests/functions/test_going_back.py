@@ -28,7 +28,7 @@ from functions.undo_release.handler import handle as undo
 from functions.verify_recovery.handler import Request as Verify
 from functions.verify_recovery.handler import Response as Verified
 from functions.verify_recovery.handler import handle as verify
-from tests.scene import TEMPLATE, eventually
+from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.healthy import find_healthy, list_ways
 from tidegate.adapters.plans import read_plan
 from tidegate.adapters.stack_trees import list_aliases
@@ -77,7 +77,7 @@ def begin(scene: Scene, number: int, template: str = TEMPLATE) -> str:
 
 def roll(scene: Scene, stage: str, weight: int = 100) -> None:
     request = Provision(release=scene.ref, stage=stage)
-    eventually(lambda: provision(request, scene.tools).status == "provisioned")
+    eventually(lambda: attempt(lambda: provision(request, scene.tools)))
     if publish(Publish(release=scene.ref, stage=stage), scene.tools).rolling:
         shift(Shift(release=scene.ref, stage=stage, weight=weight, step=0), scene.tools)
 

@@ -13,7 +13,7 @@ from functions.leave_stage.holds import MOST_LOOKS
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
 from tests.functions.test_plan_release import plan, provision_all, undo_all
-from tests.scene import TEMPLATE, eventually
+from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import create, find_stack
@@ -185,7 +185,7 @@ def test_a_hold_that_cannot_be_made_ends_the_release_before_anything_changes(sce
     release(scene, 2, template(READ))
     role = scene.standing()["PlaceRole"]
     request = Provision(release=scene.ref, stage=scene.production)
-    provision(request, scene.tools)  # what is held has been read
+    attempt(lambda: provision(request, scene.tools))  # what is held has been read
     before = find_stack(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}")
     key = f"{stage_prefix(scene.ref, scene.production)}holds-placed.json"
     text = (scene.tools.documents.find_bytes(key) or b"").replace(role.encode(), b"nobody")
@@ -194,7 +194,7 @@ def test_a_hold_that_cannot_be_made_ends_the_release_before_anything_changes(sce
     scene.cloud.client("cloudformation").delete_stack(StackName=hold_name(scene.service, scene.production))
     eventually(lambda: hold(scene) is None)
     with pytest.raises(ChangeSetFailed, match="could not be made"):
-        eventually(lambda: provision(request, scene.tools).status == "provisioned")
+        eventually(lambda: attempt(lambda: provision(request, scene.tools)))
     assert find_stack(scene.cloud.client("cloudformation"), f"{scene.service}-{scene.production}") == before
     undo_all(scene)
     eventually(lambda: hold(scene) is None)

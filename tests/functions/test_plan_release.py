@@ -23,7 +23,7 @@ from functions.smoke_test.handler import Request as Smoke
 from functions.smoke_test.handler import handle as smoke
 from functions.undo_release.handler import Request as Undo
 from functions.undo_release.handler import handle as undo
-from tests.scene import TEMPLATE, eventually
+from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.plans import find_rollout, read_plan
 from tidegate.adapters.stack_trees import list_resources
@@ -65,7 +65,7 @@ def plan(scene: Scene) -> Plan:
 
 def provision_all(scene: Scene, stage: str) -> None:
     request = Provision(release=scene.ref, stage=stage)
-    eventually(lambda: provision(request, scene.tools).status == "provisioned")
+    eventually(lambda: attempt(lambda: provision(request, scene.tools)))
 
 
 def first_release(scene: Scene) -> Plan:

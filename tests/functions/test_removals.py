@@ -24,11 +24,10 @@ from tests.functions.test_holds import (
     told_of,
 )
 from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll, undo_all
-from tests.scene import TEMPLATE, eventually
+from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.documents import exact_mark, stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import find_stack, read_template
-from tidegate.domain.errors import HoldsPending
 from tidegate.domain.holds import POLICY
 from tidegate.domain.undo import PreviousStack
 
@@ -207,13 +206,11 @@ def die_through(death: Death, step: Callable[[], Any]) -> int:
         looks += 1
         death.reset(after)
         try:
-            answer = step()
+            answer = attempt(step)
         except DiedError:
             deaths, after = deaths + 1, after + 1
             continue
-        except HoldsPending:
-            answer = None
-        if getattr(answer, "undone", True) and getattr(answer, "status", "") != "provisioning" and answer:
+        if answer and getattr(answer, "undone", True):
             return deaths
         after = 1
         time.sleep(0.05)

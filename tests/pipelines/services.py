@@ -341,7 +341,6 @@ class Service:
 def compress(path: list[str]) -> list[str]:
     """A path without Choice states' repetitions: looping waits once."""
     text = " ".join(path)
-    text = re.sub(r"(IsProvisioned WaitForProvisioning ProvisionStage )+(?=IsProvisioned)", "", text)
     text = re.sub(r"(ObserveTraffic JudgeCanary IsJudged )+(?=ObserveTraffic)", "", text)
     text = re.sub(r"(UndoRelease VerifyRecovery IsRecovered WaitForRecovery )+(?=UndoRelease)", "", text)
     return text.split()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tidegate.domain.statements import Statement
 
 # What a release was let pass by, below its prefix; some of them need not stand.
-VERDICTS: Final = ("tests.json", "tests/report.xml", "tests/output.txt", "audit.json")
+VERDICTS: Final = ("tests.json", "tests/report.xml", "tests/output.txt", "imports.json", "audit.json")
 
 
 class Evidence(NamedTuple):

@@ -144,7 +144,15 @@ class PreflightPending(TidegateError):
 
 
 class HoldsPending(TidegateError):
-    """CloudFormation still takes away what was held for the stable version; the state machine retries."""
+    """What is held for the stable version is still put up or taken away; the state machine retries."""
+
+
+class StackPending(TidegateError):
+    """CloudFormation still works on the service's stack; the state machine retries until it has ended."""
+
+
+class AlarmsPending(TidegateError):
+    """CloudFormation still puts up the stage's alarms; the state machine retries until it has."""
 
 
 class ProvisioningPending(TidegateError):
