@@ -1,10 +1,11 @@
-"""`python -m benchmarks builds`: Python builds beside `sam build`, on the same service and the same index.
+"""`python -m benchmarks builds`: Python builds beside `sam build`, on the same service and the same mirror.
 
 Eight functions for the interpreter at hand, so that sam can build them at all; sam is installed into an
 environment of its own, which is thrown away. Each build is a whole process, wall and CPU with its children;
 ours is also given without its start and imports, as a warm function has it.
 Ours writes zips, records, wheels and the source into a folder that stands for the bucket; sam writes folders,
-which `sam package` zips later, and which is not counted here. Cold: no cache of either holds anything.
+which `sam package` zips later, and which is not counted here. Cold: no cache holds anything but the mirror
+that packages come from.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.build_once import FolderDocuments
+from benchmarks.mirror import Mirror
 from tidegate.adapters.assembly import assemble, read_part
 from tidegate.adapters.locks import find_lock
 from tidegate.adapters.programs import find_uv
@@ -119,8 +121,8 @@ class Builder(NamedTuple):
 
 def measure(*, as_json: bool) -> None:
     """Build cold, unchanged and changed, and print how long each took."""
-    with TemporaryDirectory(prefix="tidegate-bench-") as name:
-        builders = list(_builders(Path(name)))
+    with TemporaryDirectory(prefix="tidegate-bench-") as name, Mirror() as mirror:
+        builders = list(_builders(Path(name), mirror))
         figures = {builder.name: _measure(builder) for builder in builders}
         rows = [
             Row(what, builder, took, figures[OURS][what])
@@ -136,7 +138,7 @@ def measure(*, as_json: bool) -> None:
         show_table(COLUMNS, table)
 
 
-def _builders(folder: Path) -> list[Builder]:
+def _builders(folder: Path, mirror: Mirror) -> list[Builder]:
     sam = _install_sam(folder / "sam")
     ours = (sys.executable, "-m", "benchmarks.build_once", ".", "../store")
     built = (sam, "build", "--parallel", "--cache-dir", "../cache/sam")
@@ -158,6 +160,10 @@ def _builders(folder: Path) -> list[Builder]:
             "PYTHONPATH": str(ROOT) if name == OURS else "",
             "PIP_CACHE_DIR": str(place / "cache" / "pip"),
             "UV_CACHE_DIR": str(place / "cache" / "uv"),
+            "UV_DEFAULT_INDEX": mirror.index,
+            "PIP_INDEX_URL": mirror.index,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_FIND_LINKS": "",
             "HOME": str(folder),
             "SAM_CLI_TELEMETRY": "0",
         }
@@ -189,6 +195,7 @@ def _write_service(folder: Path, method: str) -> None:
 
 def _measure(builder: Builder) -> dict[str, Took]:
     found: dict[str, list[Took]] = {"cold": [], "no change": [], "one source file changed": []}
+    builder.run(builder.cold)  # fills the mirror
     for _ in range(COLD):
         builder.forget()
         found["cold"].append(builder.run(builder.cold))

@@ -13,8 +13,9 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra import code
 from infra.findings import WRITTEN_ORDER, accept, accept_lint
-from infra.functions import accept_runtime, architecture, code, layer, role
+from infra.functions import accept_runtime, architecture, layer, role
 from infra.journal import log_group
 from infra.rights import arn, stage_resources
 from infra.tasks import COLLECTOR
@@ -57,7 +58,7 @@ class Collector(Construct):
             runtime=lambda_.Runtime(pipeline.runtime, lambda_.RuntimeFamily.PYTHON),
             architecture=architecture(pipeline),
             handler=names.handler(COLLECTOR.name),
-            code=code(root),
+            code=code.asset(self, root, pipeline),
             layers=[layer(self, "dependencies", root / pipeline.layers.dependencies, pipeline)],
             memory_size=COLLECTOR.memory,
             timeout=Duration.seconds(COLLECTOR.timeout),

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import AssetHashType, Aws, Duration, IgnoreMode, RemovalPolicy, Size
+from aws_cdk import AssetHashType, Aws, Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import layers, origins, rights
+from infra import code, layers, origins, rights
 from infra.findings import WRITTEN_ORDER, accept, accept_lint
 from infra.journal import log_group
 from infra.origin_tasks import GITHUB_TASKS
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
     from tidegate.domain.pipeline import Pipeline
-
-# The checkout without all that no function runs: the one asset of code.
-CODE: Final = ("/*", "!/functions", "!/tidegate", "/tidegate/cli", "/tidegate/local", "__pycache__", "*.pyc")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Functions(Construct):
         self._keys = keys
         self._pipeline = pipeline
         self._refused = refused
-        self._code = code(root)
+        self._code = code.asset(self, root, pipeline)
         self._dependencies = layer(self, "dependencies", root / pipeline.layers.dependencies, pipeline)
         self._toolchain = layer(self, "toolchain", root / pipeline.layers.toolchain, pipeline)
         self._origins = origins.layer(self, pipeline)
@@ -163,11 +160,6 @@ class Functions(Construct):
             for stage in self._pipeline.stages
         ]
         return json.dumps(stages, separators=(",", ":"))
-
-
-def code(root: Path) -> lambda_.Code:
-    """The one asset of code."""
-    return lambda_.Code.from_asset(str(root), exclude=list(CODE), ignore_mode=IgnoreMode.GIT)
 
 
 def layer(scope: Construct, name: str, folder: Path, pipeline: Pipeline) -> lambda_.LayerVersion:

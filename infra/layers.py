@@ -9,12 +9,10 @@ its `layer.json`; one that was made from the same is left as it is. Nothing here
 from __future__ import annotations
 
 import argparse
-import compileall
 import hashlib
 import json
 import os
 import platform
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -108,8 +106,9 @@ def _fill(name: str, packages: Path, python_version: str, architecture: str) -> 
     for record in packages.glob("*.dist-info/*"):
         if record.name in INSTALLER_FILES:
             record.unlink()
-    if python_version == HERE:
-        _compile(packages)
+    # A layer is read-only, so that without byte code each cold start would compile the modules anew.
+    if python := find_python(python_version):
+        compile_modules(python, packages, "/opt/python")
 
 
 def _install(name: str, target: Path, python_version: str, architecture: str) -> None:
@@ -126,15 +125,22 @@ def _install(name: str, target: Path, python_version: str, architecture: str) ->
     (target / ".lock").unlink(missing_ok=True)
 
 
-def _compile(packages: Path) -> None:
-    """Byte code beside the modules: a layer is read-only, so that each cold start would compile them anew."""
-    compileall.compile_dir(
-        packages,
-        quiet=1,
-        stripdir=str(packages),
-        prependdir="/opt/python",
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
+def find_python(version: str) -> str | None:
+    """An interpreter of a minor version, the one at hand if it fits; None where there is none here."""
+    if version == HERE:
+        return sys.executable
+    command = [_uv(), "python", "find", "--no-python-downloads", "--no-project", "--no-config", version]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
+    return found.stdout.strip() or None
+
+
+def compile_modules(python: str, folder: Path, place: str) -> None:
+    """Put byte code beside modules that will lie at `place`; nothing compares the two later (PEP 552)."""
+    command = [
+        *(python, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
+        *("-s", str(folder), "-p", place, str(folder)),
+    ]
+    subprocess.run(command, check=True)  # noqa: S603 (our own arguments)
 
 
 def _uv() -> str:

@@ -309,4 +309,4 @@ def test_the_asset_of_code_holds_what_functions_run_and_nothing_else(assembly: A
     assert {path.name for path in code.iterdir()} == {"functions", "tidegate"}
     assert not (code / "tidegate" / "cli").exists()
     assert not (code / "tidegate" / "local").exists()
-    assert {path.suffix for path in code.rglob("*") if path.is_file()} <= {".py", ".json"}
+    assert {path.suffix for path in code.rglob("*") if path.is_file()} <= {".py", ".json", ".pyc"}
