@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.stacks import MASKED
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.errors import InvalidConfiguration
 from tidegate.domain.identity import Frozen
 from tidegate.domain.nesting import split

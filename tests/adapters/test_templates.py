@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from tidegate.adapters.templates import MAX_TEXT_BYTES, parse, translate
+from tidegate.adapters.templates import MAX_TEXT_BYTES, parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates import normalize, prepare, read_functions
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.domain.test_templates_normalization import SAMPLES, inline, load, placed, run
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.templates import ChangedResource, Template, adopt, normalize, prepare
 from tidegate.domain.templates.adoption import MARK, Adoption, leave_out
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.sample_templates import SAMPLES, load
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates import (
     NoticeKind,

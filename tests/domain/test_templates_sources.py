@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.domain.sample_templates import SAMPLES, load
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
 from tidegate.domain.templates import (
     PackageKey,

@@ -17,7 +17,8 @@ import pytest
 
 from tests.pipelines.services import HANDLER, STAGES, template
 from tidegate.adapters.stacks import find_stack
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.ledger import Outcome
 from tidegate.domain.templates import S3Object, place
 

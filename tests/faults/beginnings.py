@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tests.faults.acts import CANARY, Ended, configure, release
 from tests.pipelines.services import HANDLER, STAGES, template
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.templates import S3Object, place
 from tidegate.local.cloud import REGION
 

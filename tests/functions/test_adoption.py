@@ -19,7 +19,8 @@ from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll
 from tests.scene import CODE, TEMPLATE, attempt, eventually, zipped
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.stacks import find_stack, read_template
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.errors import ChangeSetFailed, UnsupportedTemplate
 from tidegate.domain.rollouts import Pointing
 from tidegate.domain.templates import S3Object, place, read_functions

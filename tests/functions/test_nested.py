@@ -13,7 +13,8 @@ from tests.functions.test_adoption import WITH_QUEUE, settle, steps
 from tests.functions.test_plan_release import FAILURE, plan, provision_all, roll, undo_all
 from tests.scene import CODE, zipped
 from tidegate.adapters.stack_trees import list_resources
-from tidegate.adapters.templates import parse, translate
+from tidegate.adapters.templates import parse
+from tidegate.adapters.translation import translate
 from tidegate.domain.rollouts import Pointing
 from tidegate.domain.templates.functions import read_functions
 from tidegate.domain.templates.placement import S3Object, place

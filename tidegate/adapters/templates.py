@@ -1,35 +1,20 @@
-"""Template text into plain data, and SAM into CloudFormation: the two libraries that do so are called here.
+"""Template text into plain data, by PyYAML and json.
 
-PyYAML reads, aws-sam-translator translates; both offline. May not decide anything about a template: that is
-the domain's (tidegate.domain.templates).
+May not decide anything about a template: that is the domain's (tidegate.domain.templates).
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
-import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-import boto3
 import yaml
-from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
-from samtranslator.model.exceptions import ExceptionWithMessage, InvalidDocumentException
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
 
-from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
-from tidegate.domain.templates.intrinsics import copy
-from tidegate.domain.templates.literals import UNKNOWN
+from tidegate.domain.errors import InvalidTemplate
 from tidegate.domain.templates.shape import check_shape
-from tidegate.domain.templates.template import SAM_TRANSFORM, Template, properties_of
-from tidegate.domain.templates.tree import APPLICATION
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from tidegate.domain.templates.template import Template
 
 MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 MAX_NODES: Final = 1_000_000
@@ -64,7 +49,6 @@ _SHORT_FORMS = frozenset(
     ]
 )
 _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
-_translating = threading.Lock()  # the translator keeps its region in a class attribute
 
 
 def parse(text: str, file: str) -> Template:
@@ -94,78 +78,6 @@ def _read(text: str, file: str) -> _Reading:
         raise InvalidTemplate(str(error), file=file, line=error.line) from None
     except RecursionError:
         raise InvalidTemplate("the template is nested too deeply", file=file) from None
-
-
-def translate(template: Template, parameters: Mapping[str, str], region: str) -> dict[str, Any]:
-    """The CloudFormation template of a SAM template; of a plain one, a copy as it stands.
-
-    Local paths must have been placed before. Raises InvalidTemplate with the first resource's line and every
-    cause that the translator names.
-    """
-    if not template.is_serverless:
-        _check_plain(template)
-        return {key: value for key, value in copy(template.data).items() if key != "Transform"}
-    for logical_id, resource in template.of_type(APPLICATION):
-        if not isinstance(properties_of(resource).get("Location"), str):
-            # The translator would call AWS for these.
-            message = f"{logical_id} is an application of the repository"
-            raise UnsupportedTemplate(message, **template.place_of(logical_id))
-    hidden = {name for name, value in parameters.items() if value == UNKNOWN}
-    with _translating:
-        try:
-            given = {name: value for name, value in parameters.items() if name not in hidden}
-            translated = _translate(_hide_defaults(template, hidden), given, region)
-            return translated | ({"Parameters": copy(template.data["Parameters"])} if hidden else {})
-        except InvalidDocumentException as error:
-            raise _invalid(template, error.causes) from None
-        except ExceptionWithMessage as error:
-            raise _invalid(template, [error]) from None
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError, AssertionError) as error:
-            raise InvalidTemplate(
-                f"the SAM translator cannot read this template ({type(error).__name__}: {error})",
-                file=template.file,
-            ) from error
-
-
-def _hide_defaults(template: Template, hidden: set[str]) -> dict[str, Any]:
-    """A copy of the data, since the translator would take the default for the value of such a parameter."""
-    data: dict[str, Any] = copy(template.data)
-    for name in hidden & (data.get("Parameters") or {}).keys():
-        data["Parameters"][name].pop("Default", None)
-    return data
-
-
-def _translate(data: dict[str, Any], parameters: dict[str, Any], region: str) -> dict[str, Any]:
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of switches that only AWS can set
-    session = boto3.Session(region_name=region)
-    metrics = Metrics("Tidegate", DummyMetricsPublisher())
-    # Logical ids of API deployments are hashes over Python 2 representations; without this they would differ
-    # from those of a stack that was deployed by SAM itself.
-    to_py27_compatible_template(data, parameters)
-    try:
-        translated = Translator(None, Parser(), boto_session=session, metrics=metrics).translate(
-            data, parameters
-        )
-    finally:
-        metrics.publish()
-    plain: dict[str, Any] = copy(undo_mark_unicode_str_in_template(translated))
-    return plain
-
-
-def _check_plain(template: Template) -> None:
-    for logical_id, resource in template.resources.items():
-        if str(resource.get("Type")).startswith("AWS::Serverless::"):
-            raise InvalidTemplate(
-                f"{logical_id} is a {resource['Type']}, but the template has no 'Transform: {SAM_TRANSFORM}'",
-                **template.place_of(logical_id),
-            )
-
-
-def _invalid(template: Template, causes: Any) -> InvalidTemplate:  # noqa: ANN401
-    messages = [str(cause.message) for cause in causes]
-    named = [found for message in messages for found in re.findall(r"\[([A-Za-z0-9]+)\]", message)]
-    line = next((template.lines[name] for name in named if name in template.lines), 0)
-    return InvalidTemplate("; ".join(messages), file=template.file, line=line)
 
 
 class _WrongError(Exception):
