@@ -136,7 +136,8 @@ def _data() -> dict[On, Resource]:
         On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
         On.LOCKS: Resource((object_arn(artifacts, "locks/*"),), _EVERY_HASH),
         On.WHEELS: Resource(
-            (object_arn(artifacts, "wheels/*"), object_arn(artifacts, "fragments/*")), _EVERY_HASH
+            tuple(object_arn(artifacts, f"{name}/*") for name in ("wheels", "tarballs", "fragments")),
+            _EVERY_HASH,
         ),
         On.SOURCE_BUCKET: Resource((object_arn(sources),)),
         On.SOURCES: Resource((object_arn(sources, "*"),), _EVERY_OBJECT),

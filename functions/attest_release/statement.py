@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tidegate import __version__
 from tidegate.adapters.attestations import gather_evidence
 from tidegate.adapters.signing import sign
-from tidegate.domain.artifacts import BUILDER
+from tidegate.domain.artifacts import BUILDER, Method
+from tidegate.domain.bundles import ESBUILD
 from tidegate.domain.dsse import read_envelope, write_envelope
 from tidegate.domain.provenance import (
     allow_branches,
@@ -46,6 +47,8 @@ def attest(ref: ReleaseRef, snapshot: Snapshot, tools: Tools) -> Envelope:
 def _describe(ref: ReleaseRef, snapshot: Snapshot, tools: Tools) -> Statement:
     digests, locks, verdicts = gather_evidence(tools.documents, ref, snapshot)
     versions = {"tidegate": __version__, "artifacts": BUILDER}
+    if any(function.method is Method.ESBUILD for function in snapshot.functions):
+        versions["esbuild"] = ESBUILD
     builder = Builder(id=tools.settings.release_machine, version=versions)
     repository = find_repository(snapshot.commit, tools.settings.origins)
     return describe_release(ref, snapshot, builder, repository, digests, locks, verdicts)

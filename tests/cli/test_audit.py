@@ -198,7 +198,11 @@ def test_old_runtimes_images_and_missing_locks_are_problems_of_their_own(
         "  Box: {Type: AWS::Serverless::Function, Properties: {PackageType: Image, ImageUri: x}}\n"
     )
     service.write(
-        {"template.yaml": template, "old/requirements.txt": "gone==0.1\n", "web/package.json": "{}"}
+        {
+            "template.yaml": template,
+            "old/requirements.txt": "gone==0.1\n",
+            "web/package.json": '{"dependencies": {"a": "1"}}',
+        }
     )
     done = call(service, "--advisories", advise(tmp_path / "osv", critical(name="gone")), "--json")
     found = json.loads(done.stdout)

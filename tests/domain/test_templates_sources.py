@@ -203,7 +203,7 @@ def distribution(target):
         (serverless(F=function(), D=distribution({"Ref": "F.Version"})), "F is a Lambda@Edge function"),
         (load("cdk"), "cdk.json:3: Handler886CB40B has a CDK asset"),
         (serverless(F=function(PackageType="Image")), "F has PackageType Image"),
-        (serverless(F=function(Runtime="nodejs22.x")), "F runs on nodejs22.x; only Python"),
+        (serverless(F=function(Runtime="ruby3.4")), "F runs on ruby3.4; only Python"),
         (serverless(W={"Type": "AWS::Serverless::WebFunction"}), "W is a AWS::Serverless::WebFunction"),
     ],
 )

@@ -223,7 +223,7 @@ def test_a_zip_is_taken_as_it_is_and_no_tests_are_none(pipeline: Pipeline, repos
             InvalidTemplate,
             "../out is not in the source",
         ),
-        ({"template.yaml": TEMPLATE.replace("python3.14", "nodejs22.x")}, UnsupportedTemplate, "nodejs22.x"),
+        ({"template.yaml": TEMPLATE.replace("python3.14", "ruby3.4")}, UnsupportedTemplate, "ruby3.4"),
         (
             {"template.yaml": TEMPLATE.replace("src/second", "src/Second")},
             InvalidTemplate,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.documents import release_prefix, stage_prefix
 from tidegate.adapters.lock_files import parse_lock
+from tidegate.adapters.module_locks import find_platform
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.artifacts import archive_key, platform, python_version, record_key
 from tidegate.domain.bills import bill_key, read_subject
 from tidegate.domain.dsse import open_envelope, read_envelope
 from tidegate.domain.errors import ArtifactAltered, ProvenanceMissing, ProvenanceRefused
-from tidegate.domain.locks import Target
+from tidegate.domain.locks import Lock, Target
+from tidegate.domain.module_locks import choose_modules
 from tidegate.domain.provenance import check_digest, check_statement, list_bills, list_deployed, statement_key
 from tidegate.domain.snapshots import Artifact
 from tidegate.domain.statements import PAYLOAD_TYPE, SHA256, Resource, read_statement
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from tidegate.adapters.documents import Documents
     from tidegate.domain.dsse import Verifier
     from tidegate.domain.identity import ReleaseRef
-    from tidegate.domain.locks import Lock
     from tidegate.domain.provenance import Policy
     from tidegate.domain.snapshots import Snapshot, TestsSnapshot
     from tidegate.domain.statements import Statement
@@ -89,16 +90,20 @@ def _check_package(documents: Documents, key: str, digest: str | None, place: st
 
 
 def _read_locks(documents: Documents, snapshot: Snapshot) -> tuple[dict[str, str], dict[str, list[Lock]]]:
-    """The hashes and the contents of all locks; one may serve several targets. Only Python's are read."""
+    """The hashes and the contents of all locks; one may serve several targets."""
     functions = snapshot.functions
-    wanted = sorted({(one.lock, one.runtime, one.architecture) for one in functions if one.lock})
-    keys = sorted({key for key, _, _ in wanted})
+    wanted = sorted({(one.lock, one.runtime, one.architecture, one.member) for one in functions if one.lock})
+    keys = sorted({key for key, *_ in wanted})
     texts = dict(zip(keys, side_by_side(documents.find_bytes, keys), strict=True))
     locks: dict[str, list[Lock]] = {key: [] for key in keys}
-    for key, runtime, architecture in wanted:
+    for key, runtime, architecture, member in wanted:
+        text = _present(key, texts[key]).decode()
         if runtime.startswith("python"):
             target = Target(python_version(runtime), platform(runtime, architecture))
-            locks[key].append(parse_lock(_present(key, texts[key]).decode(), key, target))
+            locks[key].append(parse_lock(text, key, target))
+        else:
+            chosen = choose_modules(text, key, find_platform(architecture), member)
+            locks[key].append(Lock(modules=chosen))
     return {key: hashlib.sha256(_present(key, text)).hexdigest() for key, text in texts.items()}, locks
 
 

@@ -6,6 +6,7 @@ other distributions carry along, and packages in node_modules. Nothing of the zi
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.documents import Documents
     from tidegate.domain.distributions import Distribution
     from tidegate.domain.locks import Lock, Target, Wheel
+    from tidegate.domain.modules import Module
 
 DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
@@ -35,7 +37,11 @@ def list_components(built: Path, lock: Lock, target: Target | None, base: str = 
     """
     found = list(read_distributions(built))
     wheels = {wheel.name: wheel for wheel in lock.wheels}
-    components = [_describe(one, wheels, base) for one in found]
+    modules = {posixpath.join(base, one.folder): one for one in lock.modules}
+    components = [
+        describe_module(one, modules.get(one.folder)) if one.kind == "npm" else _describe(one, wheels, base)
+        for one in found
+    ]
     brought = {one.name for one in components if one.sha256}
     components += [_stand_in(wheel) for wheel in lock.wheels if wheel.name not in brought]
     return connect(components, {one.folder: one for one in found}, target, base)
@@ -61,9 +67,22 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[: n + 1]) for n, one in enumerate(parts[:-1]) if one.endswith(".dist-info"))
 
 
+def describe_module(found: Distribution, module: Module | None) -> Component:
+    """A package of Node's as a component, with the hash of the tarball that the lock has put there."""
+    brought = module is not None and (module.name, module.version) == (found.name, found.version)
+    return Component(
+        kind="npm",
+        name=found.name,
+        version=found.version,
+        folder=found.folder,
+        sha512=module.sha512 if module is not None and brought else "",
+        licence=found.licence,
+    )
+
+
 def _describe(found: Distribution, wheels: dict[str, Wheel], base: str) -> Component:
     """A distribution as a component, with the hash of the wheel that brought it."""
-    wheel = wheels.get(found.name) if found.kind == "pypi" else None
+    wheel = wheels.get(found.name)
     brought = (
         wheel is not None
         and found.folder.rpartition("/")[0] == base

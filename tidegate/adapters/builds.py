@@ -1,10 +1,10 @@
-"""Makes artifacts: a folder of the source and the wheels of its lock, as a zip that is the same each time.
+"""Makes artifacts: a folder of the source and the packages of its lock, as a zip that is the same each time.
 
-Nothing is deflated: the source's zip and the wheels' fragments give their compressed bytes as they are. Where
-code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored first, then its
-bill of materials, then its record, each whole or not at all; what stands under a key already is kept, and
-bill and record are read off the zip that stands there. So two builders, or one that dies and another, leave
-one artifact with its own bill and record.
+Nothing is deflated: the source's zip and the packages' fragments give their compressed bytes as they are.
+Where code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored first,
+then its bill of materials, then its record, each whole or not at all; what stands under a key already is
+kept, and bill and record are read off the zip that stands there. So two builders, or one that dies and
+another, leave one artifact with its own bill and record.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from tidegate.adapters.archives import unpacked_size
 from tidegate.adapters.assembly import Part, assemble, move, read_entry, read_part
 from tidegate.adapters.bills import list_components, write_bill
 from tidegate.adapters.locks import read_lock
+from tidegate.adapters.module_locks import read_modules
+from tidegate.adapters.node_builds import NodeBuilder
+from tidegate.adapters.node_plans import NODE, NODE_METHODS
 from tidegate.adapters.shelves import Shelf
 from tidegate.domain.artifacts import (
     MAX_UNZIPPED,
@@ -34,16 +37,17 @@ from tidegate.domain.artifacts import (
 )
 from tidegate.domain.bills import Subject, bill_key, read_subject, render
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.handlers import find_fault
+from tidegate.domain.handlers import find_fault, find_node_fault
 from tidegate.domain.locks import Lock, Target
 from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.entries import Entry
+    from tidegate.domain.bills import Component
     from tidegate.domain.snapshots import Snapshot
 
 
@@ -55,6 +59,7 @@ class Builder:
         self._source_key = source_key
         self._snapshot = snapshot
         self._folder = folder
+        self._locks: dict[tuple[str, ...], Lock] = {}
 
     @cached_property
     def _source(self) -> Source:
@@ -75,49 +80,65 @@ class Builder:
         with TemporaryDirectory(dir=self._folder) as name:
             built = Path(name) / "function.zip"
             lock = self._lock(function)
-            self._make(function, lock, built)
+            known = self._make(function, lock, built)
             if not documents.write_once(archive_key(key), built):
                 built = Path(name) / "stands.zip"
                 documents.download(archive_key(key), built)
             users = (one for one in self._snapshot.functions if one.artifact == key)
             check_handlers(built, users, self._snapshot)
-            documents.write(record_key(key), self._describe(function, lock, built))
+            documents.write(record_key(key), self._describe(function, lock, built, known))
         return True
 
-    def _describe(self, function: FunctionSnapshot, lock: Lock, built: Path) -> Artifact:
-        """The record of a zip, read off its bytes; its bill is stored on the way."""
+    def _describe(
+        self, function: FunctionSnapshot, lock: Lock, built: Path, known: list[Component]
+    ) -> Artifact:
+        """The record of a zip, read off its bytes, with what is `known` besides; its bill is stored."""
         found = measure(built, function)
         subject = Subject(
             key=found.key, sha256=found.sha256, runtime=found.runtime, architecture=found.architecture
         )
-        components = list_components(built, lock, _target(function))
+        components = [*list_components(built, lock, _target(function)), *known]
         bill = render(subject, components)
         if not write_bill(self._documents, found.bill, bill):
             bill = self._documents.find_bytes(found.bill) or bill
             if read_subject(bill) != found.sha256:
                 raise BuildFailed(f"{found.bill} is of another zip than the one beside it")
         told = {
-            "lock": tuple(sorted(f"{one.name}=={one.version}" for one in components if one.sha256)),
+            "lock": tuple(sorted({one.pin for one in components if one.pin})),
             "bill_sha256": hashlib.sha256(bill).hexdigest(),
             "components": len(components),
         }
         return found.model_copy(update=told)
 
-    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> None:
-        """Write a function's zip."""
+    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component]:
+        """Write a function's zip; the components that no reader of it would find."""
         place = f"{function.logical_id} in {function.code_uri}"
         if function.method is Method.ARCHIVE:
             self._source.write_file(function.code_uri, built)
             size = unpacked_size(built)
             if size > MAX_UNZIPPED:
                 raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")
-            return
-        wheels = self._shelf.parts(lock)
-        assemble(built, wheels, self._source.code(function.code_uri), place)
+            return []
+        code = self._source.code(function.code_uri)
+        if function.method in NODE_METHODS:
+            return self._node.make(function, lock, code, built)
+        assemble(built, self._shelf.parts(lock), code, place)
+        return []
+
+    @cached_property
+    def _node(self) -> NodeBuilder:
+        return NodeBuilder(self._folder, self._documents)
 
     def _lock(self, function: FunctionSnapshot) -> Lock:
         target = _target(function)
-        return read_lock(self._documents, function.lock, target) if function.lock and target else Lock()
+        if not function.lock:
+            return Lock()
+        if target is None:
+            key = (function.lock, function.architecture, function.member)
+            if key not in self._locks:
+                self._locks[key] = read_modules(self._documents, *key)
+            return self._locks[key]
+        return read_lock(self._documents, function.lock, target)
 
 
 def _target(function: FunctionSnapshot) -> Target | None:
@@ -181,10 +202,20 @@ def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], snapshot:
     with zipfile.ZipFile(built) as archive:
         paths = set(archive.namelist())
         for function in functions:
-            if function.has_layers or not function.runtime.startswith("python"):
+            if function.has_layers:
                 continue
-            minor = int(python_version(function.runtime).partition(".")[2])
-            fault = find_fault(function.handler, paths, archive.read, syntax=minor <= sys.version_info.minor)
+            fault = _find_fault(function, paths, archive.read)
             if fault:
                 message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
                 raise BuildFailed(message, file=snapshot.file_of(function), line=function.line)
+
+
+def _find_fault(
+    function: FunctionSnapshot, paths: Collection[str], read: Callable[[str], bytes]
+) -> tuple[str, int] | None:
+    if function.runtime.startswith(NODE):
+        return find_node_fault(function.handler, paths)
+    if not function.runtime.startswith("python"):
+        return None
+    minor = int(python_version(function.runtime).partition(".")[2])
+    return find_fault(function.handler, paths, read, syntax=minor <= sys.version_info.minor)

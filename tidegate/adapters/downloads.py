@@ -1,4 +1,4 @@
-"""Fetches wheels by their addresses, and keeps nothing that has not the bytes which the lock names.
+"""Fetches wheels and tarballs by their addresses, and keeps nothing that has not the bytes of the lock.
 
 Which index answers is the installer's usual setting: its variables (UV_DEFAULT_INDEX, UV_INDEX and their
 older names, UV_INDEX_<NAME>_USERNAME and _PASSWORD) and `.netrc` say who asks, per host. A registry that does
@@ -16,7 +16,7 @@ import ssl
 import urllib.error
 import urllib.request
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from tidegate.adapters.installs import RegistryUnreachable
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tidegate.domain.locks import Wheel
 
+Algorithm: TypeAlias = Literal["sha256", "sha512"]
+LABELS: Final[dict[Algorithm, str]] = {"sha256": "SHA-256", "sha512": "SHA-512"}
 PIECE: Final = 1 << 20
 SECONDS: Final = 60  # without an answer, or without another byte
 INDICES: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
@@ -39,28 +41,30 @@ SERVER_ERROR: Final = 500
 
 def fetch(wheel: Wheel, file: Path) -> None:
     """Download a wheel into a file; BuildFailed where its bytes are not those that the lock names."""
-    digest, size = hashlib.sha256(), 0
+    fetch_file(wheel.url, "sha256", wheel.sha256, wheel.filename, file)
+
+
+def fetch_file(url: str, algorithm: Algorithm, expected: str, name: str, file: Path) -> None:
+    """Download what has an expected hash (hex) into a file; BuildFailed where its bytes have another."""
+    digest, size = hashlib.new(algorithm), 0
     with file.open("wb") as out:
-        for piece in _read(wheel):
+        for piece in _read(url, name):
             size += len(piece)
             if size > MAX_UNZIPPED:
-                raise BuildFailed(
-                    f"{wheel.filename} has more than {MAX_UNZIPPED:,} bytes; Lambda takes no more"
-                )
+                raise BuildFailed(f"{name} has more than {MAX_UNZIPPED:,} bytes; Lambda takes no more")
             digest.update(piece)
             out.write(piece)
-    if digest.hexdigest() != wheel.sha256:
-        shown = hide_credentials(wheel.url)
-        message = f"{shown} has the SHA-256 {digest.hexdigest()}; the lock names {wheel.sha256}"
-        raise BuildFailed(message)
+    if digest.hexdigest() != expected:
+        shown = f"{hide_credentials(url)} has the {LABELS[algorithm]} {digest.hexdigest()}"
+        raise BuildFailed(f"{shown}; the lock names {expected}")
 
 
-def _read(wheel: Wheel) -> Iterator[bytes]:
-    """The bytes at a wheel's address; RegistryUnreachable where they break off."""
-    place = hide_credentials(wheel.url)
+def _read(url: str, name: str) -> Iterator[bytes]:
+    """The bytes at an address; RegistryUnreachable where they break off."""
+    place = hide_credentials(url)
     size = 0
     try:
-        with _open(wheel.url) as answer:
+        with _open(url) as answer:
             expected = int(answer.headers.get("Content-Length") or -1)
             while piece := answer.read(PIECE):
                 size += len(piece)
@@ -69,7 +73,7 @@ def _read(wheel: Wheel) -> Iterator[bytes]:
         said = f"{place} answered {error.code} {error.reason}"
         if error.code == BUSY or error.code >= SERVER_ERROR:
             raise RegistryUnreachable(said) from None
-        raise BuildFailed(f"{wheel.filename} cannot be had: {said}") from None
+        raise BuildFailed(f"{name} cannot be had: {said}") from None
     except (OSError, http.client.HTTPException) as error:
         raise RegistryUnreachable(f"{place} does not answer: {error}") from error
     if expected not in {-1, size}:

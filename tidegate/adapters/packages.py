@@ -12,31 +12,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.archives import write_zip
-from tidegate.adapters.assembly import assemble, move, read_part
-from tidegate.adapters.bills import list_components, write_bill
-from tidegate.adapters.locks import find_lock
-from tidegate.adapters.shelves import Shelf
-from tidegate.domain.artifacts import Method, content_key
-from tidegate.domain.bills import Subject, bill_key, render
-from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
+from tidegate.adapters.layers import PYTHON, store_layer, write_layer_bill
+from tidegate.domain.bills import bill_key
+from tidegate.domain.errors import InvalidTemplate
 from tidegate.domain.locks import Lock
 from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import PackageSnapshot
-from tidegate.domain.sources import tree_hash
 from tidegate.domain.templates.definitions import unqualify_definition
 from tidegate.domain.templates.packages import read_packages
-from tidegate.domain.templates.template import properties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tidegate.adapters.archives import Member
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.projects import Part, Project
-    from tidegate.domain.locks import Target
     from tidegate.domain.templates.packages import PackageSource
 
-LAYER_FOLDER: Final = "python"
 ZIPS: Final = (".zip", ".jar", ".war")
 
 
@@ -52,7 +41,7 @@ def store_packages(project: Project, documents: Documents) -> tuple[PackageSnaps
 def _store(project: Project, part: Part, source: PackageSource, documents: Documents) -> PackageSnapshot:
     path = project.place(part, source.path, source.line)
     if source.build_method is not None:
-        key = _store_layer(project, part, source, path, documents)
+        key = store_layer(project, part, source, path, documents)
     else:
         key = _store_as_it_is(project, part, source, path, documents)
     return PackageSnapshot(
@@ -87,18 +76,9 @@ def _store_as_it_is(
         with file.open("rb") as body:
             key = f"packages/{hashlib.file_digest(body, 'sha256').hexdigest()}{suffix}"
         if _has_bill(source):
-            _write_bill(file, key, Lock(), None, documents)
+            write_layer_bill(file, key, Lock(), None, PYTHON, documents)
         documents.write_once(key, file)
     return key
-
-
-def _write_bill(built: Path, key: str, lock: Lock, target: Target | None, documents: Documents) -> None:
-    """Store the bill of a layer, unless one stands."""
-    with built.open("rb") as body:
-        digest = hashlib.file_digest(body, "sha256").hexdigest()
-    subject = Subject(key=posixpath.basename(key).partition(".")[0], sha256=digest)
-    components = list_components(built, lock, target, LAYER_FOLDER)
-    write_bill(documents, bill_key(key), render(subject, components))
 
 
 def _unqualify(source: PackageSource, body: bytes) -> bytes:
@@ -106,48 +86,6 @@ def _unqualify(source: PackageSource, body: bytes) -> bytes:
     if not source.resource_type.endswith("::StateMachine"):
         return body
     return unqualify_definition(body.decode()).encode()
-
-
-def _store_layer(project: Project, part: Part, source: PackageSource, path: str, documents: Documents) -> str:
-    method = source.build_method or ""
-    if not method.startswith("python"):
-        message = f"{source.key.logical_id} has BuildMethod {method}; only python layers are built so far"
-        raise UnsupportedTemplate(message, file=part.template.file, line=source.line)
-    runtime = project.override.runtime or method
-    architecture = project.override.architecture or _architecture(part, source)
-    request = project.lock_request((path,), runtime, architecture)
-    lock = find_lock(documents, request) if request else Lock()
-    tree = tree_hash(project.checkout.within(path), path)
-    key = f"packages/{content_key(Method.PYTHON, runtime, architecture, lock.hashes, f'layer {tree}')}.zip"
-    # The bill comes last: it is of the zip that stands, whoever of two has stored that.
-    if not (documents.exists(key) and documents.exists(bill_key(key))):
-        with TemporaryDirectory(prefix="tidegate-") as name:
-            built = Path(name) / "layer.zip"
-            wheels = [move(part, _in_layer) for part in Shelf(Path(name) / "shelf", documents).parts(lock)]
-            code = Path(name) / "code.zip"
-            write_zip(code, _members(project, path))
-            assemble(built, wheels, read_part(code, path), f"the layer {source.key.logical_id}")
-            if not documents.write_once(key, built):
-                documents.download(key, built)
-            _write_bill(built, key, lock, request.target if request else None, documents)
-    return key
-
-
-def _in_layer(path: str) -> str:
-    return posixpath.join(LAYER_FOLDER, path)
-
-
-def _members(project: Project, path: str) -> Iterator[Member]:
-    for file in project.checkout.within(path):
-        yield project.checkout.member(file, _in_layer(_in(file.path, path)))
-
-
-def _architecture(part: Part, source: PackageSource) -> str:
-    resource = part.template.resources[source.key.logical_id]
-    declared = (resource.get("Metadata") or {}).get("BuildArchitecture")
-    compatible = properties_of(resource).get("CompatibleArchitectures")
-    first = declared or (compatible[0] if isinstance(compatible, list) and compatible else "x86_64")
-    return "arm64" if first == "arm64" else "x86_64"
 
 
 def _in(path: str, folder: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tidegate.adapters.assets import read_manifest
 from tidegate.adapters.configuration import read_config
 from tidegate.adapters.includes import include_files, write_template
+from tidegate.adapters.module_locks import ModuleRequests
 from tidegate.adapters.requirements import Requirements
 from tidegate.adapters.samconfig import read_samconfig
 from tidegate.adapters.templates import parse
@@ -72,6 +73,7 @@ class Project(NamedTuple):
     deployments: dict[str, Deployment]
     override: Override
     requirements: Requirements
+    modules: ModuleRequests
 
     @property
     def template(self) -> Template:
@@ -123,7 +125,8 @@ def read_project(checkout: Checkout, override: Override) -> Project:
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
     parts = _Parts(checkout, path)
     parts.open("", path, lambda _: deployments.get("default", Deployment()).parameters, ())
-    return Project(checkout, config, tuple(parts.opened), deployments, override, Requirements(checkout))
+    found = (Requirements(checkout), ModuleRequests(checkout))
+    return Project(checkout, config, tuple(parts.opened), deployments, override, *found)
 
 
 class _Parts:

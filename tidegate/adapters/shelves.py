@@ -8,6 +8,7 @@ On disk there are only the fragments that builds at hand use.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.assembly import Part, read_part
@@ -21,9 +22,11 @@ from tidegate.domain.versions import is_same_version
 from tidegate.domain.wheels import find_distribution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.downloads import Algorithm
     from tidegate.domain.locks import Lock, Wheel
 
 KEPT: Final = 4 * MAX_UNZIPPED  # bytes of fragments that stay on disk between two builds
@@ -37,6 +40,27 @@ def wheel_key(sha256: str) -> str:
 def fragment_key(sha256: str) -> str:
     """Where the fragment of a wheel lies."""
     return f"fragments/{BUILDER}/{sha256}"
+
+
+def obtain(
+    documents: Documents | None,
+    key: str,
+    file: Path,
+    named: tuple[Algorithm, str],
+    get: Callable[[Path], None],
+) -> None:
+    """Write what has the `named` hash into a file: from the bucket, else by `get`, and into the bucket then.
+
+    BuildFailed where the bucket holds other bytes under that name.
+    """
+    if documents and documents.find_file(key, file):
+        with file.open("rb") as body:
+            if hashlib.file_digest(body, named[0]).hexdigest() != named[1]:
+                raise BuildFailed(f"s3://{documents.bucket}/{key} has not the bytes of its name")
+        return
+    get(file)
+    if documents:
+        documents.write_once(key, file)
 
 
 class Shelf:
@@ -77,23 +101,13 @@ class Shelf:
             return
         packed = self._folder / f"{wheel.sha256}.whl"
         try:
-            self._obtain_wheel(wheel, packed)
+            get = partial(fetch, wheel)
+            obtain(documents, wheel_key(wheel.sha256), packed, ("sha256", wheel.sha256), get)
             make_fragment(packed, file, wheel.filename)
             if documents:
                 documents.write_once(fragment_key(wheel.sha256), file)
         finally:
             packed.unlink(missing_ok=True)
-
-    def _obtain_wheel(self, wheel: Wheel, file: Path) -> None:
-        documents, key = self._documents, wheel_key(wheel.sha256)
-        if documents and documents.find_file(key, file):
-            with file.open("rb") as body:
-                if hashlib.file_digest(body, "sha256").hexdigest() != wheel.sha256:
-                    raise BuildFailed(f"s3://{documents.bucket}/{key} has not the bytes of its name")
-            return
-        fetch(wheel, file)
-        if documents:
-            documents.write_once(key, file)
 
     def _make_room(self, lock: Lock) -> None:
         """Drop the fragments that the lock does not use, where too much lies here."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
 from tidegate.adapters.leaks import search_source
 from tidegate.adapters.locks import find_locks
+from tidegate.adapters.module_locks import keep_locks
+from tidegate.adapters.node_plans import NODE, NODE_METHODS, choose_node_method, plan_node
 from tidegate.adapters.packages import store_packages
 from tidegate.adapters.projects import Override, Part, Project, open_project
 from tidegate.adapters.requirements import tell_choice
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.checkouts import Checkout
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.node_plans import NodePlan
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
     from tidegate.domain.locks import Lock, LockRequest
@@ -67,6 +70,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     check_advisories(checkout, project.config)
     builds = [_plan(project, part, source) for part, source in sources if source.code_uri is not None]
     locks = find_locks(documents, (build.request for build in builds if build.request))
+    keep_locks(documents, (build.node.request for build in builds if build.node and build.node.request))
     functions = tuple(_describe(project, build, locks) for build in builds)
     tests = find_tests(project, functions)
     return Snapshot(
@@ -122,7 +126,10 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
 
 
 class _Build(NamedTuple):
-    """How a function is built; `request` is what its lock is made from, None where nothing is required."""
+    """How a function is built; `request` is what its lock is made from, None where nothing is required.
+
+    `node` is there for a function in Node alone, which has its lock already.
+    """
 
     part: Part
     source: FunctionSource
@@ -131,6 +138,7 @@ class _Build(NamedTuple):
     runtime: str
     architecture: str
     request: LockRequest | None
+    node: NodePlan | None = None
 
 
 def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
@@ -143,19 +151,25 @@ def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
         source.runtime or "",
         source.architecture,
     )
-    request = None
+    request = node = None
+    if method in NODE_METHODS:
+        architecture = project.override.architecture or architecture
+        node = plan_node(project, part, source, code, method, architecture)
     if method is Method.PYTHON:
         python_version(runtime)
         runtime = project.override.runtime or runtime
         architecture = project.override.architecture or architecture
         request = project.lock_request(project.folders(part, code), runtime, architecture)
-    return _Build(part, source, code, method, runtime, architecture, request)
+    return _Build(part, source, code, method, runtime, architecture, request, node)
 
 
 def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> FunctionSnapshot:
-    part, source, code, method, runtime, architecture, request = build
-    wheels = locks[request.key].hashes if request else ()
-    tree = tree_hash(project.checkout.within(code), code)
+    part, source, code, method, runtime, architecture, request, node = build
+    if node is None:
+        wheels = locks[request.key].hashes if request else ()
+        tree = tree_hash(project.checkout.within(code), code)
+        artifact = content_key(method, runtime, architecture, wheels, tree)
+    found = node.request if node else request
     variables = read_variables(part.template, source.logical_id, part.parameters, PLACEHOLDER)
     return FunctionSnapshot(
         logical_id=qualify(part.path, source.logical_id),
@@ -164,10 +178,12 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> Fun
         runtime=runtime,
         declared_runtime=source.runtime or "",
         architecture=architecture,
-        artifact=content_key(method, runtime, architecture, wheels, tree),
+        artifact=node.artifact if node else artifact,
         method=method,
-        requirements=(request.main,) if request else (),
-        lock=request.key if request else "",
+        requirements=(found.main,) if found else (),
+        lock=found.key if found else "",
+        member=node.request.member if node and node.request else ".",
+        options=node.options if node else (),
         has_layers=bool(function_properties(part.template, source.logical_id).get("Layers")),
         environment=variables.values,
         uncertain=variables.uncertain,
@@ -180,7 +196,9 @@ def _choose_method(project: Project, part: Part, source: FunctionSource, code: s
     metadata: Mapping[str, object] = part.template.resources[source.logical_id].get("Metadata") or {}
     if code.endswith((".zip", ".jar")) and code in project.checkout.files:
         return Method.ARCHIVE
-    return Method.PLAIN if source.skip_build or ASSET_PATH in metadata else Method.PYTHON
+    if source.skip_build or ASSET_PATH in metadata:
+        return Method.PLAIN
+    return choose_node_method(part, source) if (source.runtime or "").startswith(NODE) else Method.PYTHON
 
 
 def _check_service(config: ServiceConfig, commit: Commit) -> None:
@@ -217,11 +235,14 @@ def _notes(project: Project, functions: tuple[FunctionSnapshot, ...], *, has_tes
 def _note_requirements(project: Project, builds: Iterable[_Build]) -> Iterator[str]:
     """Which file says what functions require, where that is not plain."""
     told: dict[str, list[str]] = {}
-    for part, source, code, method, _, _, request in builds:
-        if method is Method.PYTHON:
+    for build in builds:
+        part, source, code = build.part, build.source, build.code
+        texts = build.node.notes if build.node else ()
+        if build.method is Method.PYTHON:
             unread = project.requirements.unread(project.folders(part, code))
-            name = qualify(part.path, source.logical_id)
-            told.setdefault(tell_choice(code, request, unread), []).append(name)
+            texts = (tell_choice(code, build.request, unread),)
+        for text in texts:
+            told.setdefault(text, []).append(qualify(part.path, source.logical_id))
     for text, names in told.items():
         if text:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

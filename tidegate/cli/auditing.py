@@ -30,10 +30,13 @@ from tidegate.domain.distributions import is_metadata, read_distribution
 from tidegate.domain.errors import BuildFailed, TidegateError, UnsupportedTemplate
 from tidegate.domain.identity import Frozen
 from tidegate.domain.locks import GIVEN, Kind
+from tidegate.domain.module_locks import list_wanted
+from tidegate.domain.modules import read_json
 from tidegate.domain.nesting import qualify
+from tidegate.domain.projects import well_formed
 from tidegate.domain.templates.functions import read_functions
 from tidegate.domain.templates.packages import read_packages
-from tidegate.domain.versions import PYPI
+from tidegate.domain.versions import NPM, PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -145,7 +148,7 @@ class Collection:
         if code.runtime.startswith("python"):
             self._add(code.name, self._lock(code, path))
         elif code.runtime.startswith("nodejs"):
-            self._add(code.name, self._read_npm_lock(path))
+            self._add(code.name, self._lock_modules(code, path))
 
     def _add(self, name: str, packages: Iterable[Package]) -> None:
         for package in packages:
@@ -168,6 +171,21 @@ class Collection:
                 one = read_distribution(file.path, checkout.read(file.path))
                 yield Package(ecosystem=KINDS[one.kind], name=one.name, version=one.version)
 
+    def _lock_modules(self, code: _Code, folder: str) -> tuple[Package, ...]:
+        """What would be built of a lock of npm's; where none would be, what the nearest one names."""
+        folders = (folder,) if code.is_layer else self._project.folders(code.part, folder)
+        try:
+            request = self._project.modules.find(folders).request
+            if request is None:
+                return self._read_npm_lock(folder)
+            modules = self._project.modules.lock(request, code.architecture).modules
+        except BuildFailed as error:
+            packages = self._read_npm_lock(folder)
+            self.problems.append(f"{error}; what the lock names is looked up all the same")
+            return packages
+        found = [Package(ecosystem=NPM, name=one.name, version=one.version) for one in modules]
+        return tuple(dict.fromkeys(found))
+
     def _read_npm_lock(self, folder: str) -> tuple[Package, ...]:
         """The nearest lock on the way up; BuildFailed where packages are named and none is locked."""
         checkout, place = self._project.checkout, folder
@@ -178,7 +196,10 @@ class Collection:
             if path in checkout.files:
                 return parse_npm_lock(checkout.read_text(path), path)
             if manifest in checkout.files:
-                raise BuildFailed("there is no package-lock.json beside it", file=manifest)
+                with well_formed(manifest):
+                    wanted = list_wanted(read_json(checkout.read_text(manifest), manifest))
+                if wanted:
+                    raise BuildFailed("there is no package-lock.json beside it", file=manifest)
             if place in {"", "."}:
                 return ()
             place = posixpath.dirname(place)

@@ -22,7 +22,7 @@ from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.artifacts import Method
 from tidegate.domain.config import OnMissingTests
 from tidegate.domain.errors import TidegateError
-from tidegate.domain.handlers import find_fault
+from tidegate.domain.handlers import find_fault, find_node_fault
 from tidegate.domain.identity import Commit, Frozen
 from tidegate.domain.nesting import qualify
 from tidegate.domain.preflight import Severity, inspect_template
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 PLACE: Final = {"account": "123456789012", "region": "us-east-1"}  # any: nothing is asked there
 UNCOMMITTED: Final = "0" * 40
 STAGE: Final = "production"
+# A zip is not looked into, and a bundle's entry points are checked when it is planned.
+UNCHECKED: Final = frozenset({Method.ARCHIVE, Method.ESBUILD})
 
 
 class Found(Frozen):
@@ -139,11 +141,14 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
 def find_handler_faults(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]:
     """What the builder would refuse of handlers; one that a requirement may bring is left to it."""
     for function in snapshot.functions:
-        if function.method is Method.ARCHIVE or not function.runtime.startswith("python"):
+        if function.method in UNCHECKED or not function.runtime.startswith(("python", "nodejs")):
             continue
         folder = "" if function.code_uri == "." else f"{function.code_uri}/"
         files = [file.path.removeprefix(folder) for file in checkout.within(function.code_uri)]
-        fault = find_fault(function.handler, files, partial(_read, checkout, folder))
+        if function.runtime.startswith("nodejs"):
+            fault = find_node_fault(function.handler, files)
+        else:
+            fault = find_fault(function.handler, files, partial(_read, checkout, folder))
         if fault and not function.has_layers and not (function.requirements and "has no module" in fault[0]):
             place = f"{snapshot.file_of(function)}:{function.line}"
             yield f"{place}: {function.logical_id} in {function.code_uri}: {fault[0]}"

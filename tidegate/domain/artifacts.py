@@ -36,9 +36,14 @@ INCLUDE: Final = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 
 
 class Method(StrEnum):
-    """How an artifact is made: Python with its requirements, a zip as it stands, or files as they stand."""
+    """How an artifact is made.
+
+    Python with its requirements, Node with its packages, a bundle of esbuild's, a zip or files as they stand.
+    """
 
     PYTHON = "python"
+    NPM = "npm"
+    ESBUILD = "esbuild"
     ARCHIVE = "archive"
     PLAIN = "plain"
 
@@ -59,7 +64,10 @@ def record_key(key: str) -> str:
 
 
 def content_key(method: Method, runtime: str, architecture: str, wheels: Iterable[str], tree: str) -> str:
-    """SHA-256 (hex) of all that can change an artifact's bytes; `wheels` are the hashes of its wheels."""
+    """SHA-256 (hex) of all that can change an artifact's bytes.
+
+    `wheels` are the hashes of its wheels; for Node its packages' hashes and places, and esbuild's arguments.
+    """
     inputs = [BUILDER, method, runtime, architecture, sorted(wheels), tree]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 

@@ -39,8 +39,9 @@ class Component(Frozen):
     """A distribution in an artifact.
 
     `name` is normalized as its index compares names. `folder` is where its metadata lies in the artifact.
-    `sha256` is that of the wheel that it came from; what lies in the source itself, or within another
-    component, has none. `requires` are the references of other components of the artifact.
+    `sha256` is that of the wheel that it came from, `sha512` that of npm's tarball; what lies in the source
+    itself, or within another component, has none. What was bundled into other files has no folder. `requires`
+    are the references of other components of the artifact.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Component(Frozen):
     version: str
     folder: str
     sha256: str = ""
+    sha512: str = ""
     licence: Licence | None = None
     requires: tuple[str, ...] = ()
     unread: tuple[str, ...] = Field((), description="requirements that are not to be understood")
@@ -60,7 +62,14 @@ class Component(Frozen):
     @property
     def ref(self) -> str:
         """Its name within the bill: a package may be there more than once."""
-        return self.purl if self.sha256 else f"{self.purl}#{self.folder}"
+        return self.purl if self.sha256 or not self.folder else f"{self.purl}#{self.folder}"
+
+    @property
+    def pin(self) -> str:
+        """What the lock says of it, such as idna==3.10; empty where it is not the lock's."""
+        if not (self.sha256 or self.sha512):
+            return ""
+        return f"{self.name}{'==' if self.kind == 'pypi' else '@'}{self.version}"
 
 
 class Subject(Frozen):
@@ -138,7 +147,9 @@ def _render(component: Component) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "library", "bom-ref": component.ref}
     found |= {"group": group} if group else {}
     found |= {"name": name} | ({"version": component.version} if component.version else {})
-    found |= {"hashes": [{"alg": "SHA-256", "content": component.sha256}]} if component.sha256 else {}
+    hashes = {"SHA-256": component.sha256, "SHA-512": component.sha512}
+    told = [{"alg": algorithm, "content": value} for algorithm, value in hashes.items() if value]
+    found |= {"hashes": told} if told else {}
     found |= {"licenses": [_render_licence(component.licence)]} if component.licence else {}
     found["purl"] = component.purl
     found |= {"evidence": {"occurrences": [{"location": component.folder}]}} if component.folder else {}

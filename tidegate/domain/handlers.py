@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+import posixpath
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+
+NODE_KINDS: Final = (".js", ".mjs", ".cjs", "")
 
 
 def find_fault(
@@ -41,6 +44,23 @@ def find_module(module: str, paths: Collection[str]) -> str | None:
     usual = (f"{base}.py", f"{base}/__init__.py", f"{base}.pyc", f"{base}.so")
     found = next((path for path in usual if path in paths), None)
     return found or next((path for path in paths if path.startswith(f"{base}.cpython-")), None)
+
+
+def find_node_fault(handler: str, paths: Collection[str]) -> tuple[str, int] | None:
+    """The same for Node, whose modules are not parsed: only whether the handler's module is there.
+
+    Source: aws-lambda-nodejs-runtime-interface-client, "UserFunction.js": the name ends at the first dot of
+    its last part; the module is that file, or one of its kinds.
+    """
+    folder, _, last = handler.rpartition("/")
+    stem, dot, name = last.partition(".")
+    if not (stem and dot and name) or ".." in handler:
+        return f"the handler {handler!r} is not written module.function", 0
+    module = posixpath.normpath(posixpath.join(folder, stem))
+    if handler.startswith("/") or any(f"{module}{kind}" in paths for kind in NODE_KINDS):
+        return None
+    installed = any(path.startswith(f"node_modules/{module}/") for path in paths)
+    return None if installed else (f"the handler {handler!r} has no module {module}.js in the code", 0)
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.identity import Frozen
+from tidegate.domain.modules import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,14 +49,16 @@ class Wheel(Frozen):
 
 
 class Lock(Frozen):
-    """The wheels of a lock, sorted by name; each name once."""
+    """The wheels of a lock, sorted by name, each name once; or Node's packages, sorted by folder."""
 
     wheels: tuple[Wheel, ...] = ()
+    modules: tuple[Module, ...] = ()
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """The hashes of the wheels, sorted: what they add to a content key."""
-        return tuple(sorted(wheel.sha256 for wheel in self.wheels))
+        """The hashes of the wheels, or of the packages with their places: what they add to a content key."""
+        placed = (f"{module.folder} {module.sha512}" for module in self.modules if module.sha512)
+        return (*sorted(wheel.sha256 for wheel in self.wheels), *placed)
 
 
 class Pin(NamedTuple):

@@ -122,6 +122,7 @@ def describe_release(
             Resource(name="source", uri=repository, digest={"gitCommit": commit.id}),
             *(_named(key, digests[key]) for key in sorted(locks)),
             *_list_wheels(locks),
+            *_list_modules(locks),
         ),
     )
     metadata = Metadata(invocation_id=ref.execution, started_on=_tell_time(ref.opened_at))
@@ -172,6 +173,20 @@ def _list_wheels(locks: Mapping[str, Iterable[Lock]]) -> list[Resource]:
     return [
         Resource(name=one.filename, uri=make_purl("pypi", one.name, one.version), digest={SHA256: one.sha256})
         for one in sorted(wheels.values(), key=lambda one: (one.filename, one.sha256))
+    ]
+
+
+def _list_modules(locks: Mapping[str, Iterable[Lock]]) -> list[Resource]:
+    """Node's packages of all locks, each tarball once."""
+    modules = {one.sha512: one for found in locks.values() for lock in found for one in lock.modules}
+    return [
+        Resource(
+            name=f"{one.name}-{one.version}.tgz",
+            uri=make_purl("npm", one.name, one.version),
+            digest={"sha512": one.sha512},
+        )
+        for one in sorted(modules.values(), key=lambda one: (one.name, one.version, one.sha512))
+        if one.sha512
     ]
 
 

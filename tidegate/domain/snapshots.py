@@ -26,7 +26,8 @@ class FunctionSnapshot(Frozen):
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
     the template says, different only under the local override. `requirements` are the files that `lock`
-    was resolved from. `has_layers`: a layer may hold the handler. `environment` are the variables that the
+    was resolved from. `member` is the package that is meant of a lock of npm's, `options` are esbuild's
+    arguments. `has_layers`: a layer may hold the handler. `environment` are the variables that the
     template gives it; the values of `uncertain` ones are placeholders or defaults, and `is_open`: not even
     their names are known before deployment.
     """
@@ -41,6 +42,8 @@ class FunctionSnapshot(Frozen):
     method: Method = Method.PYTHON
     requirements: tuple[str, ...] = ()
     lock: str = Field("", description="where its lock lies; empty where it has no requirements")
+    member: str = "."
+    options: tuple[str, ...] = ()
     has_layers: bool = False
     environment: dict[str, str] = Field(default_factory=dict)
     uncertain: tuple[str, ...] = ()

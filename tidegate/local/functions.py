@@ -1,8 +1,8 @@
 """The extension that makes Lambda functions real: each sandbox is a process that runs the function's code.
 
 The parts are in `compute`; this module puts them together and gives other extensions `invoke`.
-Out of its reach: function URLs, enforcing Lambda's resource policies, runtimes other than Python, memory
-limits, and a `/tmp` at that very path (a sandbox's own folder is in TMPDIR and HOME).
+Out of its reach: function URLs, enforcing Lambda's resource policies, runtimes other than Python and Node,
+streamed responses, memory limits, and a `/tmp` at that very path (a sandbox's folder is in TMPDIR and HOME).
 """
 
 from __future__ import annotations

@@ -110,13 +110,13 @@ def _refuse_packaging(template: Template, parameters: Mapping[str, str]) -> None
             raise _refusal(template, logical_id, f"{logical_id} has PackageType Image; {_ONLY}")
     for source in read_functions(template, parameters):
         built = source.code_uri is not None and not source.skip_build
-        if built and not (source.runtime or "").startswith("python"):
+        if built and not (source.runtime or "").startswith(("python", "nodejs")):
             raise _refusal(
                 template, source.logical_id, f"{source.logical_id} runs on {source.runtime}; {_ONLY}"
             )
 
 
-_ONLY = "only Python functions packaged as zip are built so far"
+_ONLY = "only Python and Node functions packaged as zip are built so far"
 
 
 def _refusal(template: Template, logical_id: str, message: str) -> UnsupportedTemplate:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NETWORK_NAMES: Final = frozenset({
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "XDG_CONFIG_HOME",
+    "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_REGISTRY",
 })  # fmt: skip
 NETWORK_PREFIXES: Final = ("PIP_", "UV_")
 LOCAL_HOSTS: Final = "127.0.0.1,localhost"
@@ -115,11 +116,21 @@ def _defaults(blueprint: Blueprint, scratch: Path, endpoint_url: str) -> dict[st
         "TZ": ":UTC",
         "PATH": os.pathsep.join([str(layers / "bin"), *_search_path()]),
         "LD_LIBRARY_PATH": os.pathsep.join([str(blueprint.task_root / "lib"), str(layers / "lib")]),
-        "PYTHONPATH": str(blueprint.runtime_root),
+        **_import_path(blueprint),
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "AWS_ENDPOINT_URL": endpoint_url,
     }
+
+
+def _import_path(blueprint: Blueprint) -> dict[str, str]:
+    """Where modules are looked for besides the function's own; Node's version is the one of its runtime."""
+    if not blueprint.runtime.startswith("nodejs"):
+        return {"PYTHONPATH": str(blueprint.runtime_root)}
+    version = blueprint.runtime.removeprefix("nodejs").partition(".")[0]
+    packages = blueprint.layers_root / "nodejs"
+    places = (packages / f"node{version}" / "node_modules", packages / "node_modules", blueprint.task_root)
+    return {"NODE_PATH": os.pathsep.join(str(place) for place in places)}
 
 
 def _search_path() -> list[str]:

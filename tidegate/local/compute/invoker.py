@@ -22,6 +22,7 @@ from moto.sts.models import sts_backends
 
 from tidegate.local.compute.aliases import Target, resolve
 from tidegate.local.compute.blueprint import Blueprint, Credentials, Logging
+from tidegate.local.compute.commands import RUNTIMES
 from tidegate.local.compute.configuration import logging_config
 from tidegate.local.compute.errors import (
     InvalidRequestContentException,
@@ -193,7 +194,7 @@ class Invoker:
 
     def _make_blueprint(self, key: str, function: Any) -> Blueprint:  # noqa: ANN401
         runtime = function.run_time or ""
-        if function.package_type != "Zip" or not runtime.startswith("python"):
+        if function.package_type != "Zip" or not runtime.startswith(RUNTIMES):
             raise InvalidRuntimeException(
                 f"{function.function_name} ({function.package_type}, {runtime or 'no runtime'})"
             )

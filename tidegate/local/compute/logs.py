@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html and .../telemet
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -74,7 +75,7 @@ class SandboxLog:
 
     def init_start(self) -> None:
         """Say that the sandbox starts."""
-        runtime = self._blueprint.runtime.replace("python", "python:")
+        runtime = re.sub(r"^(python|nodejs)", r"\1:", self._blueprint.runtime.removesuffix(".x"))
         version = self._blueprint.version
         self._platform(
             "initStart",

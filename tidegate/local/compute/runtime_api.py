@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 PREFIX: Final = "/2018-06-01/runtime/"
+ENDS: Final = "Tidegate-Process-Ends"  # a header of our own bootstrap's, which leaves no race for its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the runtime told; `body` is a JSON document, for an exit the reason in words."""
+    """What the runtime told; `body` is a JSON document, for an exit the reason in words.
+
+    `ends`: the process ends with it, and serves nothing more.
+    """
 
     kind: Kind
     request_id: str = ""
     body: bytes = b""
+    ends: bool = False
 
 
 class RuntimeApi:
@@ -119,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["invocation", request_id, "response"]:
                 signal = Signal(Kind.RESPONSE, request_id, body)
             case ["invocation", request_id, "error"]:
-                signal = Signal(Kind.ERROR, request_id, body)
+                signal = Signal(Kind.ERROR, request_id, body, ends=ENDS in self.headers)
             case _:
                 self._answer(404, {}, b"{}")
                 return

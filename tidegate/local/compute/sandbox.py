@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -23,6 +22,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Final
 
 from tidegate.local.compute.blueprint import process_environment
+from tidegate.local.compute.commands import command_of
 from tidegate.local.compute.logs import Report, SandboxLog, now_ms
 from tidegate.local.compute.output import Output
 from tidegate.local.compute.runtime_api import Event, Kind, RuntimeApi, Signal
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 INIT_SECONDS: Final = 10.0
 RESPONSE_LIMIT: Final = 6_291_556
-BOOTSTRAP: Final = Path(__file__).with_name("bootstrap.py")
 STATUS_BY_KIND: Final = {
     Kind.RESPONSE: "success",
     Kind.ERROR: "error",
@@ -118,9 +117,8 @@ class Sandbox:
             network=host.network,
         )
         environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(self._output.frame_to)
-        roots = [str(root) for root in (blueprint.task_root, blueprint.layers_root, blueprint.runtime_root)]
         process = subprocess.Popen(  # noqa: S603
-            [_interpreter(), "-I", "-S", "-X", "utf8", str(BOOTSTRAP), *roots, blueprint.handler],
+            command_of(blueprint),
             cwd=blueprint.task_root,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -146,7 +144,7 @@ class Sandbox:
         begun = time.monotonic()
         answer = self._run(invocation) if init_signal is None else init_signal
         duration = (time.monotonic() - begun) * 1000
-        if answer is not None and answer.kind in {Kind.INIT_ERROR, Kind.EXIT}:
+        if answer is not None and (answer.ends or answer.kind in {Kind.INIT_ERROR, Kind.EXIT}):
             self.kill()
         return self._conclude(invocation, answer, duration, init)
 
@@ -229,11 +227,6 @@ class Sandbox:
         self._output.drain(rest=True)
         self.log.flush()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _interpreter() -> str:
-    """Give the interpreter at hand, outside of any virtual environment."""
-    return getattr(sys, "_base_executable", "") or sys.executable
 
 
 def _exit_reason(code: int) -> str:
