@@ -14,6 +14,7 @@ PARTS: Final = {
     "releases": "the example's releases in the local cloud: time, transitions, cost",
     "scale": "one release of many functions beside one of few: what grows, against AWS's limits",
     "builds": "builds of Python functions beside `sam build`: cold, unchanged, one file changed",
+    "cold_starts": "from a new process to each task's handler, with byte code and without",
     "judging": "requests that bad versions fail, by the judge and by a tuned canary; how often it is wrong",
 }
 

@@ -1,16 +1,16 @@
-"""`python -m benchmarks.build_once REPOSITORY STORE`: a build of all functions, as a release's tasks do it.
+"""`python -m benchmarks.build_once`: a build of all functions of a folder, as a release's tasks do it.
 
-The bucket is a folder, so that what is measured is the build and not a server. Prints how many artifacts were
-built, and the seconds that this took without the interpreter's start and its imports: those are a warm
-environment's.
+The bucket may be a folder, so that what is measured is the build and not a server. Prints how many artifacts
+were built, and the seconds and CPU seconds that this took without the interpreter's start and its imports. A
+warm environment has built something else before, which is not counted.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from tidegate.adapters.builds import Builder
 from tidegate.adapters.documents import Documents
 from tidegate.adapters.projects import Override
+from tidegate.adapters.sessions import make_client
 from tidegate.adapters.snapshots import take_snapshot
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.identity import Commit
@@ -31,6 +32,7 @@ class FolderDocuments(Documents):
     def __init__(self, folder: Path) -> None:
         self.bucket = folder.name
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
 
     def find_bytes(self, key: str) -> bytes | None:
         """An object's bytes, or None."""
@@ -90,10 +92,9 @@ class _Begun(TemporaryDirectory[str]):
         return Path(super().__enter__()) / "begun"
 
 
-def build(repository: Path, store: Path) -> int:
+def build(repository: Path, documents: Documents) -> int:
     """Snapshot a folder, and build what has no artifact yet; the number of these."""
-    store.mkdir(parents=True, exist_ok=True)
-    documents, checkout = FolderDocuments(store), WorkingTree(repository)
+    checkout = WorkingTree(repository)
     commit = Commit(service="bench", id="0" * 40, branch="main")
     snapshot = take_snapshot(checkout, commit, documents, Override())
     with TemporaryDirectory(prefix="tidegate-") as name:
@@ -104,7 +105,40 @@ def build(repository: Path, store: Path) -> int:
         return sum(builder.build(key) for key in snapshot.to_build)
 
 
+def warm() -> None:
+    """Build a function without dependencies, so that all is imported that a build needs."""
+    with TemporaryDirectory(prefix="tidegate-") as name:
+        repository = Path(name) / "service"
+        (repository / "src").mkdir(parents=True)
+        (repository / "src" / "app.py").write_text("def handler(event, context):\n    return event\n")
+        properties = {"CodeUri": "src", "Handler": "app.handler", "Runtime": "python3.13"}
+        functions = {"Function": {"Type": "AWS::Serverless::Function", "Properties": properties}}
+        template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": functions}
+        (repository / "template.yaml").write_text(json.dumps(template))
+        build(repository, FolderDocuments(Path(name) / "store"))
+
+
+def count_cpu() -> float:
+    """The CPU seconds of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
+def main() -> None:
+    """Build, and tell how long it took."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.build_once", description=__doc__)
+    parser.add_argument("repository", type=Path)
+    parser.add_argument("--store", type=Path, help="the folder that stands for the bucket")
+    parser.add_argument("--bucket", help="a bucket of the account at hand instead")
+    parser.add_argument("--warm", action="store_true", help="build something else first")
+    given = parser.parse_args()
+    store = Documents(make_client("s3"), given.bucket) if given.bucket else FolderDocuments(given.store)
+    if given.warm:
+        warm()
+    cpu, began = count_cpu(), time.perf_counter()
+    built = build(given.repository, store)
+    seconds, cpu = time.perf_counter() - began, count_cpu() - cpu
+    print(json.dumps({"built": built, "seconds": seconds, "cpu": cpu}))  # noqa: T201
+
+
 if __name__ == "__main__":
-    began = time.perf_counter()
-    built = build(Path(sys.argv[1]), Path(sys.argv[2]))
-    print(json.dumps({"built": built, "seconds": time.perf_counter() - began}))  # noqa: T201
+    main()

@@ -2,10 +2,10 @@
 
 Eight functions for the interpreter at hand, so that sam can build them at all; sam is installed into an
 environment of its own, which is thrown away. Each build is a whole process, wall and CPU with its children;
-ours is also given without its start and imports, as a warm function has it.
-Ours writes zips, records, wheels and the source into a folder that stands for the bucket; sam writes folders,
-which `sam package` zips later, and which is not counted here. Cold: no cache holds anything but the mirror
-that packages come from.
+ours is also given as a warm function has it, without the process's start and its imports.
+Ours writes zips, records, wheels and the source into a folder that stands for the bucket; sam writes folders.
+With an upload both write into a bucket of the local cloud, sam by `sam package`. Cold: no cache holds
+anything but the mirror that packages come from.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from benchmarks.build_once import FolderDocuments
 from benchmarks.mirror import Mirror
@@ -31,9 +32,10 @@ from tidegate.adapters.programs import find_uv
 from tidegate.adapters.shelves import Shelf
 from tidegate.cli.screens import show_json, show_table
 from tidegate.domain.locks import LockRequest
+from tidegate.local.cloud import LocalCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -60,28 +62,32 @@ COLUMNS: Final = (
     "times our CPU",
 )
 OURS: Final = "tidegate"
+OURS_WARM: Final = "tidegate, warm"
+
+
+Command: TypeAlias = tuple[str, ...]
 
 
 class Took(NamedTuple):
-    """Seconds of the clock, of all processors, and of the clock without starting the program."""
+    """Seconds of the clock, and of all processors."""
 
     wall: float
     cpu: float
-    warm: float
 
 
 class Row(NamedTuple):
-    """A figure of one builder; `ours` is ours of the same."""
+    """A figure of one builder; `ours` and `warm` are ours of it, as a process and in a warm function."""
 
     what: str
     builder: str
     took: Took
     ours: Took
+    warm: Took
 
     def cells(self) -> tuple[str, ...]:
         """The row as text; other builders are measured as they are called, from their start to their end."""
         took, ours = self.took, self.ours
-        ratios = (took.wall / ours.wall, took.wall / ours.warm, took.cpu / ours.cpu)
+        ratios = (took.wall / ours.wall, took.wall / self.warm.wall, took.cpu / ours.cpu)
         return (
             self.what,
             self.builder,
@@ -92,16 +98,21 @@ class Row(NamedTuple):
 
 
 class Builder(NamedTuple):
-    """A way to build: its command for cold builds and for later ones, and its folder with all its caches."""
+    """A way to build: its commands by what they are for, and its folder with all its caches."""
 
     name: str
-    cold: tuple[str, ...]
-    later: tuple[str, ...]
+    cold: Command
+    later: Command
+    uploading: tuple[Command, ...]
     folder: Path
     environment: Mapping[str, str]
 
-    def run(self, command: tuple[str, ...]) -> Took:
+    def run(self, *commands: Command) -> Took:
         """One build; a failed one ends the benchmark."""
+        took = [self._run(command) for command in commands]
+        return Took(sum(one.wall for one in took), sum(one.cpu for one in took))
+
+    def _run(self, command: Command) -> Took:
         before, began = _children(), time.perf_counter()
         environment = {**os.environ, **self.environment}
         done = subprocess.run(  # noqa: S603 (our own commands)
@@ -111,7 +122,10 @@ class Builder(NamedTuple):
         if done.returncode:
             message = f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
             raise RuntimeError(message)
-        return Took(wall, cpu, json.loads(done.stdout)["seconds"] if self.name == OURS else wall)
+        if self.name != OURS_WARM:
+            return Took(wall, cpu)
+        told = json.loads(done.stdout)
+        return Took(told["seconds"], told["cpu"])
 
     def forget(self) -> None:
         """Empty the caches, and what was built."""
@@ -121,11 +135,15 @@ class Builder(NamedTuple):
 
 def measure(*, as_json: bool) -> None:
     """Build cold, unchanged and changed, and print how long each took."""
-    with TemporaryDirectory(prefix="tidegate-bench-") as name, Mirror() as mirror:
-        builders = list(_builders(Path(name), mirror))
+    with (
+        TemporaryDirectory(prefix="tidegate-bench-") as name,
+        Mirror() as mirror,
+        LocalCloud(Path(name) / "cloud", extensions=()) as cloud,
+    ):
+        builders = list(_builders(Path(name), mirror, cloud))
         figures = {builder.name: _measure(builder) for builder in builders}
         rows = [
-            Row(what, builder, took, figures[OURS][what])
+            Row(what, builder, took, figures[OURS][what], figures[OURS_WARM][what])
             for what in figures[OURS]
             for builder, found in figures.items()
             if (took := found[what])
@@ -138,12 +156,13 @@ def measure(*, as_json: bool) -> None:
         show_table(COLUMNS, table)
 
 
-def _builders(folder: Path, mirror: Mirror) -> list[Builder]:
+def _builders(folder: Path, mirror: Mirror, cloud: LocalCloud) -> Iterator[Builder]:
     sam = _install_sam(folder / "sam")
-    ours = (sys.executable, "-m", "benchmarks.build_once", ".", "../store")
+    ours = (sys.executable, "-m", "benchmarks.build_once", ".")
     built = (sam, "build", "--parallel", "--cache-dir", "../cache/sam")
-    commands = {
+    ways = {
         OURS: (ours, ours, ""),
+        OURS_WARM: ((*ours, "--warm"), (*ours, "--warm"), ""),
         "sam --parallel, uv": (
             (*built, "--beta-features"),
             (*built, "--beta-features", "--cached"),
@@ -151,13 +170,14 @@ def _builders(folder: Path, mirror: Mirror) -> list[Builder]:
         ),
         "sam --parallel, pip": (built, (*built, "--cached"), ""),
     }
-    found = []
-    for name, (cold, later, method) in commands.items():
-        place = folder / name.replace(" ", "-")
+    for name, (cold, later, method) in ways.items():
+        place, bucket = folder / re.sub(r"\W+", "-", name), re.sub(r"\W+", "-", name)
+        cloud.client("s3").create_bucket(Bucket=bucket)
         _write_service(place / "service", method)
         environment = {
+            **cloud.environment(),
             "PATH": f"{Path(sam).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT) if name == OURS else "",
+            "PYTHONPATH": str(ROOT) if name in {OURS, OURS_WARM} else "",
             "PIP_CACHE_DIR": str(place / "cache" / "pip"),
             "UV_CACHE_DIR": str(place / "cache" / "uv"),
             "UV_DEFAULT_INDEX": mirror.index,
@@ -167,8 +187,12 @@ def _builders(folder: Path, mirror: Mirror) -> list[Builder]:
             "HOME": str(folder),
             "SAM_CLI_TELEMETRY": "0",
         }
-        found.append(Builder(name, cold, later, place, environment))
-    return found
+        if name in {OURS, OURS_WARM}:
+            store, uploading = ("--store", "../store"), ((*later, "--bucket", bucket),)
+            yield Builder(name, (*cold, *store), (*later, *store), uploading, place, environment)
+        else:
+            package = (sam, "package", "--s3-bucket", bucket, "--output-template-file", "../packaged.yaml")
+            yield Builder(name, cold, later, (later, package), place, environment)
 
 
 def _install_sam(folder: Path) -> str:
@@ -194,17 +218,28 @@ def _write_service(folder: Path, method: str) -> None:
 
 
 def _measure(builder: Builder) -> dict[str, Took]:
-    found: dict[str, list[Took]] = {"cold": [], "no change": [], "one source file changed": []}
     builder.run(builder.cold)  # fills the mirror
-    for _ in range(COLD):
-        builder.forget()
-        found["cold"].append(builder.run(builder.cold))
-    builder.run(builder.later)
-    for number in range(WARM):
-        found["no change"].append(builder.run(builder.later))
-        (builder.folder / "service" / "orders" / "app.py").write_text(f"{HANDLER}# {number}\n")
-        found["one source file changed"].append(builder.run(builder.later))
+    found = {"cold": [_measure_cold(builder) for _ in range(COLD)]}
+    for uploaded, commands in (("", (builder.later,)), (", with upload", builder.uploading)):
+        found |= _measure_later(builder, uploaded, commands)
     return {what: _middle(took) for what, took in found.items()}
+
+
+def _measure_cold(builder: Builder) -> Took:
+    builder.forget()
+    return builder.run(builder.cold)
+
+
+def _measure_later(builder: Builder, uploaded: str, commands: tuple[Command, ...]) -> dict[str, list[Took]]:
+    """Builds after another one, by what has changed since."""
+    found: dict[str, list[Took]] = {"no change": [], "one source file changed": []}
+    builder.run(*commands)
+    for number in range(WARM):
+        found["no change"].append(builder.run(*commands))
+        code = builder.folder / "service" / "orders" / "app.py"
+        code.write_text(f"{HANDLER}# {number}{uploaded}\n")
+        found["one source file changed"].append(builder.run(*commands))
+    return {what + uploaded: took for what, took in found.items()}
 
 
 def _measure_assembly(folder: Path) -> list[Row]:
@@ -228,14 +263,14 @@ def _measure_assembly(folder: Path) -> list[Row]:
     pairs = [(_time(put_together), _time(copy_hashed)) for _ in range(TIMES)]
     ours, limit = _middle([pair[0] for pair in pairs]), _middle([pair[1] for pair in pairs])
     what = f"zip of {zipped.stat().st_size / 1e6:.0f} MB"
-    return [Row(what, OURS, ours, ours), Row(what, "copy and SHA-256", limit, ours)]
+    return [Row(what, OURS, ours, ours, ours), Row(what, "copy and SHA-256", limit, ours, ours)]
 
 
 def _time(work: Callable[[], None]) -> Took:
     cpu, began = time.process_time(), time.perf_counter()
     work()
     wall = time.perf_counter() - began
-    return Took(wall, time.process_time() - cpu, wall)
+    return Took(wall, time.process_time() - cpu)
 
 
 def _middle(took: list[Took]) -> Took:

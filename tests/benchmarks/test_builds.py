@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.build_once import FolderDocuments, build
-from benchmarks.builds import COLUMNS, HANDLER, Builder, Row, Took
+from benchmarks.builds import COLUMNS, HANDLER, OURS_WARM, Builder, Row, Took
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +31,10 @@ def test_a_build_is_that_of_a_release(tmp_path: Path) -> None:
         (service / name).mkdir(parents=True)
         (service / name / "app.py").write_text(f"{HANDLER}# {name}\n")
     (service / "template.yaml").write_text(json.dumps(TEMPLATE))
-    assert build(service, store) == 2
-    assert build(service, store) == 0
+    assert build(service, FolderDocuments(store)) == 2
+    assert build(service, FolderDocuments(store)) == 0
     (service / "one" / "app.py").write_text(f"{HANDLER}# other\n")
-    assert build(service, store) == 1
+    assert build(service, FolderDocuments(store)) == 1
     assert len(list(store.glob("artifacts/*.zip"))) == 3
     assert not [path for path in store.iterdir() if path.name.startswith("tmp")]
 
@@ -51,13 +51,26 @@ def test_the_folder_keeps_what_was_written_first(tmp_path: Path) -> None:
 
 
 def test_a_row_says_how_many_times_ours_the_other_took() -> None:
-    row = Row("cold", "other", Took(6.0, 8.0, 6.0), Took(2.0, 1.0, 0.5))
+    row = Row("cold", "other", Took(6.0, 8.0), Took(2.0, 1.0), Took(0.5, 0.5))
     assert dict(zip(COLUMNS, row.cells(), strict=True))["times ours"] == "3.0"
     assert row.cells()[-2:] == ("12.0", "8.0")
 
 
 def test_a_build_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
-    builder = Builder("other", ("false",), ("false",), tmp_path, {})
+    builder = Builder("other", ("false",), ("false",), (), tmp_path, {})
     with pytest.raises(RuntimeError, match="false failed"):
         builder.run(builder.cold)
+
+
+def test_several_commands_are_one_build(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    builder = Builder("other", ("true",), ("true",), (), tmp_path, {})
+    assert builder.run(("touch", "a"), ("touch", "b")).wall > 0
+    assert {path.name for path in (tmp_path / "service").iterdir()} == {"a", "b"}
+
+
+def test_ours_in_a_warm_function_is_what_it_says_itself(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    told = ("echo", json.dumps({"built": 0, "seconds": 0.25, "cpu": 0.5}))
+    assert Builder(OURS_WARM, told, told, (), tmp_path, {}).run(told) == Took(0.25, 0.5)

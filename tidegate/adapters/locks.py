@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 LOCK_FILE: Final = "pylock.toml"
 LISTED: Final = "requirements.in"
+# At once: each uses several processors, and what one has read of the index the next one need not.
+RESOLVERS: Final = 4
 NOTHING: Final = 'lock-version = "1.0"\n'
 
 
 def find_locks(documents: Documents, requests: Iterable[LockRequest]) -> dict[str, Lock]:
     """The lock of each request, by its key; made where there is none yet. Many requests may be equal."""
     wanted = {request.key: request for request in requests}
-    found = side_by_side(lambda request: find_lock(documents, request), wanted.values())
+    found = side_by_side(lambda request: find_lock(documents, request), wanted.values(), RESOLVERS)
     return dict(zip(wanted, found, strict=True))
 
 
