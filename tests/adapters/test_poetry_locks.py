@@ -114,3 +114,38 @@ def test_what_no_build_takes_is_named(packages: str, version: str, message: str)
 def test_a_lock_for_another_python_is_refused() -> None:
     with pytest.raises(BuildFailed, match=r"^poetry\.lock: it requires Python \^3\.10, .* runs on 3\.9"):
         read("", python="3.9")
+
+
+def read_all(packages: str, version: str, project: str) -> list[str]:
+    lock = f'{packages}\n[metadata]\nlock-version = "{version}"\npython-versions = "^3.10"\n'
+    texts = {"poetry.lock": lock, "pyproject.toml": project}
+    request = LockRequest(texts, "3.13", "x86_64-manylinux_2_34")
+    return [pin.name for pin in read_poetry_lock(request, every_group=True)]
+
+
+def test_every_group_is_what_developers_have() -> None:
+    packages = (
+        package("one", more=f'groups = ["main"]\n{FILES}')
+        + package("check", more=f'groups = ["dev"]\n{FILES}')
+        + package(
+            "old", more=f'groups = ["main", "dev"]\nmarkers = {{dev = "python_version < \\"3.9\\""}}\n{FILES}'
+        )
+        + package("win", more=f'groups = ["dev"]\nmarkers = "sys_platform == \\"win32\\""\n{FILES}')
+    )
+    assert read_all(packages, "2.1", "") == ["check", "old", "one"]
+
+
+def test_every_group_of_a_project_before_poetry_2() -> None:
+    project = """[tool.poetry.dependencies]
+one = "*"
+[tool.poetry.dev-dependencies]
+dev = "*"
+[tool.poetry.group.checks.dependencies]
+check = "*"
+[tool.poetry.group.docs]
+optional = true
+[tool.poetry.group.docs.dependencies]
+docs = "*"
+"""
+    packages = "".join(package(name) for name in ("one", "dev", "check", "docs"))
+    assert read_all(packages, "2.0", project) == ["check", "dev", "one"]

@@ -103,9 +103,16 @@ def test_tests_that_need_a_deployed_service_are_left_out(paths: list[str], comma
 
 
 def test_tests_get_the_functions_requirements_too() -> None:
-    paths = dict.fromkeys(["tests/requirements.txt", "requirements.txt", "a/requirements.txt", "b/app.py"])
-    found = find_test_requirements(paths, ["a", "b", "."])
-    assert found == ("tests/requirements.txt", "requirements.txt", "a/requirements.txt")
+    paths = dict.fromkeys(["tests/requirements.txt", "requirements.txt", "a/requirements.txt", "b/uv.lock"])
+    found = find_test_requirements(paths, ["b/uv.lock", "a/requirements.txt", "requirements.txt"])
+    assert found == ("tests/requirements.txt", "requirements.txt", "a/requirements.txt", "b/uv.lock")
+
+
+def test_a_lock_at_the_root_comes_before_a_list() -> None:
+    paths = dict.fromkeys(["requirements.txt", "uv.lock", "poetry.lock"])
+    assert find_test_requirements(paths, []) == ("uv.lock",)
+    del paths["uv.lock"]
+    assert find_test_requirements(paths, ["requirements.txt"]) == ("poetry.lock", "requirements.txt")
 
 
 def test_requirements_for_development_are_known_by_their_usual_names() -> None:

@@ -70,16 +70,24 @@ def export_lock(folder: Path, lock: Path, *, root: Path, project: str) -> None:
     _run_uv(words, files, root, lock.parent, SECONDS)
 
 
-def install_into(
-    environment: Path, requirements: Sequence[Path], extra: Sequence[str], *, root: Path, seconds: float
-) -> None:
-    """Install requirement files, and `extra` requirements, into a virtual environment.
+def export_requirements(folder: Path, file: Path, *, root: Path) -> None:
+    """Write the uv.lock of a folder as requirement texts, of all its projects and of their default groups.
 
-    Packages may be built from source: for the sandbox alone, where all code is foreign anyway.
+    Nothing is asked of a registry. BuildFailed says why it failed.
     """
-    listed = [word for path in requirements for word in ("--requirement", str(path))]
-    words = ["pip", "install", *listed, "--python", str(environment / "bin" / "python"), *extra]
-    files = ", ".join(path.relative_to(root).as_posix() for path in requirements)
+    flags = ["--frozen", "--offline", "--format", "requirements.txt", "--output-file", str(file), "--quiet"]
+    flags += ["--no-header", "--no-annotate", "--all-packages", "--no-emit-workspace", "--no-config"]
+    files = (folder / "uv.lock").relative_to(root).as_posix()
+    _run_uv(["export", *flags, "--project", str(folder)], files, root, file.parent, SECONDS)
+
+
+def install_into(environment: Path, wanted: Sequence[str], files: str, *, root: Path, seconds: float) -> None:
+    """Install into a virtual environment what is `wanted`, in the installer's own words.
+
+    `files` is what messages name. Packages may be built from source: for the sandbox alone, where all code is
+    foreign anyway.
+    """
+    words = ["pip", "install", *wanted, "--python", str(environment / "bin" / "python")]
     _run_uv(words, files, root, environment.parent, seconds)
 
 

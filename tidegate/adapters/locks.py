@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.installs import compile_lock, export_lock
 from tidegate.adapters.lock_files import find_itself, list_pins, parse_lock
-from tidegate.adapters.poetry_locks import read_poetry_lock
+from tidegate.adapters.poetry_locks import read_poetry_lock, render_pins
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Kind, check_pins, is_empty
@@ -128,22 +128,10 @@ def list_texts(request: LockRequest) -> Mapping[str, str]:
     """
     match request.kind:
         case Kind.POETRY:
-            return {LISTED: _render(read_poetry_lock(request))}
+            return {LISTED: render_pins(read_poetry_lock(request))}
         case Kind.PROJECT:
             data = read_toml(request.texts[request.main], request.main)
             check_python(table(data, "project").get("requires-python"), request.python, request.main)
             return {LISTED: "\n".join(list_requirements(data, request.main))}
         case _:
             return request.texts
-
-
-def _render(pins: Iterable[Pin]) -> str:
-    """Pinned and hashed requirements; the first index that knows a package is asked, the lock's own first."""
-    listed = list(pins)
-    indices = [f"--extra-index-url {one}" for one in sorted({pin.origin for pin in listed} - {""})]
-    lines = (" ".join([f"{one.name}=={one.version}", *_hash_options(one)]) for one in listed)
-    return "\n".join([*indices, *lines])
-
-
-def _hash_options(pin: Pin) -> Iterable[str]:
-    return (f"--hash={one}" for one in pin.hashes)

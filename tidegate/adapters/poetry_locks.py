@@ -36,9 +36,10 @@ class _Edge(NamedTuple):
     extras: tuple[str, ...]
 
 
-def read_poetry_lock(request: LockRequest) -> tuple[Pin, ...]:
+def read_poetry_lock(request: LockRequest, *, every_group: bool = False) -> tuple[Pin, ...]:
     """The packages for the target, sorted by name; BuildFailed where the lock is not for it, or not read.
 
+    `every_group`: those of dependency groups too, optional ones aside, as `poetry install` takes them.
     Packages from repositories, addresses and folders are refused by name.
     """
     file, target = request.main, request.target
@@ -49,10 +50,10 @@ def read_poetry_lock(request: LockRequest) -> tuple[Pin, ...]:
     with well_formed(file):
         _check_python(table(lock, "metadata").get("python-versions"), target, file)
         if version == "2.1":
-            wanted = [one for one in lock.get("package", ()) if _is_main(one, target)]
+            wanted = [one for one in lock.get("package", ()) if _is_wanted(one, target, every_group)]
         else:
             data = read_toml(request.texts[request.project], request.project)
-            wanted = _Walk(lock, target).walk(table(data, "tool", "poetry", "dependencies"))
+            wanted = _Walk(lock, target).walk(_list_groups(data) if every_group else _list_groups(data)[:1])
         pins = sorted(_pin(one, lock, file) for one in wanted)
     for first, second in pairwise(pins):
         if first.name == second.name:
@@ -61,19 +62,35 @@ def read_poetry_lock(request: LockRequest) -> tuple[Pin, ...]:
     return tuple(pins)
 
 
+def render_pins(pins: Iterable[Pin]) -> str:
+    """Pinned and hashed requirements; the first index that knows a package is asked, the lock's own first."""
+    listed = list(pins)
+    indices = [f"--extra-index-url {one}" for one in sorted({pin.origin for pin in listed} - {""})]
+    hashes = (" ".join(f"--hash={one}" for one in pin.hashes) for pin in listed)
+    lines = (f"{pin.name}=={pin.version} {found}" for pin, found in zip(listed, hashes, strict=True))
+    return "\n".join([*indices, *lines])
+
+
 def _check_python(constraint: object, target: Target, file: str) -> None:
     if constraint and not any(allows(str(constraint), f"{target.python}.{patch}") for patch in PATCHES):
         message = f"it requires Python {constraint}, and the function runs on {target.python}"
         raise BuildFailed(message, file=file)
 
 
-def _is_main(package: Mapping[str, Any], target: Target) -> bool:
-    """Whether a package of lock-version 2.1 is installed without extras and other groups."""
-    markers = package.get("markers", "")
-    if isinstance(markers, dict):
-        markers = markers.get(MAIN, "")
-    is_wanted = MAIN in package.get("groups", (MAIN,)) and not package.get("optional", False)
-    return is_wanted and applies(str(markers), target)
+def _is_wanted(package: Mapping[str, Any], target: Target, every_group: bool) -> bool:
+    """Whether a package of lock-version 2.1 is installed without extras, by the main group or by any."""
+    markers, groups = package.get("markers", ""), package.get("groups", (MAIN,))
+    wanted = [one for one in groups if every_group or one == MAIN] if not package.get("optional") else []
+    by_group = markers if isinstance(markers, dict) else dict.fromkeys(wanted, markers)
+    return any(applies(str(by_group.get(one, "")), target) for one in wanted)
+
+
+def _list_groups(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a project depends on, the main group first, then those for development that are not optional."""
+    poetry = table(data, "tool", "poetry")
+    groups = [table(one) for one in table(poetry, "group").values()]
+    development = [table(one, "dependencies") for one in groups if not one.get("optional")]
+    return [table(poetry, "dependencies"), table(poetry, "dev-dependencies"), *development]
 
 
 def _pin(package: Mapping[str, Any], lock: Mapping[str, Any], file: str) -> Pin:
@@ -101,11 +118,12 @@ class _Walk:
         for one in lock.get("package", ()):
             self._packages.setdefault(normalize(str(one.get("name", ""))), []).append(one)
 
-    def walk(self, dependencies: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The packages that a project's main dependencies lead to."""
+    def walk(self, groups: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The packages that groups of a project's dependencies lead to."""
         found: dict[int, Mapping[str, Any]] = {}
         seen: set[_Edge] = set()
-        waiting = [one for name, value in dependencies.items() for one in self._edges(name, value)]
+        named = (pair for group in groups for pair in group.items())
+        waiting = [one for name, value in named for one in self._edges(name, value)]
         while waiting:
             edge = waiting.pop()
             if edge in seen or edge.name == "python":

@@ -20,15 +20,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 
 from tidegate.adapters.archives import unpack
-from tidegate.adapters.installs import install_into, make_environment
+from tidegate.adapters.installs import make_environment
 from tidegate.adapters.junit import read_report
 from tidegate.adapters.programs import Outcome, foreign, run
+from tidegate.adapters.sandbox_installs import install
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.sources import MAX_UNPACKED
 from tidegate.domain.testing import SandboxRequest, SandboxResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from http.client import HTTPResponse
 
 MAX_OUTPUT: Final = 1_000_000
@@ -87,16 +88,9 @@ def prepare(folder: Path, source: Path, request: SandboxRequest, deadline: float
     make_environment(folder / "environment")
     (folder / "home").mkdir()
     (folder / "tmp").mkdir()
-    requirements: Sequence[Path] = [source / path for path in request.requirements]
     extra = ["pytest"] if re.search(r"\bpytest\b", request.command) else []
-    if requirements or extra:
-        install_into(
-            folder / "environment",
-            requirements,
-            extra,
-            root=source,
-            seconds=deadline - time.monotonic(),
-        )
+    seconds = deadline - time.monotonic()
+    install(folder / "environment", source, request.requirements, extra, seconds=seconds)
     close_network(folder / "environment")
 
 

@@ -112,7 +112,7 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
     command = config.command or find_test_command(files)
     if command is None:
         return None
-    default = find_test_requirements(files, (function.code_uri for function in functions))
+    default = find_test_requirements(files, (one for found in functions for one in found.requirements))
     requirements = default if config.requirements is None else config.requirements
     report = resolve(".", config.report or ".")
     if report is None:

@@ -48,6 +48,7 @@ NO_UNIT_TESTS: Final = (
     "performance",
     "system",
 )
+ROOT_REQUIREMENTS: Final = ("uv.lock", "poetry.lock", "requirements.txt")
 TEST_REQUIREMENTS: Final = (
     "tests/requirements.txt",
     "tests/requirements-dev.txt",
@@ -164,8 +165,11 @@ def find_other_tests(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(folder for folder in (f"tests/{name}" for name in NO_UNIT_TESTS) if folder in folders)
 
 
-def find_test_requirements(paths: Mapping[str, object], code_folders: Iterable[str]) -> tuple[str, ...]:
-    """What the tests need by default: the test requirements, the root's, and those of each code folder."""
-    beside = [posixpath.normpath(f"{folder}/requirements.txt") for folder in code_folders]
-    usual = (*TEST_REQUIREMENTS, "tests/unit/requirements.txt", "requirements.txt", *sorted(beside))
+def find_test_requirements(paths: Mapping[str, object], functions: Iterable[str]) -> tuple[str, ...]:
+    """What the tests need by default: what is named for tests, the root's, and the functions' own.
+
+    `functions` are the paths of what their locks are made from. The root's is a lock where there is one.
+    """
+    root = next((path for path in ROOT_REQUIREMENTS if path in paths), "")
+    usual = (*TEST_REQUIREMENTS, "tests/unit/requirements.txt", root, *sorted(functions))
     return tuple(dict.fromkeys(path for path in usual if path in paths))
