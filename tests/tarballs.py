@@ -1,4 +1,7 @@
-"""npm's tarballs and locks for tests, made of literal files and served by an index of the test's own."""
+"""npm's tarballs and locks for tests, made of literal files and served by an index of the test's own.
+
+`python -m tests.tarballs FOLDER` makes an artifact of two of them, and tells its SHA-256.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,14 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.zips import code_part
+from tidegate.adapters.assembly import assemble, read_part
+from tidegate.adapters.tarballs import make_tar_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,3 +72,20 @@ def add(index: PackageIndex, name: str, version: str = "1.0.0", **told: Any) -> 
 def lock(packages: Mapping[str, Any], **root: Any) -> str:
     """A package-lock.json; keys of `packages` are paths, `root` is what the project asks for."""
     return json.dumps({"lockfileVersion": 3, "packages": {"": root, **packages}})
+
+
+def make_one(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for name in ("@s/a", "b"):
+        body = make_package(name, "1.0.0", {f"é/{number}.js": b"text " * number for number in range(20)})
+        file = folder / f"{name.rpartition('/')[2]}.tgz"
+        file.write_bytes(body)
+        make_tar_fragment(file, file.with_suffix(".zip"), name)
+        parts.append(read_part(file.with_suffix(".zip"), name))
+    code = code_part(folder, {"app.js": b"exports.handler = 1;", "package.json": b"{}"})
+    return assemble(folder / "out.zip", parts, code, "it").sha256
+
+
+if __name__ == "__main__":
+    print(make_one(Path(sys.argv[1])))  # noqa: T201

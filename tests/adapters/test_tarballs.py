@@ -6,9 +6,11 @@ import gzip
 import io
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,9 +22,7 @@ from tidegate.adapters.entries import read_index
 from tidegate.adapters.tarballs import make_tar_fragment
 from tidegate.domain.errors import BuildFailed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[2]
 WORDS = st.text("abcé_", min_size=1, max_size=3)
 PATHS = st.lists(WORDS, min_size=1, max_size=3).map(lambda parts: "/".join(parts) + ".js")
 MANIFEST = '{"name": "@s/x", "version": "1.0.0"}'
@@ -62,6 +62,26 @@ def test_a_fragment_depends_on_the_tarball_alone(tmp_path: Path) -> None:
         finally:
             os.umask(before)
     assert len(bodies) == 1
+
+
+def test_an_artifact_has_the_same_bytes_wherever_it_is_made(tmp_path: Path) -> None:
+    """Folder, umask, time zone and hash seed differ."""
+    told = set()
+    for number, (umask, changed) in enumerate(
+        [(0o022, {"TZ": "UTC", "PYTHONHASHSEED": "0"}), (0o077, {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1"})]
+    ):
+        command = [sys.executable, "-m", "tests.tarballs", str(tmp_path / ("x" * number) / "made")]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **changed},
+            umask=umask,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        told.add(done.stdout)
+    assert len(told) == 1
 
 
 def test_only_whether_a_file_is_executable_is_kept_of_its_mode(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.domain.handlers import find_fault
+from tidegate.domain.handlers import find_fault, find_node_fault
 
 FILES = {
     "app.py": b"import os\ndef handler(event, context): ...\nother = handler\n",
@@ -51,3 +51,38 @@ def test_a_handler_that_cannot_exist_is_told(handler: str, fault: str, line: int
 
 def test_what_only_a_newer_python_parses_is_left_to_it() -> None:
     assert find_fault("broken.handler", FILES, FILES.__getitem__, syntax=False) is None
+
+
+NODE_FILES = ("app.js", "src/a.mjs", "lib/index.js", "node_modules/wrap/package.json", "plain")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "app.handler",
+        "./app.handler",
+        "src/a.b.handler",
+        "lib.handler",
+        "wrap.handler",
+        "plain.x",
+        "/opt/nodejs/x.y",
+    ],
+)
+def test_modules_of_node_are_found_where_lambda_looks(handler: str) -> None:
+    assert find_node_fault(handler, NODE_FILES) is None
+
+
+@pytest.mark.parametrize(
+    ("handler", "fault"),
+    [
+        ("app", "is not written module.function"),
+        ("app.", "is not written module.function"),
+        ("../app.handler", "is not written module.function"),
+        ("src/app.handler", "has no module src/app.js"),
+        ("a.handler", "has no module a.js"),
+    ],
+)
+def test_modules_of_node_that_cannot_be_found_are_told(handler: str, fault: str) -> None:
+    found = find_node_fault(handler, NODE_FILES)
+    assert found is not None
+    assert fault in found[0]

@@ -16,6 +16,7 @@ from tidegate.adapters.module_locks import own_platform
 from tidegate.adapters.module_shelves import ModuleShelf
 from tidegate.adapters.shelves import fragment_key
 from tidegate.domain.artifacts import archive_key, record_key
+from tidegate.domain.bundles import ESBUILD as ESBUILD_VERSION
 from tidegate.domain.bundles import find_program
 from tidegate.domain.errors import BuildFailed, InvalidTemplate, TidegateError, UnsupportedTemplate
 from tidegate.domain.snapshots import Artifact, Snapshot
@@ -227,7 +228,12 @@ def bundled(index: PackageIndex, **files: str | bytes) -> Files:
 def test_a_bundle_holds_what_its_code_uses(
     pipeline: Pipeline, repository: Repository, index: PackageIndex
 ) -> None:
-    commit, key = make(pipeline, repository, bundled(index))
+    files = bundled(index)
+    data = json.loads(files["src/package-lock.json"])
+    data["packages"]["node_modules/esbuild"] = {"version": "0.1.0", "dev": True}
+    commit, key = make(pipeline, repository, {**files, "src/package-lock.json": json.dumps(data)})
+    (note,) = [one for one in snapshot_of(pipeline, commit).notes if "esbuild" in one]
+    assert note == f"bundled by esbuild {ESBUILD_VERSION}, and not by the lock's 0.1.0 (Only)"
     found = contents(pipeline, key)
     assert list(found) == ["app.js"]
     assert b"one 1.0.0" in found["app.js"]
@@ -307,8 +313,7 @@ def test_what_is_external_is_not_in_the_bundle(
 def test_what_cannot_be_bundled_is_named(
     pipeline: Pipeline, repository: Repository, index: PackageIndex, code: str, message: str
 ) -> None:
-    metadata = {"BuildMethod": "esbuild", "BuildProperties": {"Loader": [".environ=text", ".=text"]}}
-    metadata["BuildProperties"] = {}
+    metadata: dict[str, Any] = {"BuildMethod": "esbuild", "BuildProperties": {}}
     files = bundled(index, **{"template.yaml": template(metadata), "src/app.ts": code})
     with pytest.raises(BuildFailed, match=message) as caught:
         make(pipeline, repository, files)

@@ -6,12 +6,16 @@ import io
 import json
 import re
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.scene import eventually
 from tidegate.domain.log_lines import Mark, read_lines
+from tidegate.local.compute.node_sdk import SdkUnavailable, fetch_clients, find_clients
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROLE = "arn:aws:iam::123456789012:role/node-runner"
 CODE = """
@@ -242,5 +246,44 @@ def test_layers_hold_packages(api, run) -> None:
     with zipfile.ZipFile(body, "w") as archive:
         archive.writestr("nodejs/node_modules/x/index.js", "module.exports = 9")
     layer = api.publish_layer_version(LayerName="node-x", Content={"ZipFile": body.getvalue()})
-    code = "exports.handler = async () => require('x');"
-    assert run(code, Layers=[layer["LayerVersionArn"]])() == (9, None)
+    layers = [layer["LayerVersionArn"]]
+    assert run("exports.handler = async () => require('x');", Layers=layers)() == (9, None)
+    module = "import x from 'x'; export const handler = async () => x;"
+    assert run({"index.mjs": module}, Layers=layers)() == (9, None)
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize(
+    "files",
+    [
+        "const sdk = require('@aws-sdk/util-utf8-browser'); exports.handler = async () => typeof sdk.toUtf8;",
+        {
+            "index.mjs": "import { toUtf8 } from '@aws-sdk/util-utf8-browser'; export const handler = async () => typeof toUtf8;"
+        },
+    ],
+)
+def test_the_sdk_is_the_runtime_s(run, files: Any) -> None:
+    assert run(files)() == ("function", None)
+
+
+def test_only_clients_that_code_and_layers_lack_are_fetched(tmp_path: Path) -> None:
+    for path, text in {
+        "task/index.js": "require('@aws-sdk/client-s3'); require('@aws-sdk/own'); require('x'); require(`@smithy/a`);"
+        " const name = '@aws-sdk/mentioned'; import'@aws-sdk/client-sqs'; import {A}from\"@aws-sdk/client-sns/x\";"
+        " await import('@aws-sdk/client-sts')",
+        "task/node_modules/@aws-sdk/own/index.js": "require('@aws-sdk/deeper')",
+        "task/notes.txt": "'@aws-sdk/client-ssm'",
+        "opt/nodejs/node_modules/@smithy/a/index.js": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert find_clients(tmp_path / "task", tmp_path / "opt") == tuple(
+        f"@aws-sdk/client-{name}" for name in ("s3", "sns", "sqs", "sts")
+    )
+
+
+def test_clients_that_cannot_be_fetched_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    with pytest.raises(SdkUnavailable, match="npm ended with 1"):
+        fetch_clients(["@aws-sdk/client-s3"], tmp_path)

@@ -106,6 +106,11 @@ class ModuleRequests:
             self._chosen[key] = Lock(modules=chosen)
         return self._chosen[key]
 
+    def version_of(self, request: ModuleRequest, name: str) -> str:
+        """The version of a package at the root of a lock, for development too; "" where there is none."""
+        entry = self._parse(request).get("packages", {}).get(f"{MODULES}{name}") or {}
+        return str(entry.get("version") or "") if isinstance(entry, dict) else ""
+
     def _find(self, code: str, *above: str) -> ModuleChoice:
         if self._path(code, MANIFEST):
             return ModuleChoice(self._beside(code))

@@ -10,7 +10,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tidegate.domain.artifacts import Method, content_key
-from tidegate.domain.bundles import ESBUILD, METHOD, Asked, read_options
+from tidegate.domain.bundles import ESBUILD, METHOD, SOURCE_MAPS, Asked, read_options
 from tidegate.domain.errors import UnsupportedTemplate
 from tidegate.domain.locks import Lock
 from tidegate.domain.modules import is_source
@@ -18,6 +18,8 @@ from tidegate.domain.sources import tree_hash
 from tidegate.domain.templates.sam_globals import function_properties
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tidegate.adapters.module_locks import ModuleRequest
     from tidegate.adapters.projects import Part, Project
     from tidegate.domain.sources import SourceFile
@@ -55,13 +57,15 @@ def plan_node(
     lock = project.modules.lock(request, architecture) if request else Lock()
     files = [file for file in project.checkout.within(code) if _is_source(file, code, request)]
     options: tuple[str, ...] = ()
-    inputs = list(lock.hashes)
+    notes, inputs = [note, _tell_scripts(lock)], list(lock.hashes)
     if method is Method.ESBUILD:
-        options = read_options(_ask(part, source), {posixpath.relpath(file.path, code) for file in files})
+        asked = _ask(part, source)
+        options = read_options(asked, {posixpath.relpath(file.path, code) for file in files})
         inputs.append(json.dumps([METHOD, ESBUILD, *options]))
+        notes += _tell_bundling(project, request, options, asked.node_options)
     runtime = source.runtime or ""
     key = content_key(method, runtime, architecture, inputs, tree_hash(files, code))
-    return NodePlan(key, request, options, tuple(text for text in (note, _tell_scripts(lock)) if text))
+    return NodePlan(key, request, options, tuple(text for text in notes if text))
 
 
 def _is_source(file: SourceFile, code: str, request: ModuleRequest | None) -> bool:
@@ -80,6 +84,18 @@ def _ask(part: Part, source: FunctionSource) -> Asked:
         handler=source.handler or "",
         node_options=options if isinstance(options, str) else "",
     )
+
+
+def _tell_bundling(
+    project: Project, request: ModuleRequest | None, options: tuple[str, ...], node_options: str
+) -> Iterator[str]:
+    """What differs from the service's own esbuild, and from what `sam build` adds to the template."""
+    locked = project.modules.version_of(request, METHOD) if request else ""
+    if locked not in {"", ESBUILD}:
+        yield f"bundled by esbuild {ESBUILD}, and not by the lock's {locked}"
+    mapped = any(option.startswith("--sourcemap") for option in options)
+    if mapped and SOURCE_MAPS not in node_options.split():
+        yield f"its source map is not read unless NODE_OPTIONS has {SOURCE_MAPS}"
 
 
 def _tell_scripts(lock: Lock) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 NODE_KINDS: Final = (".js", ".mjs", ".cjs", "")
+NODE_INDEXES: Final = ("index.js", "package.json")
 
 
 def find_fault(
@@ -59,8 +60,10 @@ def find_node_fault(handler: str, paths: Collection[str]) -> tuple[str, int] | N
     module = posixpath.normpath(posixpath.join(folder, stem))
     if handler.startswith("/") or any(f"{module}{kind}" in paths for kind in NODE_KINDS):
         return None
-    installed = any(path.startswith(f"node_modules/{module}/") for path in paths)
-    return None if installed else (f"the handler {handler!r} has no module {module}.js in the code", 0)
+    folders = (f"{module}/", f"node_modules/{module}/")
+    if any(f"{folder}{file}" in paths for folder in folders for file in NODE_INDEXES):
+        return None
+    return f"the handler {handler!r} has no module {module}.js in the code", 0
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:

@@ -129,7 +129,8 @@ def _import_path(blueprint: Blueprint) -> dict[str, str]:
         return {"PYTHONPATH": str(blueprint.runtime_root)}
     version = blueprint.runtime.removeprefix("nodejs").partition(".")[0]
     packages = blueprint.layers_root / "nodejs"
-    places = (packages / f"node{version}" / "node_modules", packages / "node_modules", blueprint.task_root)
+    folders = (packages / f"node{version}", packages, blueprint.runtime_root)
+    places = (*(folder / "node_modules" for folder in folders), blueprint.task_root)
     return {"NODE_PATH": os.pathsep.join(str(place) for place in places)}
 
 

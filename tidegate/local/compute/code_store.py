@@ -18,6 +18,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tidegate.local.compute.node_sdk import fetch_clients, find_clients
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -38,6 +40,14 @@ class CodeStore:
     def layers(self, archives: Sequence[bytes]) -> Path:
         """Unpack layers into one folder, later ones over earlier ones. Raises zipfile.BadZipFile."""
         return self._unpacked("opt", archives)
+
+    def clients(self, task_root: Path, layers_root: Path) -> Path:
+        """Fetch the clients of the AWS SDK that a Node function names. Raises SdkUnavailable."""
+        found = find_clients(task_root, layers_root)
+        name = hashlib.sha256(" ".join(found).encode()).hexdigest()
+        return _once(
+            self._home / "node-sdk" / name, lambda folder: fetch_clients(found, folder) if found else None
+        )
 
     def _unpacked(self, kind: str, archives: Sequence[bytes]) -> Path:
         digests = [hashlib.sha256(archive).digest() for archive in archives]

@@ -47,7 +47,18 @@ class InvalidRuntimeException(LambdaClientError):  # type: ignore[misc]
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            "InvalidRuntimeException", f"The local cloud runs Python functions from archives, not {what}"
+            "InvalidRuntimeException", f"The local cloud runs Python and Node from archives, not {what}"
+        )
+
+
+class RuntimeIncompleteException(LambdaClientError):  # type: ignore[misc]
+    """What the runtime brings along cannot be had."""
+
+    code = 502
+
+    def __init__(self, function_name: str, reason: str) -> None:
+        super().__init__(
+            "InvalidRuntimeException", f"The AWS SDK that {function_name} names cannot be fetched: {reason}"
         )
 
 

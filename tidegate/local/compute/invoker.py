@@ -22,15 +22,17 @@ from moto.sts.models import sts_backends
 
 from tidegate.local.compute.aliases import Target, resolve
 from tidegate.local.compute.blueprint import Blueprint, Credentials, Logging
-from tidegate.local.compute.commands import RUNTIMES
+from tidegate.local.compute.commands import NODE, RUNTIMES
 from tidegate.local.compute.configuration import logging_config
 from tidegate.local.compute.errors import (
     InvalidRequestContentException,
     InvalidRuntimeException,
     InvalidZipFileException,
     RequestTooLargeException,
+    RuntimeIncompleteException,
     TooManyRequestsException,
 )
+from tidegate.local.compute.node_sdk import SdkUnavailable
 from tidegate.local.compute.sandbox import Invocation
 from tidegate.local.compute.telemetry import Subject
 from tidegate.local.compute.versions import blueprint_key
@@ -201,8 +203,12 @@ class Invoker:
         try:
             task_root = self._store.function(function.code_bytes)
             layers_root = self._store.layers(_layer_archives(function))
+            is_node = runtime.startswith(NODE)
+            runtime_root = self._store.clients(task_root, layers_root) if is_node else self._store.runtime
         except zipfile.BadZipFile as error:
             raise InvalidZipFileException(function.function_name) from error
+        except SdkUnavailable as error:
+            raise RuntimeIncompleteException(function.function_name, str(error)) from error
         logging = logging_config(function)
         return Blueprint(
             key=key,
@@ -224,7 +230,7 @@ class Invoker:
             ),
             task_root=task_root,
             layers_root=layers_root,
-            runtime_root=self._store.runtime,
+            runtime_root=runtime_root,
         )
 
 

@@ -8,7 +8,7 @@
 
 import fs from "node:fs";
 import http from "node:http";
-import { createRequire } from "node:module";
+import nodeModule, { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import util from "node:util";
@@ -189,7 +189,7 @@ async function load(folder, module) {
   const require = createRequire(path.join(taskRoot, "index.js"));
   const base = path.resolve(taskRoot, folder, module);
   const isFile = (file) => fs.existsSync(file) && fs.statSync(file).isFile();
-  if (isFile(base)) return require(base);
+  if (fs.existsSync(base)) return require(base); // a folder, too
   if (isFile(`${base}.js`)) {
     const isModule = isModuleFolder(path.dirname(base));
     return isModule ? import(pathToFileURL(`${base}.js`)) : require(`${base}.js`);
@@ -289,7 +289,31 @@ async function serve(handler) {
   }
 }
 
+// `import` looks into NODE_PATH, too, where layers and the SDK lie; Node's own does not.
+function lookFurther() {
+  const places = (process.env.NODE_PATH ?? "").split(path.delimiter).filter((one) => one.endsWith("/node_modules"));
+  const parents = places.map((place) => pathToFileURL(path.join(path.dirname(place), "index.js")).href);
+  nodeModule.registerHooks?.({
+    resolve(specifier, context, nextResolve) {
+      try {
+        return nextResolve(specifier, context);
+      } catch (error) {
+        if (error.code !== "ERR_MODULE_NOT_FOUND" || /^[./]|^\w+:/.test(specifier)) throw error;
+        for (const parentURL of parents) {
+          try {
+            return nextResolve(specifier, { ...context, parentURL });
+          } catch {
+            continue;
+          }
+        }
+        throw error;
+      }
+    },
+  });
+}
+
 patchConsole();
+lookFurther();
 process.on("beforeExit", () => onIdle());
 process.on("uncaughtException", (error) => end("Uncaught Exception", error, 129));
 process.on("unhandledRejection", (reason) => {
