@@ -193,7 +193,7 @@ def test_what_is_refused_before_it_runs(make, api, name):
 
 def test_runtimes_that_cannot_run_are_named(make, api, name):
     make(Runtime="ruby3.4")
-    with pytest.raises(ClientError, match=r"nodejs22\.x"):
+    with pytest.raises(ClientError, match=r"ruby3\.4"):
         api.invoke(FunctionName=name)
 
 
