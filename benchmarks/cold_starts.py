@@ -18,10 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
-from infra.origin_tasks import GITHUB_TASKS
-from infra.tasks import COLLECTOR, TASKS
 from tidegate.cli.screens import show_json, show_table
-from tidegate.domain import pipeline as names
 from tidegate.local.assembly import make_layers, synthesize
 from tidegate.local.cloud import REGION
 
@@ -49,8 +46,8 @@ def measure(*, as_json: bool) -> None:
     with TemporaryDirectory(prefix="tidegate-bench-") as name:
         shipped = (find_code(synthesize(1.0, "x86_64")), make_layers() / "dependencies" / "python")
         plain = tuple(strip(path, Path(name) / path.name) for path in shipped)
-        tasks = sorted([*TASKS, *GITHUB_TASKS, COLLECTOR], key=lambda task: task.name)
-        rows = [_measure(task.name, shipped, plain) for task in tasks]
+        tasks = sorted(path.parent.name for path in shipped[0].glob("functions/*/handler.py"))
+        rows = [_measure(task, shipped, plain) for task in tasks]
     if as_json:
         show_json({"cold_starts": [dict(zip(COLUMNS, row, strict=True)) for row in rows]})
     else:
@@ -82,10 +79,10 @@ def start(module: str, folders: tuple[Path, ...]) -> Start:
 
 
 def _measure(task: str, shipped: tuple[Path, ...], plain: tuple[Path, ...]) -> tuple[str, ...]:
-    module = names.handler(task).rpartition(".")[0].replace("/", ".")
+    module = f"functions.{task}.handler"
     start(module, shipped)  # the files are in memory from here on
     pairs = [(start(module, shipped), start(module, plain)) for _ in range(TIMES)]
     wall, cpu = (median(getattr(pair[0], what) for pair in pairs) for what in ("wall", "cpu"))
     without = median(pair[1].wall for pair in pairs)
     shown = (wall * 1000, cpu * 1000, pairs[0][0].modules, without * 1000)
-    return task, *(f"{value:.0f}" for value in shown), f"{without / wall:.1f}"
+    return task.replace("_", "-"), *(f"{value:.0f}" for value in shown), f"{without / wall:.1f}"

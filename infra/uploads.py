@@ -8,7 +8,7 @@ Source: AWS IAM User Guide, "Create a role for OpenID Connect federation".
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -22,6 +22,9 @@ from tidegate.domain import pipeline as names
 if TYPE_CHECKING:
     from tidegate.domain.pipeline import Pipeline
     from tidegate.domain.uploads import Upload
+
+# Of commit ids by SHA-1 and SHA-256. A `*` would stand for a slash too, and so for branches of longer names.
+COMMIT_SIZES: Final = (40, 64)
 
 
 class Uploads(Construct):
@@ -42,7 +45,10 @@ class Uploads(Construct):
 
     def _role(self, upload: Upload, branches: tuple[str, ...], provider: iam.CfnOIDCProvider) -> None:
         sources = names.source_bucket(Aws.ACCOUNT_ID, Aws.REGION)
-        bundles = [object_arn(sources, f"{upload.service}/{branch}/*.bundle") for branch in branches]
+        keys = (
+            f"{upload.service}/{branch}/{'?' * size}.bundle" for branch in branches for size in COMMIT_SIZES
+        )
+        bundles = [object_arn(sources, key) for key in keys]
         role = iam.Role(
             self,
             f"Role-{upload.service}",

@@ -161,8 +161,9 @@ def test_the_webhooks_secret_is_rotated_where_that_is_configured(sourced: Assemb
 
 
 def test_builds_elsewhere_may_upload_bundles_of_their_service_and_nothing_else(sourced: Assembly) -> None:
+    folder = f"{ARN}:s3:::tidegate-source-<AWS::AccountId>-<AWS::Region>/stock/live"
     assert rights(sourced, "tidegate-upload-stock") == {
-        "s3:PutObject": [f"{ARN}:s3:::tidegate-source-<AWS::AccountId>-<AWS::Region>/stock/live/*.bundle"]
+        "s3:PutObject": [f"{folder}/{'?' * size}.bundle" for size in (40, 64)]
     }
     roles = sourced.resources("AWS::IAM::Role").values()
     role = next(one for one in roles if one["Properties"].get("RoleName") == "tidegate-upload-stock")
