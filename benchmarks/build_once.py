@@ -102,7 +102,7 @@ def build(repository: Path, documents: Documents) -> int:
         checkout.write_zip(packed)
         documents.upload(SOURCE, packed)
         builder = Builder(documents, SOURCE, snapshot, Path(name))
-        return sum(builder.build(key) for key in snapshot.to_build)
+        return sum(bool(builder.build(key)) for key in snapshot.to_build)
 
 
 def warm() -> None:

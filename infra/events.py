@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tidegate.domain.pipeline import Stage
 
+ENDED: Final = ("SUCCEEDED", "FAILED", "FAULT", "STOPPED", "TIMED_OUT")
 UNHAPPY: Final = ["FAILED", "TIMED_OUT", "ABORTED"]
 EXECUTION_CHANGE: Final = "Step Functions Execution Status Change"
 # An event that is older has been overtaken: it goes to the queue and a person is told.
@@ -43,6 +44,7 @@ class Destinations:
     janitor: lambda_.IFunction
     undelivered: sqs.IQueue
     sources: str
+    builds: lambda_.IFunction
     github: AtGitHub | None = None
 
 
@@ -119,6 +121,7 @@ class Rules(Construct):
         self._repairs(targets.SfnStateMachine(to.rollback, **self._delivery))
         self._messages(topic)
         self._upkeep()
+        self._builds(targets.LambdaFunction(to.builds, **self._delivery))
         if to.github:
             self._at_github(to.github)
 
@@ -133,6 +136,11 @@ class Rules(Construct):
             schedule=events.Schedule.rate(Duration.days(1)),
             targets=[janitor],
         )
+
+    def _builds(self, resume: events.IRuleTarget) -> None:
+        """A build that has ended at CodeBuild lets the release go on that waits for it."""
+        ended = {"project-name": [names.BUILD_PROJECT], "build-status": list(ENDED)}
+        self._rule("BuildEnded", ["aws.codebuild"], ["CodeBuild Build State Change"], ended, resume)
 
     def _at_github(self, github: AtGitHub) -> None:
         """Branches are compared from time to time, and commits are told how their releases stand."""

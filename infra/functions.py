@@ -140,6 +140,8 @@ class Functions(Construct):
         }
         if pipeline.other_stages:
             values["OTHER_STAGES"] = ",".join(pipeline.other_stages)
+        if pipeline.build_images:
+            values["BUILD_IMAGES"] = pipeline.build_images
         if pipeline.build_override:
             values["BUILD_RUNTIME"] = pipeline.build_override.runtime
             values["BUILD_ARCHITECTURE"] = pipeline.build_override.architecture

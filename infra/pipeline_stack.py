@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Aws, CfnOutput, DefaultStackSynthesizer, Stack
 
 from infra.alarms import Alarms
+from infra.builds import Builds
 from infra.events import AtGitHub, Bus, Destinations, Rules, Topic
 from infra.functions import Functions
 from infra.machines import Machine
@@ -59,6 +60,7 @@ class PipelineStack(Stack):
             janitor,
             storage.undelivered,
             storage.sources.bucket_name,
+            functions.drawn["ResumeRelease"].version,
             self._at_github(functions, pipeline),
         )
         Rules(self, "Rules", bus=bus.bus, topic=topic, to=to)
@@ -73,6 +75,8 @@ class PipelineStack(Stack):
             Webhook(self, "Webhook", functions=functions, github=pipeline.github)
             if pipeline.github.app is None:
                 Token(self, "Token")
+        if pipeline.build_images:
+            Builds(self, "Builds", root=root, pipeline=pipeline)
         if pipeline.uploads:
             Uploads(self, "Uploads", pipeline=pipeline)
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)

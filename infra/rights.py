@@ -40,6 +40,9 @@ class On(Enum):
     RELEASE_EXECUTIONS = auto()
     EXECUTIONS = auto()
     SANDBOX = auto()
+    ERRANDS = auto()
+    BUILD_PROJECT = auto()
+    BUILD_LOGS = auto()
     REFUSED_EVENTS = auto()
     WEBHOOK_SECRET = auto()
     TOKEN_SECRET = auto()
@@ -133,6 +136,7 @@ def _data() -> dict[On, Resource]:
         On.RELEASE_DOCUMENTS: Resource((object_arn(artifacts, "releases/*"),), _EVERY_OBJECT),
         On.ARTIFACTS: Resource((object_arn(artifacts, "artifacts/*"),), _EVERY_OBJECT),
         On.ATTESTATIONS: Resource((object_arn(artifacts, "attestations/*"),), _EVERY_OBJECT),
+        On.ERRANDS: Resource((object_arn(artifacts, "errands/*"),), _EVERY_OBJECT),
         On.PACKAGES: Resource((object_arn(artifacts, "packages/*"),), _EVERY_OBJECT),
         On.LOCKS: Resource((object_arn(artifacts, "locks/*"),), _EVERY_HASH),
         On.WHEELS: Resource(
@@ -157,8 +161,19 @@ def _control(pipeline: names.Pipeline) -> dict[On, Resource]:
         On.RELEASE_EXECUTIONS: Resource((releases,), each_execution),
         On.EXECUTIONS: Resource((releases, rollbacks), each_execution),
         On.SANDBOX: Resource((sandbox,), "A running release calls the version that it began with."),
+        **_builds(pipeline),
         On.SCANS: Resource(("*",), "Amazon Inspector's ScanSbom knows no resources."),
         On.REFUSED_EVENTS: Resource((arn("sqs", names.REFUSED_QUEUE),)),
+    }
+
+
+def _builds(pipeline: names.Pipeline) -> dict[On, Resource]:
+    """The project at CodeBuild; where there is none, nobody has a right to it."""
+    project = (arn("codebuild", f"project/{names.BUILD_PROJECT}"),) if pipeline.build_images else ()
+    logs = (arn("logs", f"log-group:{names.BUILD_LOGS}:*"),) if pipeline.build_images else ()
+    return {
+        On.BUILD_PROJECT: Resource(project),
+        On.BUILD_LOGS: Resource(logs, "The streams of the log group of builds; CodeBuild names them."),
     }
 
 

@@ -24,6 +24,7 @@ NO_ACCESS_LOGS: Final = (
     "Who wrote what stands in the ledger and in CloudTrail; the bucket of access logs would have none itself."
 )
 SOURCE_DAYS: Final = 30
+ERRAND_DAYS: Final = 7
 NONCURRENT_DAYS: Final = 30
 
 
@@ -79,7 +80,10 @@ class Storage(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         # Documents of releases are the janitor's: it knows which of them one may still go back to.
-        self.artifacts = private_bucket(self, "Artifacts", names.artifact_bucket(account, region), [], lock)
+        # What CodeBuild is given and gives back counts for as long as a release waits for it.
+        errands = s3.LifecycleRule(id="errands", prefix="errands/", expiration=Duration.days(ERRAND_DAYS))
+        name = names.artifact_bucket(account, region)
+        self.artifacts = private_bucket(self, "Artifacts", name, [errands], lock)
         self.sources = self._source_bucket(names.source_bucket(account, region))
         self.ledger = self._table()
         self.undelivered = self._queue("Undelivered", names.UNDELIVERED_QUEUE)

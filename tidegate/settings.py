@@ -90,6 +90,11 @@ class Settings:
         return self._get("ROLLBACK_MACHINE")
 
     @property
+    def build_images(self) -> str:
+        """The version of the images that CodeBuild builds in; empty where it builds nothing."""
+        return self._environment.get(PREFIX + "BUILD_IMAGES", "")
+
+    @property
     def signing_key(self) -> str:
         """The alias of the KMS key that signs statements."""
         return self._get("SIGNING_KEY")

@@ -237,6 +237,17 @@ class Tools:
         return check_answers(client)
 
     @cached_property
+    def builds(self) -> Any:  # noqa: ANN401 (there are no types of this client here)
+        """CodeBuild of the pipeline."""
+        return check_answers(make_client("codebuild", config=CLIENT_CONFIG))
+
+    @cached_property
+    def build_logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs of the pipeline: what builds at CodeBuild print."""
+        client: CloudWatchLogsClient = make_client("logs", config=CLIENT_CONFIG)
+        return check_answers(client)
+
+    @cached_property
     def inspector(self) -> InspectorscanClient:
         """Amazon Inspector's scans of bills of materials."""
         client: InspectorscanClient = make_client("inspector-scan", config=CLIENT_CONFIG)

@@ -37,7 +37,7 @@ def handle(request: Request, tools: Tools) -> Response:
         bundle, source = Path(name) / "commit.bundle", Path(name) / "source.zip"
         fetch_source(request.commit, tools, bundle)
         with check_out(bundle, request.commit.id) as checkout:
-            override = Override(settings.build_runtime, settings.build_architecture)
+            override = Override(settings.build_runtime, settings.build_architecture, settings.build_images)
             snapshot = take_snapshot(checkout, request.commit, tools.documents, override)
             stages = tuple(stage.name for stage in settings.stages)
             check_stages(checkout, snapshot.config, (*stages, *settings.other_stages))

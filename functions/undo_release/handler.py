@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functions.undo_release.builds import stop_builds
 from functions.undo_release.executions import stop_release
 from functions.undo_release.provisioning import return_provisioning
 from functions.undo_release.returns import describe_returns, return_stacks
@@ -37,6 +38,7 @@ def handle(request: Request, tools: Tools) -> Response:
     said: list[str] = []
     if leaving is not None:
         stop_release(leaving, claim, tools)
+        stop_builds(leaving, tools)
         undone = undo_stages(leaving, tools, release)
         if undone is None:
             return Response(undone=False)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.adapters.lock_files import list_pins, parse_lock
+from tidegate.adapters.lock_files import list_pins, parse_lock, write_texts
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Lock, Target
 
@@ -93,3 +93,64 @@ def test_versions_are_told_of_what_cannot_be_built_too() -> None:
     source = '[[packages]]\nname = "X"\nversion = "1"\nsdist = { url = "https://a/x.tar.gz" }\n'
     never = package("never", more="marker = \"sys_platform == 'win32'\"")
     assert [one[:2] for one in list_pins(HEAD + source + never, "r.txt", TARGET)] == [("x", "1")]
+
+
+COMMIT = "ab" * 20
+SDIST = f'sdist = {{ url = "https://x/one-1.0.tar.gz", hashes = {{ sha256 = "{ONE}" }} }}'
+
+
+def bare(more: str) -> str:
+    return f'{HEAD}[[packages]]\nname = "One"\nversion = "1.0"\n{more}\n'
+
+
+def test_where_sources_are_built_what_has_no_wheel_is_taken_by_hash_or_commit() -> None:
+    lock = parse_lock(bare(SDIST), "r.txt", TARGET, sources=True)
+    assert (lock.wheels, lock.needs_build) == ((), True)
+    (source,) = lock.sources
+    assert source.requirement == f"one @ https://x/one-1.0.tar.gz --hash=sha256:{ONE}"
+    vcs = f'vcs = {{ type = "git", url = "https://x/one", commit-id = "{COMMIT}", subdirectory = "py" }}'
+    (source,) = parse_lock(bare(vcs), "r.txt", TARGET, sources=True).sources
+    assert source.requirement == f"one @ git+https://x/one@{COMMIT}#subdirectory=py"
+    assert source.identity == f"git:{COMMIT}"
+
+
+def test_a_wheel_that_fits_comes_before_the_sources() -> None:
+    lock = parse_lock(HEAD + package(more=SDIST), "r.txt", TARGET, sources=True)
+    assert (len(lock.wheels), lock.needs_build) == (1, False)
+    other = URL.replace("py3-none-any", "cp39-cp39-win32")
+    lock = parse_lock(HEAD + package(more=SDIST, url=other), "r.txt", TARGET, sources=True)
+    assert [one.name for one in lock.sources] == ["idna"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            bare(f'vcs = {{ type = "hg", url = "https://x", commit-id = "{COMMIT}" }}'),
+            "commit of git by https",
+        ),
+        (bare('vcs = { type = "git", url = "https://x", commit-id = "main" }'), "commit of git by https"),
+        (
+            bare(f'vcs = {{ type = "git", url = "ssh://x", commit-id = "{COMMIT}" }}'),
+            "commit of git by https",
+        ),
+        (bare('sdist = { url = "https://x/one-1.0.tar.gz", hashes = { md5 = "1" } }'), "has no wheel"),
+        (bare(f'sdist = {{ path = "one.tar.gz", hashes = {{ sha256 = "{ONE}" }} }}'), "has no wheel"),
+        (bare('directory = { path = "../x" }'), "is a directory"),
+    ],
+)
+def test_what_no_build_may_take_is_named(text: str, message: str) -> None:
+    with pytest.raises(BuildFailed, match=message):
+        parse_lock(text, "r.txt", TARGET, sources=True)
+
+
+def test_texts_that_a_build_resolves_are_a_lock_of_ours_alone() -> None:
+    texts = {"src/requirements.txt": '-r more.txt # ö 🙂 \\ "\n', "src/more.txt": "docopt==0.6.2\n"}
+    lock = parse_lock(write_texts(texts), "r.txt", TARGET, sources=True)
+    assert dict(lock.texts) == texts
+    assert list(lock.texts) == list(texts)
+    assert lock.inputs != parse_lock(write_texts({"a": "b"}), "r.txt", TARGET, sources=True).inputs
+    with pytest.raises(BuildFailed, match="must be resolved by a build"):
+        parse_lock(write_texts(texts), "r.txt", TARGET)
+    foreign = write_texts(texts).replace('"tidegate"', '"uv"')
+    assert parse_lock(foreign, "r.txt", TARGET) == Lock()

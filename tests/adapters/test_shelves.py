@@ -248,6 +248,28 @@ def test_a_source_distribution_is_refused_by_name(index: PackageIndex, documents
     assert not [path for path in index.asked if path.startswith("/files")]
 
 
+def test_what_has_no_wheel_is_left_to_a_build_where_there_is_one(
+    index: PackageIndex, documents: Documents
+) -> None:
+    index.wheels["one-1.0.tar.gz"] = b""
+    index.add("two", {})
+    lock = find_lock(documents, request("one\ntwo\n"), sources=True)
+    assert lock.texts == {"f/requirements.txt": "one\ntwo\n"}
+    assert not lock.wheels
+    assert not [path for path in index.asked if path.startswith("/files/one")]
+    asked = len(index.asked)
+    assert find_lock(documents, request("one\ntwo\n"), sources=True) == lock
+    assert len(index.asked) == asked
+
+
+def test_a_commit_of_a_repository_is_left_to_a_build_and_asked_of_nobody(
+    index: PackageIndex, documents: Documents
+) -> None:
+    text = f"two\none @ git+https://git.example.com/one@{'ab' * 20}\n"
+    assert find_lock(documents, request(text), sources=True).texts == {"f/requirements.txt": text}
+    assert not index.asked
+
+
 @pytest.mark.registry
 def test_native_code_is_imported_out_of_a_zip(documents: Documents, tmp_path: Path) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -19,7 +19,12 @@ KEYS = (
     r'(?:^|[ (\[{,])"((?:[\w-]+-)?template\.json)"',
     r'\{self\._prefix\}([\w{}.-]+\.json)"',
 )
-HOLES = {"name": "<side stack>", "stack.name": "<side stack>", "update.name": "<update>"}
+HOLES = {
+    "attempt": "<attempt>",
+    "name": "<side stack>",
+    "stack.name": "<side stack>",
+    "update.name": "<update>",
+}
 PATHS = r"`((?:tidegate|functions|infra|statemachines|benchmarks|docs|examples)/[\w./-]+)`"
 
 

@@ -8,6 +8,7 @@ from tidegate.domain.artifacts import (
     Method,
     collect_requirements,
     content_key,
+    names_commit,
     platform,
     python_version,
 )
@@ -60,3 +61,18 @@ def test_includes_are_followed_once_each() -> None:
 def test_what_cannot_be_installed_is_named_with_its_line(text: str, message: str) -> None:
     with pytest.raises(BuildFailed, match=message):
         collect_requirements("f/requirements.txt", {"f/requirements.txt": text}.get)
+
+
+def test_where_sources_are_built_a_commit_may_be_named_and_nothing_that_moves() -> None:
+    commit = "ab" * 20
+    for line in (
+        f"git+https://h/x.git@{commit}",
+        f"x @ git+https://h/x@{commit}#subdirectory=a ; python_version > '3'",
+    ):
+        assert collect_requirements("r.txt", {"r.txt": line}.get, sources=True) == {"r.txt": line}
+        assert names_commit(f"a==1\n{line}\n")
+        with pytest.raises(BuildFailed, match="built from source"):
+            collect_requirements("r.txt", {"r.txt": line}.get)
+    for line in ("git+https://h/x@main", f"git+ssh://h/x@{commit}", f"-e git+https://h/x@{commit}", "-e ."):
+        with pytest.raises(BuildFailed, match="built from source"):
+            collect_requirements("r.txt", {"r.txt": line}.get, sources=True)

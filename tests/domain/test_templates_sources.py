@@ -203,7 +203,11 @@ def distribution(target):
         (serverless(F=function(), D=distribution({"Ref": "F.Version"})), "F is a Lambda@Edge function"),
         (load("cdk"), "cdk.json:3: Handler886CB40B has a CDK asset"),
         (serverless(F=function(PackageType="Image")), "F has PackageType Image"),
-        (serverless(F=function(Runtime="ruby3.4")), "F runs on ruby3.4; only Python"),
+        (
+            serverless(F=function(Runtime="ruby3.4")),
+            "F is built by ruby3.4, and this pipeline builds nothing at CodeBuild; only Python",
+        ),
+        (serverless(F=function(Runtime="provided.al2023")), "F runs on provided.al2023 and says not how"),
         (serverless(W={"Type": "AWS::Serverless::WebFunction"}), "W is a AWS::Serverless::WebFunction"),
     ],
 )
@@ -215,6 +219,21 @@ def test_what_is_not_released_is_refused_by_name(template, message):
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path.stem != "cdk"], ids=lambda path: path.stem)
 def test_what_can_be_released_is_not_refused(path):
     refuse_unsupported(parse(path.read_text(), path.name))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "metadata"),
+    [("ruby3.4", {}), ("java21", {}), ("provided.al2023", {"BuildMethod": "makefile"})],
+)
+def test_with_codebuild_other_languages_are_not_refused(runtime, metadata):
+    item = {**function(Runtime=runtime), "Metadata": metadata}
+    refuse_unsupported(serverless(F=item), errands=True)
+
+
+def test_a_makefile_elsewhere_than_in_its_code_is_refused():
+    item = {**function(), "Metadata": {"BuildMethod": "makefile", "ContextPath": "."}}
+    with pytest.raises(UnsupportedTemplate, match=r"t\.yaml:\d+: F has Metadata\.ContextPath"):
+        refuse_unsupported(serverless(F=item), errands=True)
 
 
 def test_a_cdk_template_with_its_manifest_is_not_refused():

@@ -26,6 +26,7 @@ def test_every_rule_and_its_target(assembly: Assembly) -> None:
         "tidegate-source-uploaded": "AWS::Lambda::Version",
         "tidegate-repository-pushed": "AWS::Lambda::Version",
         "tidegate-commit-pushed": "AWS::Lambda::Version",
+        "tidegate-build-ended": "AWS::Lambda::Version",
         "tidegate-alarm-raised": "AWS::StepFunctions::StateMachine",
         "tidegate-release-ended": "AWS::StepFunctions::StateMachine",
         "tidegate-release-reported": "AWS::SNS::Topic",

@@ -27,7 +27,10 @@ SURFACE: dict[str, set[str]] = {
     "AuditRelease": LEDGER | KEEP | {"inspector-scan:ScanSbom"},
     "AttestRelease": LEDGER | KEEP | {"kms:GetPublicKey", "kms:Sign"},
     "AwaitApproval": LEDGER | {"events:PutEvents"},
-    "BuildFunction": LEDGER | KEEP,
+    "AwaitBuilds": LEDGER
+    | KEEP
+    | {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "states:SendTaskSuccess"},
+    "BuildFunction": LEDGER | KEEP | {"codebuild:BatchGetBuilds", "logs:GetLogEvents"},
     "CheckOutSource": LEDGER | KEEP | GITHUB | {"codecommit:GitPull", "s3:GetObjectVersion"},
     "CompareBranches": QUERY | GITHUB | {"dynamodb:GetItem", "events:PutEvents", "sqs:SendMessage"},
     "CompleteRelease": LEDGER | {"events:PutEvents"},
@@ -52,18 +55,29 @@ SURFACE: dict[str, set[str]] = {
         "secretsmanager:UpdateSecretVersionStage",
         "sqs:SendMessage",
     },
+    "ResumeRelease": {
+        "codebuild:BatchGetBuilds",
+        "dynamodb:GetItem",
+        "sqs:SendMessage",
+        "states:SendTaskSuccess",
+    },
     "RestoreTraffic": LEDGER | READ | {"sts:AssumeRole"},
     "ShiftTraffic": LEDGER | READ | {"events:PutEvents", "s3:PutObject", "sts:AssumeRole"},
     "SmokeTest": LEDGER | READ | {"sts:AssumeRole"},
     "TestFunction": LEDGER | KEEP | {"lambda:InvokeFunction"},
     "TestSandbox": set(),
-    "UndoRelease": LEDGER | KEEP | {"states:DescribeExecution", "states:StopExecution", "sts:AssumeRole"},
+    "UndoRelease": LEDGER
+    | KEEP
+    | {"codebuild:BatchGetBuilds", "codebuild:StopBuild"}
+    | {"states:DescribeExecution", "states:StopExecution", "sts:AssumeRole"},
     "VerifyRecovery": LEDGER | KEEP | {"dynamodb:Query", "events:PutEvents", "sts:AssumeRole"},
 }
 # What a use of the tools in a handler's folder needs: variables, and one of the rights on a resource.
 NEEDS: dict[str, tuple[set[str], On | None]] = {
     "announce": ({"EVENT_BUS"}, On.BUS),
     "bus": ({"EVENT_BUS"}, On.BUS),
+    "build_logs": (set(), On.BUILD_LOGS),
+    "builds": (set(), On.BUILD_PROJECT),
     "documents": ({"ARTIFACT_BUCKET"}, None),
     "functions": (set(), On.SANDBOX),
     "hosts": ({"ORIGINS"}, On.TOKEN_SECRET),
@@ -83,6 +97,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
 SETTINGS: dict[str, set[str]] = {
     "branches": {"BRANCHES"},
     "branches_of": {"BRANCHES", "ORIGINS"},
+    "build_images": {"BUILD_IMAGES"},
     "build_architecture": {"BUILD_ARCHITECTURE"},
     "build_runtime": {"BUILD_RUNTIME"},
     "metric_period": {"PACE"},
@@ -202,9 +217,8 @@ def test_states_functions_and_substitutions_have_one_name() -> None:
         assert state["Arguments"]["FunctionName"] == f"${{{name}}}"
         assert name in BY_NAME
     called = {name for _, name in TASK_STATES}
-    assert called | {"Intake", "PruneVersions", "TestSandbox", *(task.name for task in GITHUB_TASKS)} == set(
-        BY_NAME
-    )
+    others = {"Intake", "PruneVersions", "ResumeRelease", "TestSandbox"}
+    assert called | others | {task.name for task in GITHUB_TASKS} == set(BY_NAME)
     folders = {path.name for path in (ROOT / "functions").iterdir() if (path / "handler.py").exists()}
     assert folders == {names.folder_name(task.name) for task in (*ALL, COLLECTOR)}
 

@@ -197,7 +197,7 @@ def test_what_starts_from_an_event_has_a_dead_letter_queue(assembly: Assembly) -
         for permission in assembly.resources("AWS::Lambda::Permission").values()
     }
     named = {functions[key]["Properties"]["FunctionName"] for key in started}
-    assert named == {"tidegate-intake", "tidegate-prune-versions"}
+    assert named == {"tidegate-intake", "tidegate-prune-versions", "tidegate-resume-release"}
     assert all("DeadLetterConfig" in functions[key]["Properties"] for key in started)
 
 

@@ -100,7 +100,7 @@ def _read_locks(documents: Documents, snapshot: Snapshot) -> tuple[dict[str, str
         text = _present(key, texts[key]).decode()
         if runtime.startswith("python"):
             target = Target(python_version(runtime), platform(runtime, architecture))
-            locks[key].append(parse_lock(text, key, target))
+            locks[key].append(parse_lock(text, key, target, sources=True))
         else:
             chosen = choose_modules(text, key, find_platform(architecture), member)
             locks[key].append(Lock(modules=chosen))

@@ -38,8 +38,11 @@ def list_components(built: Path, lock: Lock, target: Target | None, base: str = 
     found = list(read_distributions(built))
     wheels = {wheel.name: wheel for wheel in lock.wheels}
     modules = {posixpath.join(base, one.folder): one for one in lock.modules}
+    sources = {one.name: one.identity for one in lock.sources}
     components = [
-        describe_module(one, modules.get(one.folder)) if one.kind == "npm" else _describe(one, wheels, base)
+        describe_module(one, modules.get(one.folder))
+        if one.kind == "npm"
+        else _describe(one, wheels, sources, base)
         for one in found
     ]
     brought = {one.name for one in components if one.sha256}
@@ -80,8 +83,8 @@ def describe_module(found: Distribution, module: Module | None) -> Component:
     )
 
 
-def _describe(found: Distribution, wheels: dict[str, Wheel], base: str) -> Component:
-    """A distribution as a component, with the hash of the wheel that brought it."""
+def _describe(found: Distribution, wheels: dict[str, Wheel], sources: dict[str, str], base: str) -> Component:
+    """A distribution as a component, with the hash of the wheel that brought it, or of its sources."""
     wheel = wheels.get(found.name)
     brought = (
         wheel is not None
@@ -95,6 +98,7 @@ def _describe(found: Distribution, wheels: dict[str, Wheel], base: str) -> Compo
         folder=found.folder,
         sha256=wheel.sha256 if wheel is not None and brought else "",
         licence=found.licence,
+        built_from=sources.get(found.name, "") if found.kind == "pypi" and "/" not in found.folder else "",
     )
 
 

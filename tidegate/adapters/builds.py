@@ -36,6 +36,7 @@ from tidegate.domain.artifacts import (
     record_key,
 )
 from tidegate.domain.bills import Subject, bill_key, read_subject, render
+from tidegate.domain.errands import ERRANDS
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault, find_node_fault
 from tidegate.domain.locks import Lock, Target
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.entries import Entry
+    from tidegate.adapters.errand_results import Errands
     from tidegate.domain.bills import Component
     from tidegate.domain.snapshots import Snapshot
 
@@ -54,8 +56,16 @@ if TYPE_CHECKING:
 class Builder:
     """Builds artifacts of one snapshot in a folder; the source is fetched once, for the first of them."""
 
-    def __init__(self, documents: Documents, source_key: str, snapshot: Snapshot, folder: Path) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        source_key: str,
+        snapshot: Snapshot,
+        folder: Path,
+        errands: Errands | None = None,
+    ) -> None:
         self._documents = documents
+        self._errands = errands
         self._source_key = source_key
         self._snapshot = snapshot
         self._folder = folder
@@ -71,8 +81,11 @@ class Builder:
     def _shelf(self) -> Shelf:
         return Shelf(self._folder / "shelf", self._documents)
 
-    def build(self, key: str) -> bool:
-        """Build an artifact and store it with its record; False where it stood there already."""
+    def build(self, key: str) -> bool | None:
+        """Build an artifact and store it with its record.
+
+        False where it stood there already, None where CodeBuild has not made it yet.
+        """
         documents = self._documents
         if documents.exists(record_key(key)):
             return False
@@ -81,6 +94,8 @@ class Builder:
             built = Path(name) / "function.zip"
             lock = self._lock(function)
             known = self._make(function, lock, built)
+            if known is None:
+                return None
             if not documents.write_once(archive_key(key), built):
                 built = Path(name) / "stands.zip"
                 documents.download(archive_key(key), built)
@@ -95,7 +110,11 @@ class Builder:
         """The record of a zip, read off its bytes, with what is `known` besides; its bill is stored."""
         found = measure(built, function)
         subject = Subject(
-            key=found.key, sha256=found.sha256, runtime=found.runtime, architecture=found.architecture
+            key=found.key,
+            sha256=found.sha256,
+            runtime=found.runtime,
+            architecture=found.architecture,
+            built_in=function.built_in,
         )
         components = [*list_components(built, lock, _target(function)), *known]
         bill = render(subject, components)
@@ -105,13 +124,19 @@ class Builder:
                 raise BuildFailed(f"{found.bill} is of another zip than the one beside it")
         told = {
             "lock": tuple(sorted({one.pin for one in components if one.pin})),
+            "built_in": function.built_in,
             "bill_sha256": hashlib.sha256(bill).hexdigest(),
             "components": len(components),
         }
         return found.model_copy(update=told)
 
-    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component]:
-        """Write a function's zip; the components that no reader of it would find."""
+    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component] | None:
+        """Write a function's zip; the components that no reader of it would find.
+
+        None where CodeBuild has not made it yet.
+        """
+        if function.method in ERRANDS:
+            return self._errand(function, lock, built)
         place = f"{function.logical_id} in {function.code_uri}"
         if function.method is Method.ARCHIVE:
             self._source.write_file(function.code_uri, built)
@@ -124,6 +149,15 @@ class Builder:
             return self._node.make(function, lock, code, built)
         assemble(built, self._shelf.parts(lock), code, place)
         return []
+
+    def _errand(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component] | None:
+        if self._errands is None:
+            raise BuildFailed(f"{function.logical_id}: nothing is built at CodeBuild here")
+        made = self._errands.make(function, lock, self._code, self._shelf, built)
+        return [] if made else None
+
+    def _code(self, folder: str) -> Part:
+        return self._source.code(folder)
 
     @cached_property
     def _node(self) -> NodeBuilder:

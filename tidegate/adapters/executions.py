@@ -32,6 +32,19 @@ def start_release(machines: SFNClient, machine: str, push: Push) -> bool:
     return True
 
 
+def resume(machines: SFNClient, token: str) -> bool:
+    """Let a state go on that waits by a token; False where it waits no more."""
+    try:
+        machines.send_task_success(taskToken=token, output="{}")
+    except (
+        machines.exceptions.TaskTimedOut,
+        machines.exceptions.TaskDoesNotExist,
+        machines.exceptions.InvalidToken,
+    ):
+        return False
+    return True
+
+
 def read_status(machines: SFNClient, execution: str) -> str:
     """An execution's status; GONE for one that Step Functions has forgotten, 90 days after its end."""
     try:

@@ -31,7 +31,13 @@ NETWORK: Final = re.compile(
 NOISE: Final = re.compile(
     r"^(Using |Resolved |Prepared |Downloading |Downloaded |Installed |Creating |warning: )"
 )
+# What the resolver says of a package that it may not build.
+NO_WHEEL: Final = re.compile(r"building from source is disabled|has no usable wheels")
 LONGEST: Final = 600
+
+
+class WheelMissing(Exception):
+    """Requirements cannot be met by wheels alone; whoever may run foreign code could build one."""
 
 
 class RegistryUnreachable(ConnectionError):
@@ -45,7 +51,7 @@ def compile_lock(
 
     `root` is the source's root, which messages name files relative to; `named` is what they name instead of
     the file itself. A list that `is_whole` is taken without what its packages require. BuildFailed says why
-    it failed.
+    it failed, WheelMissing where what has no wheel is required.
     """
     flags = ["--format", "pylock.toml", "--output-file", str(lock), "--quiet", "--no-header"]
     flags += ["--python", sys.executable, "--python-version", target.python, "--only-binary", ":all:"]
@@ -121,4 +127,7 @@ def _run_uv(words: Sequence[str], files: str, root: Path, place: Path, seconds: 
         reason = readable(outcome.output.decode(errors="replace").replace(f"{root}/", ""))
         if NETWORK.search(reason):
             raise RegistryUnreachable(reason)
+        said = " ".join(outcome.output.decode(errors="replace").split())
+        if NO_WHEEL.search(said):
+            raise WheelMissing(str(BuildFailed(reason, file=files)))
         raise BuildFailed(reason or f"uv ended with {outcome.code}", file=files)

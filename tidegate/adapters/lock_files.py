@@ -5,6 +5,7 @@ Source: PEP 751, https://packaging.python.org/en/latest/specifications/pylock-to
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from itertools import pairwise
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from tidegate.adapters.wheel_choice import applies, choose
 from tidegate.domain.artifacts import hide_credentials
 from tidegate.domain.errors import BuildFailed
-from tidegate.domain.locks import Lock, Pin, Wheel, normalize
+from tidegate.domain.locks import Lock, Pin, SourceRelease, Wheel, normalize, read_filename
 from tidegate.domain.projects import check_python, read_toml, table, well_formed
 
 if TYPE_CHECKING:
@@ -25,24 +26,51 @@ if TYPE_CHECKING:
 
 SCHEMES: Final = frozenset({"https", "http", "file"})
 FOREIGN: Final = ("vcs", "directory")
+# By which a build elsewhere can fetch what it builds from.
+BUILT: Final = frozenset({"https", "http"})
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+UNRESOLVED: Final = "it holds what has no wheel, and must be resolved by a build; name versions with wheels"
 WHEEL: Final = re.compile(r"[^-]+-[^-]+(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
 
 
-def parse_lock(text: str, file: str, target: Target) -> Lock:
+def parse_lock(text: str, file: str, target: Target, *, sources: bool = False) -> Lock:
     """Read a lock for a target; BuildFailed where it is none, or names what no build takes.
 
-    Each package that is for the target must have a wheel that fits it, with a SHA-256: source distributions,
-    repositories and folders are refused by name. Of several wheels the one counts that installers prefer.
-    The project itself, the folder of the lock, is left out: its code is the function's.
+    Each package that is for the target must have a wheel that fits it, with a SHA-256, or, where `sources`
+    are allowed, a source distribution with one, or a commit of a repository: all else is refused by name. Of
+    several wheels the one counts that installers prefer. The project itself, the folder of the lock, is left
+    out: its code is the function's.
     """
     with well_formed(file):
         wanted = [one for one in _list_packages(text, file, target) if not _is_itself(one)]
-        wheels = sorted((_read_wheel(one, file, target) for one in wanted), key=lambda one: one.name)
-    for first, second in pairwise(wheels):
+        read = [_read_package(one, file, target, sources=sources) for one in wanted]
+        found = sorted(read, key=lambda one: one.name)
+        texts = read_texts(text, file)
+    for first, second in pairwise(found):
         if first.name == second.name:
             twice = f"{first.name} stands twice, as {first.version} and {second.version}"
             raise BuildFailed(twice, file=file)
-    return Lock(wheels=tuple(wheels))
+    if texts and not sources:
+        raise BuildFailed(UNRESOLVED, file=file)
+    return Lock(
+        wheels=tuple(one for one in found if isinstance(one, Wheel)),
+        sources=tuple(one for one in found if isinstance(one, SourceRelease)),
+        texts=texts,
+    )
+
+
+def write_texts(texts: Mapping[str, str]) -> str:
+    """A lock of requirement texts that only a build resolves, the main one first."""
+    pairs = json.dumps(list(texts.items()))
+    return f'lock-version = "1.0"\ncreated-by = "tidegate"\n[tool.tidegate]\ntexts = {json.dumps(pairs)}\n'
+
+
+def read_texts(text: str, file: str) -> dict[str, str]:
+    """The texts of such a lock; none where it is another's, since a service writes no lock of ours."""
+    data = read_toml(text, file)
+    kept = table(data, "tool", "tidegate").get("texts") if data.get("created-by") == "tidegate" else None
+    return {str(path): str(one) for path, one in json.loads(kept)} if kept else {}
 
 
 def list_pins(text: str, file: str, target: Target) -> tuple[Pin, ...]:
@@ -80,10 +108,41 @@ def _name(package: Mapping[str, Any]) -> tuple[str, str]:
     return normalize(str(package.get("name", ""))), str(package.get("version", ""))
 
 
-def _read_wheel(package: Mapping[str, Any], file: str, target: Target) -> Wheel:
+def _read_package(
+    package: Mapping[str, Any], file: str, target: Target, *, sources: bool
+) -> Wheel | SourceRelease:
     name, version = _name(package)
     place = f"{name}=={version}" if version else name
     check_python(package.get("requires-python"), target.python, f"{file}: {place}")
+    source = _find_source(package, place, file) if sources else None
+    if source is None:
+        return _read_wheel(package, place, file, target)
+    wheels = [read_filename(str(one.get("url", ""))) for one in package.get("wheels", ())]
+    return source if choose(wheels, target) is None else _read_wheel(package, place, file, target)
+
+
+def _find_source(package: Mapping[str, Any], place: str, file: str) -> SourceRelease | None:
+    """What a package could be built from; None where it has nothing of the kind."""
+    name, version = _name(package)
+    named = {"name": name, "version": version}
+    if "vcs" in package:
+        told = table(package, "vcs")
+        commit, url = str(told.get("commit-id", "")), str(told.get("url", ""))
+        if told.get("type") != "git" or not COMMIT.fullmatch(commit) or not url.startswith("https://"):
+            shown = hide_credentials(url)
+            message = f"{place} is at {shown or 'no address'}; a commit of git by https is taken alone"
+            raise BuildFailed(message, file=file)
+        return SourceRelease(**named, url=url, commit=commit, folder=str(told.get("subdirectory", "")))
+    told = table(package, "sdist")
+    digest = str(table(told, "hashes").get("sha256", ""))
+    url = str(told.get("url", ""))
+    if not DIGEST.fullmatch(digest) or url.partition("://")[0] not in BUILT:
+        return None
+    return SourceRelease(**named, url=url, sha256=digest)
+
+
+def _read_wheel(package: Mapping[str, Any], place: str, file: str, target: Target) -> Wheel:
+    name, version = _name(package)
     for kind in FOREIGN:
         if kind in package:
             told = table(package, kind)

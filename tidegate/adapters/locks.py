@@ -7,14 +7,16 @@ a lock at once, the first one written is the lock of both.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.installs import compile_lock, export_lock
-from tidegate.adapters.lock_files import find_itself, list_pins, parse_lock
+from tidegate.adapters.installs import WheelMissing, compile_lock, export_lock
+from tidegate.adapters.lock_files import find_itself, list_pins, parse_lock, write_texts
 from tidegate.adapters.poetry_locks import read_poetry_lock, render_pins
 from tidegate.adapters.threads import side_by_side
+from tidegate.domain.artifacts import names_commit
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Kind, check_pins, is_empty
 from tidegate.domain.projects import check_python, list_requirements, read_toml, table
@@ -32,23 +34,29 @@ RESOLVERS: Final = 4
 NOTHING: Final = 'lock-version = "1.0"\n'
 
 
-def find_locks(documents: Documents, requests: Iterable[LockRequest]) -> dict[str, Lock]:
+def find_locks(
+    documents: Documents, requests: Iterable[LockRequest], *, sources: bool = False
+) -> dict[str, Lock]:
     """The lock of each request, by its key; made where there is none yet. Many requests may be equal."""
     wanted = {request.key: request for request in requests}
-    found = side_by_side(lambda request: find_lock(documents, request), wanted.values(), RESOLVERS)
+    find = partial(find_lock, documents, sources=sources)
+    found = side_by_side(find, wanted.values(), RESOLVERS)
     return dict(zip(wanted, found, strict=True))
 
 
-def find_lock(documents: Documents, request: LockRequest) -> Lock:
-    """The lock of a request: the one that stands, else one that is made and stored."""
+def find_lock(documents: Documents, request: LockRequest, *, sources: bool = False) -> Lock:
+    """The lock of a request: the one that stands, else one that is made and stored.
+
+    Where `sources` are allowed it may name what has no wheel, or be left to whoever builds (`Lock`).
+    """
     text = documents.find_bytes(request.key)
     if text is None:
         with TemporaryDirectory(prefix="tidegate-") as name:
-            file = make_lock(request, Path(name))
+            file = make_lock(request, Path(name), sources=sources)
             if not documents.write_once(request.key, file):
                 documents.download(request.key, file)
             text = file.read_bytes()
-    return parse_lock(text.decode(), request.main, request.target)
+    return parse_lock(text.decode(), request.main, request.target, sources=sources)
 
 
 def read_lock(documents: Documents, key: str, target: Target) -> Lock:
@@ -57,17 +65,30 @@ def read_lock(documents: Documents, key: str, target: Target) -> Lock:
     if text is None:
         message = f"s3://{documents.bucket}/{key} does not exist"
         raise LookupError(message)
-    return parse_lock(text.decode(), key, target)
+    return parse_lock(text.decode(), key, target, sources=True)
 
 
-def make_lock(request: LockRequest, folder: Path) -> Path:
+def make_lock(request: LockRequest, folder: Path, *, sources: bool = False) -> Path:
     """Make a request's lock file in `folder`; BuildFailed says why there is none."""
     file = folder / LOCK_FILE
     if request.kind in {Kind.PYLOCK, Kind.UV}:
         file.write_text(_take(request, folder))
-        parse_lock(file.read_text(), request.main, request.target)
+        parse_lock(file.read_text(), request.main, request.target, sources=sources)
         return file
     texts = list_texts(request)
+    try:
+        if not any(names_commit(text) for text in texts.values()):
+            _resolve(request, texts, file, folder)
+            return file
+    except WheelMissing as error:
+        if not sources:
+            raise BuildFailed(str(error)) from error
+    file.write_text(write_texts(texts))
+    return file
+
+
+def _resolve(request: LockRequest, texts: Mapping[str, str], file: Path, folder: Path) -> None:
+    """Write the lock of requirement texts; WheelMissing where one of them has no wheel."""
     if is_empty(texts.values()):
         file.write_text(NOTHING)
     else:
@@ -81,7 +102,6 @@ def make_lock(request: LockRequest, folder: Path) -> Path:
             is_whole=is_whole,
         )
     check_pins(parse_lock(file.read_text(), request.main, request.target), texts)
-    return file
 
 
 def list_given(request: LockRequest) -> tuple[Pin, ...]:

@@ -47,10 +47,14 @@ SHOWN: Final = 6
 
 
 class Override(NamedTuple):
-    """What is built for whatever the template says; None where the template decides."""
+    """What is built for whatever the template says; None where the template decides.
+
+    `images` is the version of the images that CodeBuild builds in; empty where it builds nothing.
+    """
 
     runtime: str | None = None
     architecture: str | None = None
+    images: str = ""
 
 
 class Part(NamedTuple):
@@ -106,7 +110,12 @@ def open_project(checkout: Checkout, override: Override) -> Project:
     project = read_project(checkout, override)
     manifest = _find_manifest(checkout, project.template.file)
     for part in project.parts:
-        refuse_unsupported(part.template, part.parameters, asset_manifest=manifest is not None)
+        refuse_unsupported(
+            part.template,
+            part.parameters,
+            asset_manifest=manifest is not None,
+            errands=bool(override.images),
+        )
     return project
 
 
@@ -125,7 +134,7 @@ def read_project(checkout: Checkout, override: Override) -> Project:
     deployments = read_samconfig(checkout.read_text(samconfig), samconfig) if samconfig else {}
     parts = _Parts(checkout, path)
     parts.open("", path, lambda _: deployments.get("default", Deployment()).parameters, ())
-    found = (Requirements(checkout), ModuleRequests(checkout))
+    found = (Requirements(checkout, sources=bool(override.images)), ModuleRequests(checkout))
     return Project(checkout, config, tuple(parts.opened), deployments, override, *found)
 
 

@@ -64,10 +64,14 @@ def tell_choice(code: str, request: LockRequest | None, unread: Sequence[str]) -
 
 
 class Requirements:
-    """The requirement files of a checkout; each folder is looked into once."""
+    """The requirement files of a checkout; each folder is looked into once.
 
-    def __init__(self, checkout: Checkout) -> None:
+    `sources`: whether somebody builds what has no wheel.
+    """
+
+    def __init__(self, checkout: Checkout, *, sources: bool = False) -> None:
         self._checkout = checkout
+        self._sources = sources
         self._found: dict[str, Found] = {}
         self._requests: dict[tuple[str, Target], LockRequest] = {}
         self._names: dict[str, list[str]] = {}
@@ -110,7 +114,7 @@ class Requirements:
             others = (*others, *candidates[-1][1]) if kind in LISTS else others
         texts = {path: self._checkout.read_text(path) for path in paths}
         if kind is Kind.REQUIREMENTS:
-            texts = collect_requirements(paths[0], self._read_text)
+            texts = collect_requirements(paths[0], self._read_text, sources=self._sources)
         elif kind is Kind.PROJECT:
             list_requirements(read_toml(texts[paths[0]], paths[0]), paths[0])
         elif kind in CHECKS:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
+from tidegate.adapters.errand_plans import note_errands, read_metadata, tell_build
 from tidegate.adapters.leaks import search_source
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.module_locks import keep_locks
@@ -25,9 +26,12 @@ from tidegate.domain.artifacts import (
     python_version,
     record_key,
 )
+from tidegate.domain.build_names import name_image
+from tidegate.domain.errands import ERRANDS, errand_key
 from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
 from tidegate.domain.imports import PLACEHOLDER
 from tidegate.domain.leaks import check_search
+from tidegate.domain.locks import Lock
 from tidegate.domain.nesting import qualify
 from tidegate.domain.snapshots import ChildTemplate, FunctionSnapshot, Snapshot, TestsSnapshot
 from tidegate.domain.sources import (
@@ -39,6 +43,7 @@ from tidegate.domain.sources import (
     tree_hash,
 )
 from tidegate.domain.templates.functions import ASSET_PATH, FunctionSource, read_functions
+from tidegate.domain.templates.refusals import find_errand
 from tidegate.domain.templates.sam_globals import function_properties
 from tidegate.domain.templates.variables import read_variables
 from tidegate.domain.testing import NO_TESTS
@@ -51,7 +56,7 @@ if TYPE_CHECKING:
     from tidegate.adapters.node_plans import NodePlan
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
-    from tidegate.domain.locks import Lock, LockRequest
+    from tidegate.domain.locks import LockRequest
 
 SHOWN: Final = 5
 
@@ -69,9 +74,10 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     check_waves(checkout, project.config, names)
     check_advisories(checkout, project.config)
     builds = [_plan(project, part, source) for part, source in sources if source.code_uri is not None]
-    locks = find_locks(documents, (build.request for build in builds if build.request))
+    requests = (build.request for build in builds if build.request)
+    locks = find_locks(documents, requests, sources=bool(override.images))
     keep_locks(documents, (build.node.request for build in builds if build.node and build.node.request))
-    functions = tuple(_describe(project, build, locks) for build in builds)
+    functions = tuple(_describe(project, build, locks, commit.service) for build in builds)
     tests = find_tests(project, functions)
     return Snapshot(
         commit=commit,
@@ -155,6 +161,9 @@ def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
     if method in NODE_METHODS:
         architecture = project.override.architecture or architecture
         node = plan_node(project, part, source, code, method, architecture)
+    if method in ERRANDS:
+        runtime = (project.override.runtime or runtime) if runtime.startswith("python") else runtime
+        architecture = project.override.architecture or architecture
     if method is Method.PYTHON:
         python_version(runtime)
         runtime = project.override.runtime or runtime
@@ -163,12 +172,18 @@ def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
     return _Build(part, source, code, method, runtime, architecture, request, node)
 
 
-def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> FunctionSnapshot:
+def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], service: str) -> FunctionSnapshot:
     part, source, code, method, runtime, architecture, request, node = build
+    lock = locks[request.key] if request else Lock()
+    method = Method.SOURCES if lock.needs_build else method
+    image = name_image(runtime, architecture, project.override.images) if method in ERRANDS else ""
+    metadata = read_metadata(part, source) if method is Method.SAM else {}
     if node is None:
-        wheels = locks[request.key].hashes if request else ()
         tree = tree_hash(project.checkout.within(code), code)
-        artifact = content_key(method, runtime, architecture, wheels, tree)
+        artifact = content_key(method, runtime, architecture, lock.hashes, tree)
+        if method in ERRANDS:
+            told = tell_build(method, source, lock, metadata)
+            artifact = errand_key(method, service, (runtime, architecture, image), told, tree)
     found = node.request if node else request
     variables = read_variables(part.template, source.logical_id, part.parameters, PLACEHOLDER)
     return FunctionSnapshot(
@@ -188,6 +203,8 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock]) -> Fun
         environment=variables.values,
         uncertain=variables.uncertain,
         is_open=variables.is_open,
+        built_in=image,
+        build_metadata=metadata,
         line=source.line,
     )
 
@@ -198,6 +215,8 @@ def _choose_method(project: Project, part: Part, source: FunctionSource, code: s
         return Method.ARCHIVE
     if source.skip_build or ASSET_PATH in metadata:
         return Method.PLAIN
+    if found := find_errand(part.template, source):
+        return found
     return choose_node_method(part, source) if (source.runtime or "").startswith(NODE) else Method.PYTHON
 
 
@@ -215,6 +234,7 @@ def _notes(project: Project, functions: tuple[FunctionSnapshot, ...], *, has_tes
         for declared, runtime, architecture in changed
         if declared != runtime
     ]
+    notes += note_errands(functions)
     if not has_tests:
         notes.append(NO_TESTS)
     others = find_other_tests(checkout.files)

@@ -20,6 +20,7 @@ from tidegate.cli.bundling import make_bundle, resolve_commit
 from tidegate.cli.repositories import name_service
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.artifacts import Method
+from tidegate.domain.build_names import IMAGES
 from tidegate.domain.config import OnMissingTests
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.handlers import find_fault, find_node_fault
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 PLACE: Final = {"account": "123456789012", "region": "us-east-1"}  # any: nothing is asked there
 UNCOMMITTED: Final = "0" * 40
 STAGE: Final = "production"
-# A zip is not looked into, and a bundle's entry points are checked when it is planned.
-UNCHECKED: Final = frozenset({Method.ARCHIVE, Method.ESBUILD})
+# A zip is not looked into, a bundle's entry points are checked when it is planned, and what CodeBuild makes
+# is seen in the finished artifact alone.
+UNCHECKED: Final = frozenset({Method.ARCHIVE, Method.ESBUILD, Method.MAKEFILE, Method.SAM})
 
 
 class Found(Frozen):
@@ -109,9 +111,9 @@ def check_repository(repository: Path, commit: str | None = None) -> Findings:
 def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findings:
     """Read the source as CheckOutSource does, then its handlers, then the template of each stage."""
     try:
-        service = open_project(checkout, Override()).config.service or name_service(repository)
+        service = open_project(checkout, Override(images=IMAGES)).config.service or name_service(repository)
         commit = Commit(service=service, id=commit_id, branch="main")
-        snapshot = take_snapshot(checkout, commit, NoDocuments(), Override())
+        snapshot = take_snapshot(checkout, commit, NoDocuments(), Override(images=IMAGES))
     except TidegateError as error:
         return Findings(service=repository.resolve().name, problems=(str(error),))
     problems = [*find_handler_faults(checkout, snapshot)]

@@ -19,6 +19,7 @@ from tidegate.cli.bundling import make_bundle
 from tidegate.cli.checking import PLACE, NoDocuments
 from tidegate.cli.parameters import find_missing, find_stored
 from tidegate.cli.samples import find_events
+from tidegate.domain.build_names import IMAGES
 from tidegate.domain.errors import TidegateError
 from tidegate.domain.identity import Commit
 from tidegate.domain.nesting import qualify
@@ -123,9 +124,9 @@ def merge(surveys: Sequence[Survey]) -> Survey:
 
 
 def _survey(checkout: Checkout, commit: Commit) -> Survey:
-    project = open_project(checkout, Override())
+    project = open_project(checkout, Override(images=IMAGES))
     named = commit.model_copy(update={"service": project.config.service or commit.service})
-    snapshot = take_snapshot(checkout, named, NoDocuments(), Override())
+    snapshot = take_snapshot(checkout, named, NoDocuments(), Override(images=IMAGES))
     seen = [_look(snapshot, stage) for stage in STAGES]
     template, given = seen[-1][""]
     names = [

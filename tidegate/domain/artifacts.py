@@ -31,6 +31,8 @@ MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
 # Written by the installer and different from one machine to the next, or only of use to uninstall.
 INSTALLER_FILES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 SOURCE_ONLY: Final = re.compile(r"^(-e|--editable|git\+|hg\+|svn\+|bzr\+)|@\s*(git|hg|svn|bzr)\+")
+# A commit of a repository, which a build elsewhere may take: PEP 508's direct reference, or pip's own form.
+AT_COMMIT: Final = re.compile(r"(^|@\s*)git\+https://[^@\s]+@[0-9a-f]{40}([#;\s].*)?$")
 CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
 INCLUDE: Final = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 
@@ -39,6 +41,7 @@ class Method(StrEnum):
     """How an artifact is made.
 
     Python with its requirements, Node with its packages, a bundle of esbuild's, a zip or files as they stand.
+    The last three run foreign code, so CodeBuild does them: a Makefile, wheels out of sources, `sam build`.
     """
 
     PYTHON = "python"
@@ -46,6 +49,9 @@ class Method(StrEnum):
     ESBUILD = "esbuild"
     ARCHIVE = "archive"
     PLAIN = "plain"
+    MAKEFILE = "makefile"
+    SOURCES = "sources"
+    SAM = "sam"
 
 
 def hide_credentials(text: str) -> str:
@@ -88,11 +94,19 @@ def platform(runtime: str, architecture: str) -> str | None:
     return f"{MACHINES[architecture]}-{glibc}"
 
 
-def collect_requirements(path: str, read: Callable[[str], str | None]) -> dict[str, str]:
+def names_commit(text: str) -> bool:
+    """Whether requirement texts name a commit of a repository, which no resolver looks into without git."""
+    return any(AT_COMMIT.search(line.strip()) for line in text.splitlines())
+
+
+def collect_requirements(
+    path: str, read: Callable[[str], str | None], *, sources: bool = False
+) -> dict[str, str]:
     """The text of a requirements file and of all that it includes, by path.
 
     `read` gives a file's text, or None. BuildFailed where an include is missing or leaves the source, and
-    where a requirement would have to be built from source: builds run no foreign code.
+    where a requirement would have to be built from source: Tidegate's own builder runs no foreign code. Where
+    `sources` are built elsewhere, a commit of a repository by https may be named.
     """
     texts: dict[str, str] = {}
     waiting = [path]
@@ -102,17 +116,17 @@ def collect_requirements(path: str, read: Callable[[str], str | None]) -> dict[s
         if text is None:
             raise BuildFailed(f"{name} is included but does not exist", file=path)
         texts[name] = text
-        found = list(_includes(name, text))
+        found = list(_includes(name, text, sources=sources))
         waiting += [include for include in found if include not in texts]
         if len(texts) > MAX_INCLUDES:
             raise BuildFailed(f"more than {MAX_INCLUDES} files are included", file=path)
     return texts
 
 
-def _includes(name: str, text: str) -> Iterable[str]:
+def _includes(name: str, text: str, *, sources: bool) -> Iterable[str]:
     for number, line in enumerate(text.splitlines(), 1):
         shown = hide_credentials(line.strip())
-        if SOURCE_ONLY.search(line.strip()):
+        if SOURCE_ONLY.search(line.strip()) and not (sources and AT_COMMIT.search(line.strip())):
             message = f"{shown!r} would have to be built from source; name a released version with a wheel"
             raise BuildFailed(message, file=name, line=number)
         match = INCLUDE.match(line.strip())

@@ -53,6 +53,7 @@ class Component(Frozen):
     licence: Licence | None = None
     requires: tuple[str, ...] = ()
     unread: tuple[str, ...] = Field((), description="requirements that are not to be understood")
+    built_from: str = Field("", description="sha256:… of a source distribution, or git:… of a commit")
 
     @property
     def purl(self) -> str:
@@ -67,18 +68,22 @@ class Component(Frozen):
     @property
     def pin(self) -> str:
         """What the lock says of it, such as idna==3.10; empty where it is not the lock's."""
-        if not (self.sha256 or self.sha512):
+        if not (self.sha256 or self.sha512 or self.built_from):
             return ""
         return f"{self.name}{'==' if self.kind == 'pypi' else '@'}{self.version}"
 
 
 class Subject(Frozen):
-    """What a bill is of: a zip by its content key and its own SHA-256 (hex)."""
+    """What a bill is of: a zip by its content key and its own SHA-256 (hex).
+
+    `built_in` is the image that foreign code built it in: what has no metadata there is in no bill.
+    """
 
     key: str
     sha256: str
     runtime: str = ""
     architecture: str = ""
+    built_in: str = ""
 
 
 def bill_key(archive: str) -> str:
@@ -122,12 +127,17 @@ def render(subject: Subject, components: Iterable[Component]) -> bytes:
         "metadata": _describe(subject),
         "components": [_render(one) for one in ordered],
         "dependencies": _connect(ordered),
+        **({"compositions": [{"aggregate": "incomplete", "assemblies": [ROOT]}]} if subject.built_in else {}),
     }
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _describe(subject: Subject) -> dict[str, Any]:
-    told = {"tidegate:architecture": subject.architecture, "tidegate:runtime": subject.runtime}
+    told = {
+        "tidegate:architecture": subject.architecture,
+        "tidegate:built-in": subject.built_in,
+        "tidegate:runtime": subject.runtime,
+    }
     properties = [{"name": name, "value": value} for name, value in told.items() if value]
     return {
         "lifecycles": [{"phase": "build"}],
@@ -153,8 +163,9 @@ def _render(component: Component) -> dict[str, Any]:
     found |= {"licenses": [_render_licence(component.licence)]} if component.licence else {}
     found["purl"] = component.purl
     found |= {"evidence": {"occurrences": [{"location": component.folder}]}} if component.folder else {}
-    unread = [{"name": "tidegate:unread-requirement", "value": text} for text in component.unread]
-    return found | ({"properties": unread} if unread else {})
+    told = [{"name": "tidegate:built-from", "value": component.built_from}] if component.built_from else []
+    told += [{"name": "tidegate:unread-requirement", "value": text} for text in component.unread]
+    return found | ({"properties": told} if told else {})
 
 
 def _render_licence(licence: Licence) -> dict[str, Any]:

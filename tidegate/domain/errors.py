@@ -131,6 +131,10 @@ class BuildsPending(TidegateError):
     """More artifacts than one invocation builds; the state machine retries until all stand."""
 
 
+class BuildsElsewhere(TidegateError):
+    """CodeBuild has to make artifacts, or is about to; the state machine waits for it, and comes back."""
+
+
 class ImportsPending(TidegateError):
     """More handlers than one invocation imports; the state machine retries until all were."""
 

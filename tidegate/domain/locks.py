@@ -32,6 +32,12 @@ NAME: Final = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 PIN: Final = re.compile(r"(?:--hash[\s=]+|#)([a-z0-9]+)[:=]([0-9a-fA-F]{32,})")
 
 
+def read_filename(url: str) -> str:
+    """The name of the file at an address."""
+    name = posixpath.basename(re.split(r"[?#]", url)[0])
+    return re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), name)
+
+
 class Wheel(Frozen):
     """A built distribution: where it is, and the SHA-256 (hex) and size in bytes that it must have."""
 
@@ -44,21 +50,61 @@ class Wheel(Frozen):
     @property
     def filename(self) -> str:
         """The wheel's own name, such as idna-3.10-py3-none-any.whl."""
-        name = posixpath.basename(re.split(r"[?#]", self.url)[0])
-        return re.sub(r"%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), name)
+        return read_filename(self.url)
+
+
+class SourceRelease(Frozen):
+    """What has no wheel for the target: a source distribution of these bytes, or a commit of a repository."""
+
+    name: str = Field(description="normalized as PEP 503 says")
+    version: str
+    url: str
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    commit: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    folder: str = Field("", description="of the project in the repository")
+
+    @property
+    def identity(self) -> str:
+        """The hash of its bytes, sha256:…, or its commit, git:…."""
+        return f"git:{self.commit}" if self.commit else f"sha256:{self.sha256}"
+
+    @property
+    def requirement(self) -> str:
+        """The requirement that pip takes it by, and nothing else."""
+        if self.commit:
+            inner = f"#subdirectory={self.folder}" if self.folder else ""
+            return f"{self.name} @ git+{self.url}@{self.commit}{inner}"
+        return f"{self.name} @ {self.url} --hash=sha256:{self.sha256}"
 
 
 class Lock(Frozen):
-    """The wheels of a lock, sorted by name, each name once; or Node's packages, sorted by folder."""
+    """The wheels of a lock, sorted by name, each name once; or Node's packages, sorted by folder.
+
+    What has no wheel for the target is in `sources`. A lock that no resolver makes without running foreign
+    code has the requirement texts themselves, by path, the main one first: whoever builds resolves them.
+    """
 
     wheels: tuple[Wheel, ...] = ()
     modules: tuple[Module, ...] = ()
+    sources: tuple[SourceRelease, ...] = ()
+    texts: dict[str, str] = Field(default_factory=dict)
 
     @property
     def hashes(self) -> tuple[str, ...]:
         """The hashes of the wheels, or of the packages with their places: what they add to a content key."""
         placed = (f"{module.folder} {module.sha512}" for module in self.modules if module.sha512)
         return (*sorted(wheel.sha256 for wheel in self.wheels), *placed)
+
+    @property
+    def needs_build(self) -> bool:
+        """Whether wheels alone do not do."""
+        return bool(self.sources or self.texts)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What all of it adds to the content key of what is built from sources."""
+        sources = (one.requirement for one in self.sources)
+        return (*self.hashes, *sorted(sources), *(part for pair in self.texts.items() for part in pair))
 
 
 class Pin(NamedTuple):

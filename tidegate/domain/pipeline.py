@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tidegate.domain import telemetry_names, uploads
+from tidegate.domain import build_names, telemetry_names, uploads
 from tidegate.domain.identity import Frozen, StageName
 from tidegate.domain.origins import (
     GitHub,
@@ -35,6 +35,9 @@ LEDGER_TABLE: Final = f"{NAME}-ledger"
 RELEASE_MACHINE: Final = f"{NAME}-release"
 ROLLBACK_MACHINE: Final = f"{NAME}-rollback"
 UNDELIVERED_QUEUE: Final = f"{NAME}-undelivered-events"
+BUILD_PROJECT: Final = build_names.PROJECT
+BUILD_LOGS: Final = build_names.LOG_GROUP
+BUILD_MINUTES: Final = (build_names.LONGEST, build_names.LONGEST_QUEUED)
 SIGNING_ALIAS: Final = f"alias/{NAME}-provenance"
 REFUSED_QUEUE: Final = f"{NAME}-refused-events"
 ALARM_PREFIX: Final = f"{NAME}/"
@@ -104,6 +107,8 @@ ServicePrefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Architecture = Literal["arm64", "x86_64"]
+# A version of the SAM CLI, by which its images are tagged.
+ImagesVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9]{14})?$")]
 # Who is asked for known vulnerabilities; `records`: only those that a service names in its repository.
 Scanner = Literal["inspector", "osv", "records"]
 # The retention times that CloudWatch Logs knows, in days (PutRetentionPolicy), up to ten years.
@@ -194,7 +199,8 @@ class Pipeline(Frozen):
 
     `other_stages` are those of other pipelines for the same services: a tidegate.yaml may have settings for
     them, which do nothing here; settings for any other stage are refused. `signing_keys` are the keys of
-    statements that are trusted, each a name of your own; the last one signs.
+    statements that are trusted, each a name of your own; the last one signs. `build_images` is the version of
+    AWS SAM's images that CodeBuild builds in what Tidegate cannot build itself; with null it builds nothing.
     """
 
     account: AccountId = ""
@@ -216,6 +222,13 @@ class Pipeline(Frozen):
     object_lock: ObjectLock | None = None
     services: tuple[ServicePrefix, ...] = SERVICES
     scanner: Scanner = "inspector"
+    build_images: ImagesVersion | None = build_names.IMAGES
+
+    @property
+    def build_environment(self) -> dict[str, str]:
+        """Where a build runs that names nothing else: CodeBuild's type of machine, and the image."""
+        image = build_names.name_image("provided.al2023", self.architecture, self.build_images or "")
+        return {"type": build_names.MACHINES[self.architecture], "image": image}
 
     @property
     def elsewhere(self) -> tuple[Stage, ...]:

@@ -123,6 +123,7 @@ def describe_release(
             *(_named(key, digests[key]) for key in sorted(locks)),
             *_list_wheels(locks),
             *_list_modules(locks),
+            *_list_sources(locks),
         ),
     )
     metadata = Metadata(invocation_id=ref.execution, started_on=_tell_time(ref.opened_at))
@@ -161,6 +162,7 @@ def _describe_artifacts(snapshot: Snapshot, digests: Mapping[str, str]) -> dict[
             architecture=functions[0].architecture,
             method=functions[0].method,
             lock=functions[0].lock or None,
+            image=functions[0].built_in or None,
             sbom=bill if (bill := bill_key(archive_key(artifact))) in digests else None,
         )
         for artifact, functions in users.items()
@@ -187,6 +189,19 @@ def _list_modules(locks: Mapping[str, Iterable[Lock]]) -> list[Resource]:
         )
         for one in sorted(modules.values(), key=lambda one: (one.name, one.version, one.sha512))
         if one.sha512
+    ]
+
+
+def _list_sources(locks: Mapping[str, Iterable[Lock]]) -> list[Resource]:
+    """What CodeBuild makes wheels of, each once."""
+    sources = {one.identity: one for found in locks.values() for lock in found for one in lock.sources}
+    return [
+        Resource(
+            name=f"{one.name}-{one.version}" if one.version else one.name,
+            uri=make_purl("pypi", one.name, one.version),
+            digest={"gitCommit": one.commit} if one.commit else {SHA256: one.sha256},
+        )
+        for one in sorted(sources.values(), key=lambda one: (one.name, one.identity))
     ]
 
 

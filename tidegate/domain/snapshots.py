@@ -8,7 +8,7 @@ so for every service and release that shares the artifact; what a release adds i
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -48,6 +48,8 @@ class FunctionSnapshot(Frozen):
     environment: dict[str, str] = Field(default_factory=dict)
     uncertain: tuple[str, ...] = ()
     is_open: bool = False
+    built_in: str = Field("", description="the image that CodeBuild builds it in; empty where Tidegate does")
+    build_metadata: dict[str, Any] = Field(default_factory=dict, description="what `sam build` is told of it")
     line: int = Field(0, description="of the function in the template")
 
 
@@ -152,3 +154,4 @@ class Artifact(Frozen):
     bill: str
     bill_sha256: str
     components: int = Field(description="how many the bill lists")
+    built_in: str = Field("", description="the image that CodeBuild built it in; empty where Tidegate did")

@@ -48,7 +48,10 @@ class Source(_Document):
 
 
 class Environment(_Document):
-    """What an artifact was built for and from: its functions, and the keys of its lock and of its SBOM."""
+    """What an artifact was built for and from: its functions, the keys of its lock and of its SBOM.
+
+    `image` is where foreign code built it, at CodeBuild.
+    """
 
     functions: tuple[str, ...]
     runtime: str
@@ -56,6 +59,7 @@ class Environment(_Document):
     method: str
     lock: str | None = None
     sbom: str | None = None
+    image: str | None = None
 
 
 class Internal(_Document):

@@ -44,6 +44,7 @@ EXTENSIONS: Final = (
     "tidegate.local.signatures",
     "tidegate.local.subscriptions",
     "tidegate.local.appconfig",
+    "tidegate.local.codebuild",
     "tidegate.local.stacks",
     "tidegate.local.resources",
     "tidegate.local.server",

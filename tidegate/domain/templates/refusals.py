@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidegate.domain.artifacts import Method
+from tidegate.domain.errands import choose_errand
 from tidegate.domain.errors import UnsupportedTemplate
 
 from .functions import ASSET_PATH, read_functions
@@ -20,6 +22,8 @@ from .tree import APPLICATION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from .functions import FunctionSource
+
 _REFUSED_TYPES: Mapping[str, str] = {
     "AWS::Serverless::WebFunction": "web functions, which have revisions instead of versions and aliases",
     "AWS::Lambda::WebFunction": "web functions, which have revisions instead of versions and aliases",
@@ -29,11 +33,16 @@ _BOOTSTRAP_BUCKET = "cdk-hnb659fds-assets-"
 
 
 def refuse_unsupported(
-    template: Template, parameters: Mapping[str, str] | None = None, *, asset_manifest: bool = False
+    template: Template,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    asset_manifest: bool = False,
+    errands: bool = False,
 ) -> None:
     """Return if the template can be released; raise UnsupportedTemplate, with the line, if it cannot.
 
     asset_manifest: whether the CDK's asset manifest came with the template.
+    errands: whether CodeBuild builds what Tidegate does not.
     """
     _refuse_macros(template)
     _refuse_types(template)
@@ -41,7 +50,7 @@ def refuse_unsupported(
         _refuse_assets(template)
     for logical_id in edge_functions(template.data):
         raise _refusal(template, logical_id, f"{logical_id} is a Lambda@Edge function of CloudFront")
-    _refuse_packaging(template, parameters or {})
+    _refuse_packaging(template, parameters or {}, errands=errands)
 
 
 def _refuse_macros(template: Template) -> None:
@@ -102,7 +111,7 @@ def _names_bootstrap_bucket(properties: Mapping[str, Any]) -> bool:
     return isinstance(text, str) and text.startswith((_BOOTSTRAP_BUCKET, "AssetParameters"))
 
 
-def _refuse_packaging(template: Template, parameters: Mapping[str, str]) -> None:
+def _refuse_packaging(template: Template, parameters: Mapping[str, str], *, errands: bool) -> None:
     literals = Literals(template, parameters)
     for logical_id, _ in template.of_type(SERVERLESS_FUNCTION, LAMBDA_FUNCTION):
         package = literals.read_if_known(function_properties(template, logical_id).get("PackageType"))
@@ -110,10 +119,35 @@ def _refuse_packaging(template: Template, parameters: Mapping[str, str]) -> None
             raise _refusal(template, logical_id, f"{logical_id} has PackageType Image; {_ONLY}")
     for source in read_functions(template, parameters):
         built = source.code_uri is not None and not source.skip_build
+        if built and find_errand(template, source, allowed=errands):
+            continue
         if built and not (source.runtime or "").startswith(("python", "nodejs")):
             raise _refusal(
                 template, source.logical_id, f"{source.logical_id} runs on {source.runtime}; {_ONLY}"
             )
+
+
+def find_errand(template: Template, source: FunctionSource, *, allowed: bool = True) -> Method | None:
+    """How CodeBuild builds a function; None for one that Tidegate builds, or takes as it stands.
+
+    UnsupportedTemplate where nobody builds it, with its place.
+    """
+    metadata = template.resources[source.logical_id].get("Metadata") or {}
+    if (source.code_uri or "").endswith((".zip", ".jar")) or ASSET_PATH in metadata:
+        return None
+    try:
+        found = choose_errand(source.logical_id, source.build_method, source.runtime or "")
+    except UnsupportedTemplate as error:
+        raise _refusal(template, source.logical_id, str(error)) from None
+    unread = sorted({"ContextPath", "WorkingDirectory"} & set(metadata))
+    if found is Method.MAKEFILE and unread:
+        message = f"{source.logical_id} has Metadata.{unread[0]}; its Makefile runs in its CodeUri alone"
+        raise _refusal(template, source.logical_id, message)
+    if found and not allowed:
+        what = f"{source.logical_id} is built by {source.build_method or source.runtime}"
+        message = f"{what}, and this pipeline builds nothing at CodeBuild; {_ONLY}"
+        raise _refusal(template, source.logical_id, message)
+    return found
 
 
 _ONLY = "only Python and Node functions packaged as zip are built so far"

@@ -114,7 +114,7 @@ def _defaults(blueprint: Blueprint, scratch: Path, endpoint_url: str) -> dict[st
     return {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PATH": os.pathsep.join([str(layers / "bin"), *_search_path()]),
+        "PATH": os.pathsep.join([str(layers / "bin"), *search_path()]),
         "LD_LIBRARY_PATH": os.pathsep.join([str(blueprint.task_root / "lib"), str(layers / "lib")]),
         **_import_path(blueprint),
         "HOME": str(scratch),
@@ -134,7 +134,7 @@ def _import_path(blueprint: Blueprint) -> dict[str, str]:
     return {"NODE_PATH": os.pathsep.join(str(place) for place in places)}
 
 
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Our own search path without the programs of our own environment, which no function may lean on."""
     return [
         entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)

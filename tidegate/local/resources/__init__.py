@@ -41,6 +41,7 @@ MODULES: Final = (
     "user_pools",
     "graphql_apis",
     "appconfig",
+    "codebuild",
     "pipes",
     "systems",
     "nested",

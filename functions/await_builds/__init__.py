@@ -1,0 +1,1 @@
+"""AwaitBuilds: what CodeBuild makes is started and waited for, without running anything."""

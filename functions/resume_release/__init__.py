@@ -1,0 +1,1 @@
+"""ResumeRelease: a build at CodeBuild has ended; who waits for it goes on."""
