@@ -130,6 +130,16 @@ def test_what_is_not_what_the_lock_names_is_refused(index: PackageIndex, tmp_pat
         files(ModuleShelf(tmp_path / "3"), modules({"node_modules/a": native}, "a"))
 
 
+def test_an_optional_package_that_must_be_built_is_left_out(index: PackageIndex, tmp_path: Path) -> None:
+    body = make_package("native", "1.0.0", scripts={"install": "node-gyp rebuild"})
+    packages = {
+        "node_modules/a": {**add(index, "a"), "optionalDependencies": {"native": "1"}},
+        "node_modules/native": serve(index, body, "native", "1.0.0", optional=True),
+    }
+    found = files(ModuleShelf(tmp_path), modules(packages, "a"))
+    assert {path.split("/")[0] for path in found} == {"a"}
+
+
 def test_other_bytes_than_the_lock_s_are_kept_nowhere(
     index: PackageIndex, documents: Documents, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from tidegate.domain.packages import MANIFEST, find_need, read_package
 from tidegate.domain.versions import NPM, is_same_version
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from tidegate.adapters.documents import Documents
@@ -51,17 +51,18 @@ class ModuleShelf:
     def parts(self, modules: Sequence[Module], platform: Platform) -> list[Part]:
         """The fragments of a lock's packages in its order, each at its place; they stay until the next call.
 
-        BuildFailed where a package is not what the lock says, or needs its install script for native code.
+        BuildFailed where a package is not what the lock says, or needs its install script for native code; an
+        optional one of the latter kind is left out, as npm does where it cannot be built.
         """
         fetched = [module for module in modules if module.sha512]
         self._make_room(fetched)
         # One tarball may lie in several places.
         distinct = {module.sha512: module for module in fetched}
         found = dict(zip(distinct, side_by_side(self._part, distinct.values()), strict=True))
-        parts = [found[module.sha512] for module in fetched]
-        self._check(dict(zip(fetched, parts, strict=True)), platform, {module.name for module in modules})
-        folders = sorted(module.folder for module in fetched)
-        placed = [_place(module, part, folders) for module, part in zip(fetched, parts, strict=True)]
+        names = {module.name for module in modules}
+        kept = [one for one in fetched if self._is_complete(one, found[one.sha512], platform, names)]
+        folders = sorted(module.folder for module in kept)
+        placed = [_place(module, found[module.sha512], folders) for module in kept]
         _check_bundled(modules, placed)
         return placed
 
@@ -92,13 +93,19 @@ class ModuleShelf:
         finally:
             packed.unlink(missing_ok=True)
 
-    def _check(self, parts: Mapping[Module, Part], platform: Platform, names: Collection[str]) -> None:
-        """Check what has not been checked for the platform; where others matter, each time."""
-        for module, part in parts.items():
-            if (module, platform) not in self._checked:
-                package = check_package(module, part, platform, names)
-                if not package.optional:
-                    self._checked.add((module, platform))
+    def _is_complete(self, module: Module, part: Part, platform: Platform, names: Collection[str]) -> bool:
+        """Whether a package works as it is; what was found out once is known, unless others matter."""
+        if (module, platform) in self._checked:
+            return True
+        package, base = check_package(module, part), f"{MODULES}{module.name}/"
+        paths = {entry.path.removeprefix(base) for entry in part.entries}
+        need = find_need(package, paths, platform, names)
+        if need and not module.is_optional:
+            message = f"{module.title} compiles or fetches native code when it is installed ({need})"
+            raise BuildFailed(f"{message}; {ELSEWHERE}")
+        if not need and not package.optional:
+            self._checked.add((module, platform))
+        return not need
 
     def _make_room(self, modules: Sequence[Module]) -> None:
         """Drop the fragments that the lock does not use, where too much lies here."""
@@ -107,8 +114,8 @@ class ModuleShelf:
                 self._parts.pop(sha512).file.unlink()
 
 
-def check_package(module: Module, part: Part, platform: Platform, names: Collection[str]) -> Package:
-    """What a package tells of itself; BuildFailed where it is not the lock's, or must be installed."""
+def check_package(module: Module, part: Part) -> Package:
+    """What a package tells of itself; BuildFailed where it is not the lock's."""
     folder = part.entries[0].path.partition(MODULES)[2]
     name = "/".join(folder.split("/")[: 2 if folder.startswith("@") else 1])
     if name != module.name:
@@ -118,10 +125,6 @@ def check_package(module: Module, part: Part, platform: Platform, names: Collect
     package = read_package(read_entry(part.file, manifest), module.title)
     if not is_same_version(package.version, module.version, NPM):
         raise BuildFailed(f"the tarball of {module.title} holds version {package.version}")
-    paths = {entry.path.removeprefix(base) for entry in part.entries}
-    if need := find_need(package, paths, platform, names):
-        message = f"{module.title} compiles or fetches native code when it is installed ({need})"
-        raise BuildFailed(f"{message}; {ELSEWHERE}")
     return package
 
 
@@ -141,8 +144,9 @@ def _place(module: Module, part: Part, folders: Sequence[str]) -> Part:
 
 
 def _check_bundled(modules: Sequence[Module], parts: Sequence[Part]) -> None:
-    """BuildFailed where no tarball brings what the lock says that one does."""
-    missing = {f"{module.folder}/{MANIFEST}": module for module in modules if not module.sha512}
+    """BuildFailed where no tarball brings what the lock says that one does, and that is needed."""
+    bundled = (module for module in modules if not module.sha512 and not module.is_optional)
+    missing = {f"{module.folder}/{MANIFEST}": module for module in bundled}
     if missing:
         for part in parts:
             for entry in part.entries:

@@ -104,4 +104,6 @@ def _tell_scripts(lock: Lock) -> str:
     if not names:
         return ""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"the install scripts of {', '.join(names[:SHOWN])}{more} are not run"
+    optional = any(module.has_script and module.is_optional for module in lock.modules)
+    left = "; an optional package that makes native code by one is left out" if optional else ""
+    return f"the install scripts of {', '.join(names[:SHOWN])}{more} are not run{left}"

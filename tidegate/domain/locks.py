@@ -92,8 +92,8 @@ class Lock(Frozen):
     @property
     def hashes(self) -> tuple[str, ...]:
         """The hashes of the wheels, or of the packages with their places: what they add to a content key."""
-        placed = (f"{module.folder} {module.sha512}" for module in self.modules if module.sha512)
-        return (*sorted(wheel.sha256 for wheel in self.wheels), *placed)
+        wheels = sorted(wheel.sha256 for wheel in self.wheels)
+        return (*wheels, *(module.mark for module in self.modules if module.sha512))
 
     @property
     def needs_build(self) -> bool:

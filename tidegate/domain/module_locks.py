@@ -222,6 +222,7 @@ class _Tree:
             name=name,
             version=str(entry.get("version") or ""),
             has_script=bool(entry.get("hasInstallScript")),
+            is_optional=bool(entry.get("optional")),
             requires=tuple(sorted(folders[to] for to in edges if to is not None and to in folders)),
             **told,
         )

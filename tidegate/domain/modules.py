@@ -31,7 +31,13 @@ class Module(Frozen):
     url: str = ""
     sha512: str = Field("", pattern=r"^([0-9a-f]{128})?$")
     has_script: bool = Field(default=False, description="npm would run something to install it")
+    is_optional: bool = Field(default=False, description="all that ask for it do without it")
     requires: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """What it adds to a content key: an optional package may be left out where another is refused."""
+        return f"{self.folder} {self.sha512}{' optional' if self.is_optional else ''}"
 
     @property
     def title(self) -> str:
