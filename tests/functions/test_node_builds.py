@@ -87,6 +87,7 @@ def test_source_lies_beside_the_packages_of_its_lock(
         ("@s/two@1.0.0", "one@1.0.0"),
     )
     (function,) = snapshot_of(pipeline, commit).functions
+    assert function.requirements == ()  # the tests' environment is Python's
     assert pipeline.tools.documents.find_bytes(function.lock) == files["src/package-lock.json"].encode()
     bill = read_bill(pipeline, key)
     assert [one["purl"] for one in bill["components"]] == ["pkg:npm/%40s/two@1.0.0", "pkg:npm/one@1.0.0"]

@@ -195,7 +195,7 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], servic
         architecture=architecture,
         artifact=node.artifact if node else artifact,
         method=method,
-        requirements=(found.main,) if found else (),
+        requirements=(request.main,) if request else (),
         lock=found.key if found else "",
         member=node.request.member if node and node.request else ".",
         options=node.options if node else (),

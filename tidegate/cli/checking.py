@@ -151,7 +151,7 @@ def find_handler_faults(checkout: Checkout, snapshot: Snapshot) -> Iterator[str]
             fault = find_node_fault(function.handler, files)
         else:
             fault = find_fault(function.handler, files, partial(_read, checkout, folder))
-        if fault and not function.has_layers and not (function.requirements and "has no module" in fault[0]):
+        if fault and not function.has_layers and not (function.lock and "has no module" in fault[0]):
             place = f"{snapshot.file_of(function)}:{function.line}"
             yield f"{place}: {function.logical_id} in {function.code_uri}: {fault[0]}"
 

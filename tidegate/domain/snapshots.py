@@ -25,11 +25,11 @@ class FunctionSnapshot(Frozen):
 
     `artifact` is the content key: the SHA-256 (hex) of everything that can change the artifact's bytes.
     `code_uri` is relative to the source's root. `runtime` is what is built for; `declared_runtime` is what
-    the template says, different only under the local override. `requirements` are the files that `lock`
+    the template says, different only under the local override. `requirements` are Python's files that `lock`
     was resolved from. `member` is the package that is meant of a lock of npm's, `options` are esbuild's
-    arguments. `has_layers`: a layer may hold the handler. `environment` are the variables that the
-    template gives it; the values of `uncertain` ones are placeholders or defaults, and `is_open`: not even
-    their names are known before deployment.
+    arguments. `has_layers`: a layer may hold the handler. `environment` are the variables that the template
+    gives it; the values of `uncertain` ones are placeholders or defaults, and `is_open`: not even their names
+    are known before deployment.
     """
 
     logical_id: str
