@@ -171,7 +171,7 @@ def test_a_member_of_a_workspace_has_the_workspace_s_lock(
             {"src/app.js": None},
             r"^template\.yaml:\d+: Only in src: the handler 'app\.handler' has no module app\.js",
         ),
-        ({"template.yaml": template({"BuildMethod": "makefile"})}, "Only has BuildMethod makefile"),
+        ({"template.yaml": template({"BuildMethod": "python-uv"})}, "Only has BuildMethod python-uv"),
     ],
 )
 def test_what_cannot_be_built_is_named(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tidegate.domain.modules import Platform
     from tidegate.domain.packages import Package
 
-ELSEWHERE: Final = "no install script is run here; a function that needs one is built by CodeBuild"
+ELSEWHERE: Final = "no install script is run here; CodeBuild runs a Makefile (`BuildMethod: makefile`)"
 
 
 def tarball_key(sha512: str) -> str:
