@@ -1,8 +1,8 @@
 """`python -m benchmarks.build_once`: a build of all functions of a folder, as a release's tasks do it.
 
 The bucket may be a folder, so that what is measured is the build and not a server. Prints how many artifacts
-were built, and the seconds and CPU seconds that this took without the interpreter's start and its imports. A
-warm environment has built something else before, which is not counted.
+were built, the seconds and CPU seconds without the start of the interpreter and its imports, and the most
+memory that the process had, in MiB. A warm environment has built something else before: that is not counted.
 """
 
 from __future__ import annotations
@@ -123,6 +123,12 @@ def count_cpu() -> float:
     return sum(os.times()[:4])
 
 
+def find_peak() -> float:
+    """The most memory that this process ever had, in MiB; rusage has the parent's in it (proc(5))."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
 def main() -> None:
     """Build, and tell how long it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build_once", description=__doc__)
@@ -137,7 +143,7 @@ def main() -> None:
     cpu, began = count_cpu(), time.perf_counter()
     built = build(given.repository, store)
     seconds, cpu = time.perf_counter() - began, count_cpu() - cpu
-    print(json.dumps({"built": built, "seconds": seconds, "cpu": cpu}))  # noqa: T201
+    print(json.dumps({"built": built, "seconds": seconds, "cpu": cpu, "peak": find_peak()}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.build_once import FolderDocuments, build
-from benchmarks.builds import COLUMNS, HANDLER, OURS_WARM, Builder, Row, Took
+from benchmarks.builds import COLUMNS, HANDLER, OURS_WARM, ROOT, Builder, Row, Took
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +40,45 @@ def test_a_build_is_that_of_a_release(tmp_path: Path) -> None:
     assert build(service, FolderDocuments(store)) == 1
     assert len(list(store.glob("artifacts/*.zip"))) == 3
     assert not [path for path in store.iterdir() if path.name.startswith("tmp")]
+
+
+def write_many(service: Path, count: int, megabytes: int = 0) -> None:
+    """A service of so many functions, each with code of its own that no compression makes smaller."""
+    resources = {}
+    for number in range(count):
+        folder = service / f"f{number}"
+        folder.mkdir(parents=True)
+        (folder / "app.py").write_text(f"{HANDLER}# {number}\n")
+        if megabytes:
+            (folder / "data.bin").write_bytes(os.urandom(megabytes << 20))
+        properties = {"CodeUri": folder.name, "Handler": "app.handler", "Runtime": "python3.13"}
+        resources[f"F{number}"] = {"Type": "AWS::Serverless::Function", "Properties": properties}
+    (service / "template.yaml").write_text(json.dumps({**TEMPLATE, "Resources": resources}))
+
+
+@pytest.mark.slow
+def test_of_a_thousand_functions_the_one_that_changed_is_built(tmp_path: Path) -> None:
+    write_many(tmp_path / "service", 1000)
+    assert build(tmp_path / "service", FolderDocuments(tmp_path / "store")) == 1000
+    (tmp_path / "service" / "f7" / "app.py").write_text(f"{HANDLER}# other\n")
+    assert build(tmp_path / "service", FolderDocuments(tmp_path / "store")) == 1
+
+
+@pytest.mark.slow
+def test_memory_grows_with_the_largest_artifact_and_not_with_the_service(tmp_path: Path) -> None:
+    peaks = {}
+    for name, count, megabytes in (("small", 2, 1), ("many", 20, 1), ("large", 2, 20)):
+        write_many(tmp_path / name, count, megabytes)
+        command = [sys.executable, "-m", "benchmarks.build_once", name, "--store", f"store-{name}"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        told = json.loads(done.stdout)
+        assert told["built"] == count
+        peaks[name] = told["peak"]
+    assert peaks["many"] - peaks["small"] < 10
+    assert peaks["large"] - peaks["small"] < 4 * 20
 
 
 def test_the_folder_keeps_what_was_written_first(tmp_path: Path) -> None:
