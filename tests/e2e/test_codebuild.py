@@ -221,3 +221,23 @@ def test_a_release_that_is_stopped_stops_its_build(built: Service, sources: Sour
     assert built.outcome(pushed) is Outcome.REJECTED, built.tell(pushed)
     said = [entry.what for entry in built.entries(pushed) if entry.step == "UndoRelease"]
     assert any(what.startswith("stopped the build tidegate-builds:") for what in said), built.tell(pushed)
+
+
+@pytest.mark.registry
+def test_requirements_that_only_a_build_resolves(built: Service) -> None:
+    """A released package of the registry that has no wheel, by texts without hashes."""
+    code = "import docopt\ndef handler(event, context):\n    return {'statusCode': 200, 'body': docopt.__version__}\n"
+    resources = {"Front": function("front/")}
+    built.code = {}
+    built.config["stages"]["production"] = {"strategy": "AllAtOnce", "bake": "0s"}
+    built.commit(
+        {
+            "template.yaml": json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}),
+            "front/app.py": code,
+            "front/requirements.txt": "docopt==0.6.2\n",
+        }
+    )
+    pushed = built.release()
+    assert built.outcome(pushed) is Outcome.PROMOTED, built.tell(pushed)
+    assert len(builds(built, pushed)) == 1
+    assert built.ask() == ["0.6.2"]
