@@ -94,7 +94,11 @@ def test_only_whether_a_file_is_executable_is_kept_of_its_mode(tmp_path: Path) -
 def test_the_last_of_two_files_of_one_path_counts(tmp_path: Path) -> None:
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w") as archive:
-        for path, text in (("package/package.json", b"broken"), ("package/a", b"1"), ("./package/a", b"2")):
+        for path, text in (
+            ("package/package.json", b"broken"),
+            ("package/a", b"1"),
+            ("./package//./a", b"2"),
+        ):
             info = tarfile.TarInfo(path)
             info.size = len(text)
             archive.addfile(info, io.BytesIO(text))
@@ -117,7 +121,6 @@ def special(kind: bytes, name: str = "package/l") -> tarfile.TarInfo:
         ({"package/../../x": "x"}, "is not safe to unpack"),
         ({"package/a\\b": "x"}, "is not safe to unpack"),
         ({"package/a\nb": "x"}, "is not safe to unpack"),
-        ({"package//a": "x"}, "is not safe to unpack"),
         ({f"package/{'a' * 1100}": "x"}, "is not safe to unpack"),
         ({"/etc/passwd": "x"}, "lies in no folder"),
         ({"alone": "x"}, "lies in no folder"),

@@ -189,6 +189,10 @@ def test_an_address_is_npm_s_own_where_the_lock_tells_none() -> None:
 def test_a_lock_must_agree_with_what_is_asked_for() -> None:
     data = json.loads(lock({}, dependencies={"a": "^1"}, optionalDependencies={"b": "1"}))
     check_agreement({"dependencies": {"a": "^1", "b": "1"}, "devDependencies": {"c": "1"}}, data, ".", "l")
+    # What is for development too is for development alone, as npm writes its locks.
+    check_agreement(
+        {"dependencies": {"a": "^1", "b": "1", "c": "1"}, "devDependencies": {"c": "1"}}, data, ".", "l"
+    )
     with pytest.raises(BuildFailed, match=r"^l: package\.json asks for a \^2, .* made for a \^1; run `npm"):
         check_agreement({"dependencies": {"a": "^2", "b": "1"}}, data, ".", "l")
     with pytest.raises(BuildFailed, match="asks for no b"):

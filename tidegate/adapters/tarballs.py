@@ -91,7 +91,9 @@ class _Reader:
             return None
         if not member.isreg() or member.issparse():
             raise BuildFailed(f"{self._title}: {shown[:80]!r} is a link or a device")
-        path = member.name.removeprefix("./").partition("/")[2]
+        # Some tools write `package/./index.js`.
+        _, *parts = [part for part in member.name.split("/") if part not in {"", "."}] or [""]
+        path = "/".join(parts)
         if shown != member.name:
             raise BuildFailed(f"{self._title}: the path {shown[:80]!r} is not UTF-8")
         if member.name.startswith("/") or not path:

@@ -39,11 +39,12 @@ class Edge(NamedTuple):
 
 
 def list_wanted(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """What a package.json asks for in production, with its ranges."""
+    """What a package.json asks for in production, with its ranges; not what is for development, too."""
     found: dict[str, str] = {}
     for key in COMPARED:
         found |= {str(name): str(wanted) for name, wanted in (manifest.get(key) or {}).items()}
-    return found
+    development = manifest.get("devDependencies") or {}
+    return {name: wanted for name, wanted in found.items() if name not in development}
 
 
 def check_agreement(manifest: Mapping[str, Any], lock: Mapping[str, Any], member: str, file: str) -> None:
