@@ -257,27 +257,27 @@ def test_a_build_that_was_lost_is_started_once_more(
     assert machine.answered == ["token-0", "token-1"]
 
 
-def test_some_builds_go_side_by_side_and_all_are_made(
+def test_some_builds_of_a_share_go_side_by_side_until_all_are_made(
     pipeline: Pipeline, repository: Repository, code_build: FakeCodeBuild, machine: Machine
 ) -> None:
-    count = 7
-    text = HEAD + "".join(MAKE.format(name=f"Make{number}") for number in range(count))
+    text = HEAD + "".join(MAKE.format(name=f"Make{number}") for number in range(71))
     release = Release(pipeline, repository, {"template.yaml": text})
-    # One share has them all.
-    snapshot = release.snapshot.model_copy(update={"to_build": release.snapshot.to_build})
-    shares = [list(snapshot.share(index)) for index in range(snapshot.builds)]
-    assert sorted(key for share in shares for key in share) == sorted(snapshot.to_build)
-    assert len(set(snapshot.to_build)) == count  # each has a target of its own
-    with pytest.raises(BuildsElsewhere):
-        release.build()
-    release.wait()
-    for build in code_build.status:
-        code_build.status[build] = "SUCCEEDED"
-    for key in shares[0]:
-        release.leave(key, {"app.py": b"def handler(event, context): ...\n"})
-    release.tell()
-    assert release.build().built == len(shares[0])
-    assert machine.answered
+    assert len(set(release.snapshot.to_build)) == 71  # each has a target of its own
+    share = release.snapshot.share(0)
+    assert len(share) == 8
+    for turn, begun in enumerate((5, 8)):
+        with pytest.raises(BuildsElsewhere):
+            release.build()
+        release.wait(f"token-{turn}")
+        assert len(code_build.starts) == begun
+        for build in code_build.status:
+            code_build.status[build] = "SUCCEEDED"
+        for key in release.waiting.builds:
+            release.leave(key, {"app.py": b"def handler(event, context): ...\n"})
+        assert release.tell() == "resumed"
+    assert release.build().artifacts == 8
+    assert machine.answered == ["token-0", "token-1"]
+    assert all(pipeline.tools.documents.exists(record_key(key)) for key in share)
 
 
 def test_a_crowded_account_is_asked_again_later(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,3 +132,16 @@ def test_a_build_that_asks_for_more_is_refused_by_name(cloud: LocalCloud) -> Non
         project.start(sourceVersion="main")
     with pytest.raises(ClientError, match="type PARAMETER_STORE are not available"):
         project.start(environmentVariablesOverride=[{"name": "A", "value": "b", "type": "PARAMETER_STORE"}])
+
+
+def test_our_buildspec_names_the_tool_that_an_image_lacks(cloud: LocalCloud) -> None:
+    spec = Path(__file__).parents[2] / "infra" / "buildspec.yaml"
+    project = Project(cloud, spec.read_text())
+    nowhere = {"PATH": "/nonexistent", "TIDEGATE_METHOD": "sam"}
+    build = project.start(
+        environmentVariablesOverride=[{"name": name, "value": value} for name, value in nowhere.items()]
+    )
+    found = project.end(build)
+    assert found["buildStatus"] == "FAILED"
+    assert [one["phaseType"] for one in found["phases"]] == ["SUBMITTED", "INSTALL", "COMPLETED"]
+    assert project.printed(build) == ["this image has no curl, which the build needs"]
