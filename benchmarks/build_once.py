@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tidegate.adapters.bases import Bases
 from tidegate.adapters.builds import Builder
 from tidegate.adapters.documents import Documents
 from tidegate.adapters.projects import Override
@@ -22,6 +23,7 @@ from tidegate.adapters.sessions import make_client
 from tidegate.adapters.snapshots import take_snapshot
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.identity import Commit
+from tidegate.domain.images.references import Images
 
 SOURCE = "source.zip"
 
@@ -96,7 +98,9 @@ def build(repository: Path, documents: Documents) -> int:
     """Snapshot a folder, and build what has no artifact yet; the number of these."""
     checkout = WorkingTree(repository)
     commit = Commit(service="bench", id="0" * 40, branch="main")
-    snapshot = take_snapshot(checkout, commit, documents, Override())
+    snapshot = take_snapshot(
+        checkout, commit, documents, Override(), Bases(dict, Images(account="", region=""))
+    )
     with TemporaryDirectory(prefix="tidegate-") as name:
         packed = Path(name) / "packed.zip"
         checkout.write_zip(packed)

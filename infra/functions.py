@@ -145,11 +145,18 @@ class Functions(Construct):
         if pipeline.build_override:
             values["BUILD_RUNTIME"] = pipeline.build_override.runtime
             values["BUILD_ARCHITECTURE"] = pipeline.build_override.architecture
+        if pipeline.images:
+            values["IMAGES"] = self._images()
         if self._origins:
             values["ORIGINS"] = names.ORIGINS_FILE
         if "TestSandbox" in self.drawn:
             values["SANDBOX_FUNCTION"] = self.drawn["TestSandbox"].version.function_arn
         return values
+
+    def _images(self) -> str:
+        bases = [image.model_dump(exclude_defaults=True) for image in self._pipeline.images]
+        place = {"account": Aws.ACCOUNT_ID, "region": Aws.REGION}
+        return json.dumps({**place, "bases": bases}, separators=(",", ":"))
 
     def _stages(self) -> str:
         stages = [

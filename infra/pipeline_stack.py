@@ -10,6 +10,7 @@ from infra.alarms import Alarms
 from infra.builds import Builds
 from infra.events import AtGitHub, Bus, Destinations, Rules, Topic
 from infra.functions import Functions
+from infra.images import ImageRepository
 from infra.machines import Machine
 from infra.origins import Token, Webhook
 from infra.signing import Signing
@@ -77,6 +78,8 @@ class PipelineStack(Stack):
                 Token(self, "Token")
         if pipeline.build_images:
             Builds(self, "Builds", root=root, pipeline=pipeline)
+        if pipeline.images:
+            ImageRepository(self, "Images", name=names.IMAGE_REPOSITORY)
         if pipeline.uploads:
             Uploads(self, "Uploads", pipeline=pipeline)
         CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)

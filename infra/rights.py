@@ -49,6 +49,8 @@ class On(Enum):
     APP_KEY = auto()
     REPOSITORIES = auto()
     SCANS = auto()
+    BASE_IMAGES = auto()
+    IMAGES = auto()
     SIGNING_KEY = auto()
     TRUSTED_KEYS = auto()
     TELEMETRY = auto()
@@ -112,7 +114,8 @@ def secret_arn(name: str) -> str:
 def resources(pipeline: names.Pipeline, keys: Keys, own_function: str) -> dict[On, Resource]:
     """Every resource of the table, for the function of that name."""
     signing = {On.SIGNING_KEY: Resource((keys.current,)), On.TRUSTED_KEYS: Resource(keys.trusted)}
-    return {**_data(), **_control(pipeline), **_origins(pipeline), **signing, **_own(own_function)}
+    images = _images(pipeline)
+    return {**_data(), **_control(pipeline), **_origins(pipeline), **images, **signing, **_own(own_function)}
 
 
 def stage_resources(stage: names.Stage) -> dict[On, Resource]:
@@ -189,6 +192,13 @@ def _origins(pipeline: names.Pipeline) -> dict[On, Resource]:
         On.APP_KEY: Resource((app.key,) if app else ()),
         On.REPOSITORIES: Resource(repositories),
     }
+
+
+def _images(pipeline: names.Pipeline) -> dict[On, Resource]:
+    """The repositories of images; without any to build on there is none of them, and no right."""
+    bases = dict.fromkeys(arn("ecr", f"repository/{image.repository}") for image in pipeline.images)
+    own = (arn("ecr", f"repository/{names.IMAGE_REPOSITORY}"),) if bases else ()
+    return {On.BASE_IMAGES: Resource(tuple(bases)), On.IMAGES: Resource(own)}
 
 
 def _own(function: str) -> dict[On, Resource]:

@@ -36,6 +36,9 @@ class Boundary(Construct):
                 deny("TidegatesOwnRights", ["iam:*", "sts:AssumeRole"], own),
                 deny("TidegatesOwnParts", ["*"], _own_parts()),
                 deny("TidegatesOwnObjects", _OBJECT_WRITES, [object_arn(f"{names.NAME}-*", "*")]),
+                deny(
+                    "TidegatesOwnImages", _IMAGE_WRITES, [arn("ecr", f"repository/{names.IMAGE_REPOSITORY}*")]
+                ),
                 deny("TidegatesOwnKeys", ["kms:*"], ["*"], _OWN_KEYS),
                 deny("PeopleAndFederation", list(_IDENTITIES), ["*"]),
                 deny("TheAccountItself", list(_ACCOUNT), ["*"]),
@@ -52,6 +55,7 @@ class Boundary(Construct):
 
 
 _OBJECT_WRITES: Final = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"]
+_IMAGE_WRITES: Final = ["ecr:*Delete*", "ecr:*Upload*", "ecr:Put*", "ecr:SetRepositoryPolicy"]
 # A key is told by its aliases: its ARN has no name, and is the pipeline's stack's to know.
 _OWN_KEYS: Final = {"ForAnyValue:StringLike": {"kms:ResourceAliases": f"alias/{names.NAME}-*"}}
 _IDENTITIES: Final = (

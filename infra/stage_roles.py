@@ -12,13 +12,14 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.findings import accept_wildcards
+from infra.images import ANY_REPOSITORY, deploy_rights, function_rights
 from infra.rights import arn, object_arn, role_arn
 from infra.statements import allow, deny, policy
 from infra.tasks import DEPLOYERS
 from tidegate.domain import pipeline as names
 
 if TYPE_CHECKING:
-    from tidegate.domain.pipeline import Stage
+    from tidegate.domain.pipeline import Pipeline, Stage
 
 ANY_SERVICE: Final = "A stage serves many services; their stacks and functions are named by their templates."
 NO_RESOURCES: Final = "These calls know no resources, or answer in full only where they are allowed on all."
@@ -95,11 +96,12 @@ class CloudFormationRole(Construct):
         construct_id: str,
         *,
         stage: Stage,
-        services: tuple[str, ...],
+        pipeline: Pipeline,
         boundary: iam.IManagedPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        granted = [f"{service}:*" for service in services]
+        granted = [f"{service}:*" for service in pipeline.services]
+        images = {"images": policy(*function_rights())} if pipeline.images else {}
         bound = {"StringEquals": {"iam:PermissionsBoundary": boundary.managed_policy_arn}}
         bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
         service_roles = role_arn("aws-service-role/*")
@@ -122,17 +124,21 @@ class CloudFormationRole(Construct):
                     # Scaling, domains and the like need one of AWS's own roles, once in an account.
                     allow(("iam:CreateServiceLinkedRole",), [service_roles]),
                 ),
+                **images,
             },
         )
         self.role = role.without_policy_updates()
-        accept_wildcards(role, [*granted, "*", NESTED_STACKS, service_roles], UNKNOWN_TEMPLATES)
+        accept_wildcards(
+            role, [*granted, "*", NESTED_STACKS, ANY_REPOSITORY, service_roles], UNKNOWN_TEMPLATES
+        )
         accept_wildcards(role, [object_arn(bucket, "*")], "Artifacts are named by their content.")
 
 
 class DeployRole(Construct):
     """The role that tasks assume to work in the stage: exactly those that do, by name.
 
-    `pipeline` is the account and region of the pipeline. The trust is in its account on the condition of
+    `pipeline` is the account and region of the pipeline; `images`: whether functions may be packaged as such.
+    The trust is in its account on the condition of
     these roles, so that it holds before they are made and after they are made anew.
     """
 
@@ -144,6 +150,7 @@ class DeployRole(Construct):
         stage: Stage,
         pipeline: tuple[str, str],
         passed: iam.IRole,
+        images: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         account = pipeline[0]
@@ -167,6 +174,7 @@ class DeployRole(Construct):
                 "flags": policy(*_flag_rights()),
                 "signals": policy(*_signal_rights(stage)),
                 "artifacts": policy(*_artifact_rights(bucket, originals)),
+                **({"images": policy(*deploy_rights(stage))} if images else {}),
             },
         )
         accept_wildcards(role, [*_services(), role_arn("*"), *_policies()], ANY_SERVICE)

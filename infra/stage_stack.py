@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.collector import Collector
 from infra.events import LONGEST_DELAY_HOURS, bus_arn
 from infra.findings import accept
+from infra.images import StageImages
 from infra.rights import arn
 from infra.stage_boundary import Boundary
 from infra.stage_roles import CloudFormationRole, DeployRole
@@ -44,9 +45,18 @@ class StageStack(Stack):
         account, region = pipeline.account or Aws.ACCOUNT_ID, pipeline.region or Aws.REGION
         boundary = Boundary(self, "Boundary", stage=stage).policy
         cloudformation = CloudFormationRole(
-            self, "CloudFormation", stage=stage, services=pipeline.services, boundary=boundary
+            self, "CloudFormation", stage=stage, pipeline=pipeline, boundary=boundary
         )
-        DeployRole(self, "Deploy", stage=stage, pipeline=(account, region), passed=cloudformation.role)
+        DeployRole(
+            self,
+            "Deploy",
+            stage=stage,
+            pipeline=(account, region),
+            passed=cloudformation.role,
+            images=bool(pipeline.images),
+        )
+        if pipeline.images:
+            StageImages(self, "Images", stage=stage)
         bucket = stage.bucket(Aws.ACCOUNT_ID, Aws.REGION)
         private_bucket(self, "Artifacts", bucket, [], pipeline.object_lock)
         Collector(self, "Telemetry", root=root, pipeline=pipeline, stage=stage)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from infra.images import PUSH
 from infra.rights import SIGN_DIGESTS, On, Right
 from tidegate.domain import pipeline as names
 
@@ -30,6 +31,7 @@ GITHUB: Final = (
     Right(("secretsmanager:GetSecretValue",), (On.TOKEN_SECRET,)),
     Right(("kms:Sign",), (On.APP_KEY,)),
 )
+READ_BASES: Final = Right(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), (On.BASE_IMAGES,))
 REPOSITORIES: Final = (*GITHUB, Right(("codecommit:GitPull",), (On.REPOSITORIES,)))
 
 
@@ -87,6 +89,7 @@ TASKS: Final = (
             Right(("s3:GetObject", "s3:PutObject"), (On.PACKAGES, On.LOCKS, On.WHEELS)),
             Right(("s3:GetObject",), (On.ARTIFACTS,)),
             *REPOSITORIES,
+            READ_BASES,
             FIND,
         ),
         variables=(
@@ -94,6 +97,7 @@ TASKS: Final = (
             "BUILD_ARCHITECTURE",
             "BUILD_IMAGES",
             "BUILD_RUNTIME",
+            "IMAGES",
             "LEDGER_TABLE",
             "ORIGINS",
             "OTHER_STAGES",
@@ -112,11 +116,13 @@ TASKS: Final = (
             READ_DOCUMENTS,
             Right(("s3:GetObject", "s3:PutObject"), (On.ARTIFACTS, On.WHEELS, On.ERRANDS)),
             Right(("s3:GetObject",), (On.LOCKS,)),
+            READ_BASES,
+            Right(PUSH, (On.IMAGES,)),
             FIND,
             Right(("codebuild:BatchGetBuilds",), (On.BUILD_PROJECT,)),
             Right(("logs:GetLogEvents",), (On.BUILD_LOGS,)),
         ),
-        variables=("ARTIFACT_BUCKET", "LEDGER_TABLE"),
+        variables=("ARTIFACT_BUCKET", "IMAGES", "LEDGER_TABLE"),
         timeout=890,
         memory=3008,
         scratch=4096,
@@ -233,6 +239,8 @@ TASKS: Final = (
             Right(("s3:GetObject",), (On.ARTIFACTS, On.ATTESTATIONS, On.PACKAGES)),
             FIND,
             ENTER_STAGES,
+            # The stages' roles push what is read here.
+            Right(("ecr:GetDownloadUrlForLayer",), (On.IMAGES,)),
             Right(("kms:GetPublicKey", "kms:Verify"), (On.TRUSTED_KEYS,)),
         ),
         variables=(

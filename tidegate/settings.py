@@ -17,6 +17,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from tidegate.domain.identity import Frozen, StageName
+from tidegate.domain.images.references import Images
 from tidegate.domain.origins import Origins
 
 PREFIX: Final = "TIDEGATE_"
@@ -44,6 +45,11 @@ class StageTarget(Frozen):
     def bucket(self) -> str:
         """The stage's own artifact bucket: Lambda reads code only from a bucket of its region."""
         return f"tidegate-artifacts-{self.name}-{self.account}-{self.region}"
+
+    @property
+    def image_repository(self) -> str:
+        """The stage's own repository of images: Lambda takes them only from one of its region."""
+        return f"tidegate-images-{self.name}"
 
 
 class Settings:
@@ -162,6 +168,12 @@ class Settings:
     def build_architecture(self) -> str | None:
         """The same for the architecture."""
         return self._environment.get(PREFIX + "BUILD_ARCHITECTURE")
+
+    @cached_property
+    def images(self) -> Images:
+        """The images that functions may be built on; none where the pipeline names none."""
+        found = self._environment.get(PREFIX + "IMAGES")
+        return Images.model_validate_json(found) if found else Images(account="", region="")
 
     @property
     def scanner(self) -> str:

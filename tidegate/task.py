@@ -153,6 +153,11 @@ class StageTools:
         return client
 
     @cached_property
+    def registry(self) -> Any:  # noqa: ANN401 (there are no types of this client here)
+        """ECR of the stage."""
+        return self._client("ecr")
+
+    @cached_property
     def documents(self) -> Documents:
         """The stage's artifact bucket."""
         from tidegate.adapters.documents import Documents
@@ -246,6 +251,11 @@ class Tools:
         """CloudWatch Logs of the pipeline: what builds at CodeBuild print."""
         client: CloudWatchLogsClient = make_client("logs", config=CLIENT_CONFIG)
         return check_answers(client)
+
+    @cached_property
+    def registry(self) -> Any:  # noqa: ANN401 (there are no types of this client here)
+        """ECR of the pipeline."""
+        return check_answers(make_client("ecr", config=CLIENT_CONFIG))
 
     @cached_property
     def inspector(self) -> InspectorscanClient:

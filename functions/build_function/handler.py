@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import Field
 
+from functions.build_function.builders import open_builder
 from functions.build_function.entries import tell_artifact
-from tidegate.adapters.builds import Builder
 from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.errand_results import Errands
 from tidegate.adapters.errands import Share
@@ -48,7 +48,7 @@ def handle(request: Request, tools: Tools) -> Response:
     share = Share(request.release, request.index, snapshot)
     errands = Errands(share, documents, tools.ledger, lambda: tools.builds, lambda: tools.build_logs)
     with TemporaryDirectory(prefix="tidegate-") as folder:
-        builder = Builder(documents, f"{prefix}source.zip", snapshot, Path(folder), errands)
+        builder = open_builder(tools, f"{prefix}source.zip", snapshot, Path(folder), errands)
         for number, key in enumerate(keys):
             if tools.now() > until:
                 message = f"{len(keys) - number} of {len(keys)} artifacts are still to be built"

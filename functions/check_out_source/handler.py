@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from functions.check_out_source.sources import fetch_source
+from tidegate.adapters.bases import Bases
 from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.declarations import check_stages
 from tidegate.adapters.documents import release_prefix
@@ -38,7 +39,8 @@ def handle(request: Request, tools: Tools) -> Response:
         fetch_source(request.commit, tools, bundle)
         with check_out(bundle, request.commit.id) as checkout:
             override = Override(settings.build_runtime, settings.build_architecture, settings.build_images)
-            snapshot = take_snapshot(checkout, request.commit, tools.documents, override)
+            bases = Bases(lambda: tools.registry, settings.images)
+            snapshot = take_snapshot(checkout, request.commit, tools.documents, override, bases)
             stages = tuple(stage.name for stage in settings.stages)
             check_stages(checkout, snapshot.config, (*stages, *settings.other_stages))
             checkout.write_zip(source)

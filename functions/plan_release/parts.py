@@ -54,7 +54,7 @@ def read_parts(change: StageChange, *, exists: bool) -> dict[str, Part]:
     client = change.stage.cloudformation
     found = read_standing(client, wanted.stack_name, snapshot.paths) if exists else {}
     deployed = {path: parse(stack.template, stack.state.name).data for path, stack in found.items()}
-    normalized = build_templates(snapshot, change.target, wanted.parameters, deployed)
+    normalized = build_templates(snapshot, change.target, wanted.parameters, deployed, change.digests)
     parts = {path: Part(path, item) for path, item in normalized.items()}
     for path, stack in found.items():
         parts[path].state, parts[path].deployed = stack.state, deployed[path]

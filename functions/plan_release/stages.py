@@ -18,7 +18,7 @@ from functions.plan_release.templates import choose_parameters, want
 from tidegate.adapters.changes import check_operable
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
-from tidegate.adapters.plans import write_asked
+from tidegate.adapters.plans import read_digests, write_asked
 from tidegate.adapters.stacks import (
     MASKED,
     ChangeSet,
@@ -82,6 +82,7 @@ class StageChange:
         self.change_set: ChangeSet
         self.healthy: Healthy | None = None
         self.artifacts = {function.logical_id: function.artifact for function in snapshot.functions}
+        self.digests = read_digests(tools.documents, ref, snapshot)
 
     @cached_property
     def functions(self) -> tuple[RolledFunction, ...]:

@@ -9,11 +9,12 @@ from tidegate.adapters.templates import parse
 from tidegate.adapters.translation import translate
 from tidegate.domain.errors import InvalidConfiguration
 from tidegate.domain.identity import Frozen
+from tidegate.domain.images.references import image_uri
 from tidegate.domain.nesting import split
 from tidegate.domain.snapshots import Deployment
 from tidegate.domain.templates.normalization import Normalized, normalize
 from tidegate.domain.templates.packages import PackageKey
-from tidegate.domain.templates.placement import S3Object, place
+from tidegate.domain.templates.placement import ImageObject, S3Object, place
 from tidegate.domain.templates.preparation import prepare
 from tidegate.domain.templates.tree import pass_parameters
 
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tidegate.domain.config import StageConfig
-    from tidegate.domain.snapshots import Snapshot
+    from tidegate.domain.snapshots import FunctionSnapshot, Snapshot
     from tidegate.domain.templates.template import Template
     from tidegate.settings import StageTarget
 
+NOT_BUILT = "0" * 64
 DEFAULT_CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 
 
@@ -81,13 +83,18 @@ def build_templates(
     target: StageTarget,
     parameters: Mapping[str, str],
     deployed: Mapping[str, Mapping[str, Any]],
+    digests: Mapping[str, str] | None = None,
 ) -> dict[str, Normalized]:
-    """The normalized templates by path; `deployed` are those of the stacks that stand."""
+    """The normalized templates by path; `deployed` are those of the stacks that stand.
+
+    `digests` are the SHA-256 (hex) of images by their artifacts; None where nothing is deployed, and nothing
+    is built yet.
+    """
     sources = read_sources(snapshot, target, parameters)
-    artifacts: dict[str, dict[str, S3Object]] = {path: {} for path in sources.templates}
+    artifacts: dict[str, dict[str, S3Object | ImageObject]] = {path: {} for path in sources.templates}
     for function in snapshot.functions:
         path, logical_id = split(function.logical_id)
-        artifacts[path][logical_id] = S3Object(bucket=target.bucket, key=f"artifacts/{function.artifact}.zip")
+        artifacts[path][logical_id] = locate(function, target, digests)
     packages: dict[str, dict[PackageKey, S3Object]] = {path: {} for path in sources.templates}
     for package in snapshot.packages:
         path, logical_id = split(package.logical_id)
@@ -101,6 +108,17 @@ def build_templates(
         translated = translate(prepared.template, given, target.region)
         normalized[path] = normalize(translated, prepared, deployed.get(path))
     return normalized
+
+
+def locate(
+    function: FunctionSnapshot, target: StageTarget, digests: Mapping[str, str] | None
+) -> S3Object | ImageObject:
+    """Where a stage has a function's artifact: in its own bucket, or an image in its own repository."""
+    if function.image is None:
+        return S3Object(bucket=target.bucket, key=function.object_key)
+    digest = NOT_BUILT if digests is None else digests[function.artifact]
+    uri = image_uri(target.account, target.region, target.image_repository, f"sha256:{digest}")
+    return ImageObject(uri=uri)
 
 
 def choose_parameters(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functions.provision_stage.admission import admit
 from functions.provision_stage.guards import arm
 from functions.provision_stage.holds import hold
+from functions.provision_stage.images import bring_images
 from functions.provision_stage.stack import apply
 from tidegate.adapters.plans import read_plan
-from tidegate.domain.errors import AlarmsPending, HoldsPending, StackPending
+from tidegate.domain.errors import AlarmsPending, HoldsPending, ImagesPending, StackPending
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.task import Tools, task
 
@@ -28,12 +29,15 @@ class Response(Frozen):
 def handle(request: Request, tools: Tools) -> Response:
     """Bring the stack to the plan and guard the aliases that will shift.
 
-    HoldsPending, StackPending and AlarmsPending leave until CloudFormation has ended, one after the other.
+    ImagesPending leaves until the stage has the images; HoldsPending, StackPending and AlarmsPending until
+    CloudFormation has ended, one after the other.
     """
     release, stage = request.release, request.stage
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
     admit(release, stage, tools)
+    if not bring_images(release, stage, tools):
+        raise ImagesPending(f"images are still to be copied to {stage}")
     if not hold(release, plan, tools):
         raise HoldsPending(f"CloudFormation puts up what is held in {stage}, or takes away what was")
     if (plan.change_set or plan.exact) and not apply(release, plan, tools):

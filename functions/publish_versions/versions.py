@@ -9,9 +9,9 @@ from functions.publish_versions.limits import resolve_limits
 from tidegate.adapters.aliases import AliasWriter, find_alias, publish, read_version, wake
 from tidegate.adapters.attestations import admission_key
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.artifacts import archive_key
+from tidegate.domain.artifacts import archive_key, manifest_key
 from tidegate.domain.errors import ForeignChange, SmokeFailed, VersionsPending
-from tidegate.domain.provenance import Admission, check_code
+from tidegate.domain.provenance import Admission, check_code, check_image
 from tidegate.domain.rollouts import RollingFunction, Rollout
 from tidegate.domain.wording import list_names
 
@@ -100,7 +100,7 @@ def publish_version(
     if latest.update == "InProgress":
         return Published(pending=f"{name} is still being updated")
     if plan.artifact:
-        check_code(name, latest.sha256, expected[archive_key(plan.artifact)])
+        _check_content(name, latest, plan.artifact, expected)
     canary = publish(client, name, latest.sha256, f"Tidegate: release {ref.id}")
     if canary.version == alias.pointing.version:
         return Published()
@@ -121,6 +121,15 @@ def publish_version(
         wave=plan.wave,
     )
     return Published(moves, alias.revision, divisible=_is_divisible(client, moves, canary))
+
+
+def _check_content(name: str, latest: VersionState, artifact: str, expected: Mapping[str, str]) -> None:
+    """ArtifactAltered where Lambda has another zip, or another image, than was attested."""
+    image = expected.get(manifest_key(artifact))
+    if image is None:
+        check_code(name, latest.sha256, expected[archive_key(artifact)])
+    else:
+        check_image(name, latest.image, image)
 
 
 def _is_divisible(client: LambdaClient, function: RollingFunction, canary: VersionState) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.assumed_bases import AssumedBases
 from tidegate.cli.checking import NoDocuments, check_stage
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.artifacts import Method
@@ -71,7 +72,7 @@ def changed(synthesized, tmp_path):
 def test_functions_layers_and_definitions_come_from_the_folders_of_the_manifest(synthesized):
     tree = WorkingTree(synthesized)
     commit = Commit(service="shop", id="0" * 40, branch="main")
-    snapshot = take_snapshot(tree, commit, NoDocuments(), Override())
+    snapshot = take_snapshot(tree, commit, NoDocuments(), Override(), AssumedBases())
     (function,) = snapshot.functions
     assert tree.within(function.code_uri)
     assert (function.code_uri[:14], function.method) == ("cdk.out/asset.", Method.PLAIN)

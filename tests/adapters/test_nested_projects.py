@@ -13,6 +13,7 @@ import pytest
 
 from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.assumed_bases import AssumedBases
 from tidegate.cli.checking import NoDocuments, check_repository
 from tidegate.cli.working_trees import WorkingTree
 from tidegate.domain.artifacts import Method
@@ -67,7 +68,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 def take(folder: Path) -> Any:
     commit = Commit(service="shop", id="0" * 40, branch="main")
-    return take_snapshot(WorkingTree(folder), commit, NoDocuments(), Override())
+    return take_snapshot(WorkingTree(folder), commit, NoDocuments(), Override(), AssumedBases())
 
 
 def test_functions_and_packages_of_all_templates_are_found_by_their_names(tmp_path: Path) -> None:

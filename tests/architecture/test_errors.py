@@ -78,6 +78,7 @@ def test_an_error_that_asks_to_wait_is_retried_by_name() -> None:
         "BuildsPending",
         "ChangeSetsPending",
         "HoldsPending",
+        "ImagesPending",
         "ImportsPending",
         "PreflightPending",
         "ProvisioningPending",

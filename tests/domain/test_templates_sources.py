@@ -202,7 +202,6 @@ def distribution(target):
         ),
         (serverless(F=function(), D=distribution({"Ref": "F.Version"})), "F is a Lambda@Edge function"),
         (load("cdk"), "cdk.json:3: Handler886CB40B has a CDK asset"),
-        (serverless(F=function(PackageType="Image")), "F has PackageType Image"),
         (
             serverless(F=function(Runtime="ruby3.4")),
             "F is built by ruby3.4, and this pipeline builds nothing at CodeBuild; only Python",

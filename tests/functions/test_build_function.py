@@ -229,7 +229,7 @@ def test_a_builder_that_died_before_its_record_leaves_no_wrong_record(
         archive.writestr("x-2.dist-info/METADATA", "")
     remove(pipeline, record_key(key))
     pipeline.tools.documents.write_bytes(archive_key(key), other.getvalue())
-    with pytest.raises(BuildFailed, match="is of another zip than the one beside it"):
+    with pytest.raises(BuildFailed, match="is of other bytes than those beside it"):
         build(pipeline, commit)
     remove(pipeline, first.bill)
     assert build(pipeline, commit).built

@@ -47,6 +47,10 @@ BY_APP: dict[str, Any] = {
 SOURCED: dict[str, Any] = {
     "github": {"repositories": [{"name": "acme/orders"}, {"name": "acme/api", "branches": ["live"]}]},
     "codecommit": [{"name": "Billing"}],
+    "images": [
+        {"name": "public.ecr.aws/lambda/python", "repository": "ecr-public/lambda/python"},
+        {"repository": "base/python"},
+    ],
     "uploads": [
         {
             "service": "price-list",

@@ -156,6 +156,7 @@ def test_the_boundary_keeps_tidegate_and_the_account_out_of_reach(assembly: Asse
         "TidegatesOwnRights",
         "TidegatesOwnParts",
         "TidegatesOwnObjects",
+        "TidegatesOwnImages",
         "TidegatesOwnKeys",
         "PeopleAndFederation",
         "TheAccountItself",

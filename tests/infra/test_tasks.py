@@ -20,6 +20,15 @@ OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", 
 LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem"}
 READ = {"s3:GetObject", "s3:ListBucket"}
 KEEP = READ | {"s3:PutObject"}
+READ_IMAGES = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+PUSH_IMAGES = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+}
 QUERY = {"dynamodb:Query"}
 GITHUB = {"kms:Sign", "secretsmanager:GetSecretValue"}
 # What each function may do, besides its own logs and traces.
@@ -30,8 +39,12 @@ SURFACE: dict[str, set[str]] = {
     "AwaitBuilds": LEDGER
     | KEEP
     | {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "states:SendTaskSuccess"},
-    "BuildFunction": LEDGER | KEEP | {"codebuild:BatchGetBuilds", "logs:GetLogEvents"},
-    "CheckOutSource": LEDGER | KEEP | GITHUB | {"codecommit:GitPull", "s3:GetObjectVersion"},
+    "BuildFunction": LEDGER
+    | KEEP
+    | READ_IMAGES
+    | PUSH_IMAGES
+    | {"codebuild:BatchGetBuilds", "logs:GetLogEvents"},
+    "CheckOutSource": LEDGER | KEEP | GITHUB | READ_IMAGES | {"codecommit:GitPull", "s3:GetObjectVersion"},
     "CompareBranches": QUERY | GITHUB | {"dynamodb:GetItem", "events:PutEvents", "sqs:SendMessage"},
     "CompleteRelease": LEDGER | {"events:PutEvents"},
     "DiagnoseRollback": LEDGER | KEEP | {"dynamodb:Query", "states:DescribeExecution", "sts:AssumeRole"},
@@ -41,7 +54,9 @@ SURFACE: dict[str, set[str]] = {
     "LeaveStage": LEDGER | KEEP | {"sts:AssumeRole"},
     "OpenRelease": LEDGER | {"events:PutEvents", "states:DescribeExecution"},
     "PlanRelease": LEDGER | KEEP | {"sts:AssumeRole"},
-    "ProvisionStage": LEDGER | KEEP | {"kms:GetPublicKey", "kms:Verify", "sts:AssumeRole"},
+    "ProvisionStage": LEDGER
+    | KEEP
+    | {"ecr:GetDownloadUrlForLayer", "kms:GetPublicKey", "kms:Verify", "sts:AssumeRole"},
     "PruneVersions": LEDGER
     | KEEP
     | {"dynamodb:Query", "s3:DeleteObject", "sqs:SendMessage", "sts:AssumeRole"},
@@ -87,6 +102,7 @@ NEEDS: dict[str, tuple[set[str], On | None]] = {
     "machines": (set(), None),
     "now": (set(), None),
     "record": ({"LEDGER_TABLE"}, On.LEDGER),
+    "registry": (set(), None),
     "settings": (set(), None),
     "side_stacks": ({"STAGES"}, On.DEPLOY_ROLES),
     "sources": ({"SOURCE_BUCKET"}, On.SOURCES),
@@ -100,6 +116,7 @@ SETTINGS: dict[str, set[str]] = {
     "build_images": {"BUILD_IMAGES"},
     "build_architecture": {"BUILD_ARCHITECTURE"},
     "build_runtime": {"BUILD_RUNTIME"},
+    "images": {"IMAGES"},
     "metric_period": {"PACE"},
     "pace": {"PACE"},
     "wait": {"PACE"},

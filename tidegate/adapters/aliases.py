@@ -54,7 +54,7 @@ class AliasState(Frozen):
 
 
 class VersionState(Frozen):
-    """A version (or $LATEST) as it is now. `sha256` is base64, as Lambda gives it."""
+    """A version (or $LATEST) as it is now. `sha256` is base64, as Lambda gives it; `image` is by digest."""
 
     version: str
     state: str
@@ -64,6 +64,7 @@ class VersionState(Frozen):
     log_group: str
     role: str = ""
     dead_letters: str = ""
+    image: str = ""
 
 
 def parse_alias(arn: str) -> tuple[str, str]:
@@ -91,7 +92,9 @@ def find_alias(client: LambdaClient, function: str, alias: str) -> AliasState | 
 def read_version(client: LambdaClient, function: str, qualifier: str) -> VersionState:
     """A version's state; `qualifier` may be an alias or $LATEST."""
     # GetFunction has a quota of its own, several times that of GetFunctionConfiguration.
-    return _describe(client.get_function(FunctionName=function, Qualifier=qualifier)["Configuration"])
+    answer = client.get_function(FunctionName=function, Qualifier=qualifier)
+    image = answer.get("Code", {}).get("ResolvedImageUri", "")
+    return _describe(answer["Configuration"]).model_copy(update={"image": image})
 
 
 def _describe(answer: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> VersionState:

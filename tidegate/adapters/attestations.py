@@ -10,7 +10,7 @@ from tidegate.adapters.documents import release_prefix, stage_prefix
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.module_locks import find_platform
 from tidegate.adapters.threads import side_by_side
-from tidegate.domain.artifacts import archive_key, platform, python_version, record_key
+from tidegate.domain.artifacts import platform, python_version, record_key
 from tidegate.domain.bills import bill_key, read_subject
 from tidegate.domain.dsse import open_envelope, read_envelope
 from tidegate.domain.errors import ArtifactAltered, ProvenanceMissing, ProvenanceRefused
@@ -66,12 +66,13 @@ def gather_evidence(documents: Documents, ref: ReleaseRef, snapshot: Snapshot) -
 
 def _check_records(documents: Documents, snapshot: Snapshot, digests: Mapping[str, str]) -> None:
     place = f"s3://{documents.bucket}"
-    artifacts = sorted({function.artifact for function in snapshot.functions})
+    objects = {function.artifact: function.object_key for function in snapshot.functions}
+    artifacts = sorted(objects)
     records = side_by_side(lambda key: documents.find(record_key(key), Artifact), artifacts)
     for artifact, record in zip(artifacts, records, strict=True):
         if record is None:
             raise ArtifactAltered(f"{place}/{record_key(artifact)} does not exist any more")
-        key = archive_key(artifact)
+        key = objects[artifact]
         check_digest(key, digests.get(key), record.sha256, place)
         check_digest(record.bill, digests.get(record.bill), record.bill_sha256, place)
     for key in sorted({package.key for package in snapshot.packages}):

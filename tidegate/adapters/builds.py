@@ -1,5 +1,7 @@
 """Makes artifacts: a folder of the source and the packages of its lock, as a zip that is the same each time.
 
+Images are made by `image_builds`; their bills and records are written here.
+
 Nothing is deflated: the source's zip and the packages' fragments give their compressed bytes as they are.
 Where code and a dependency hold the same path the code wins, as with `sam build`. The zip is stored first,
 then its bill of materials, then its record, each whole or not at all; what stands under a key already is
@@ -35,26 +37,31 @@ from tidegate.domain.artifacts import (
     python_version,
     record_key,
 )
-from tidegate.domain.bills import Subject, bill_key, read_subject, render
+from tidegate.domain.bills import BaseComponent, Subject, bill_key, read_subject, render
 from tidegate.domain.errands import ERRANDS
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.handlers import find_fault, find_node_fault
+from tidegate.domain.images.references import read_reference
 from tidegate.domain.locks import Lock, Target
 from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tidegate.adapters.documents import Documents
     from tidegate.adapters.entries import Entry
     from tidegate.adapters.errand_results import Errands
+    from tidegate.adapters.image_builds import ImageBuilder
     from tidegate.domain.bills import Component
     from tidegate.domain.snapshots import Snapshot
 
 
 class Builder:
-    """Builds artifacts of one snapshot in a folder; the source is fetched once, for the first of them."""
+    """Builds artifacts of one snapshot in a folder; the source is fetched once, for the first of them.
+
+    `images` gives what builds images, where there are any.
+    """
 
     def __init__(
         self,
@@ -63,9 +70,11 @@ class Builder:
         snapshot: Snapshot,
         folder: Path,
         errands: Errands | None = None,
+        images: Callable[[], ImageBuilder] | None = None,
     ) -> None:
         self._documents = documents
         self._errands = errands
+        self._make_images = images
         self._source_key = source_key
         self._snapshot = snapshot
         self._folder = folder
@@ -81,6 +90,13 @@ class Builder:
     def _shelf(self) -> Shelf:
         return Shelf(self._folder / "shelf", self._documents)
 
+    @cached_property
+    def _images(self) -> ImageBuilder:
+        if self._make_images is None:
+            message = "images are not built here"
+            raise BuildFailed(message)
+        return self._make_images()
+
     def build(self, key: str) -> bool | None:
         """Build an artifact and store it with its record.
 
@@ -90,6 +106,9 @@ class Builder:
         if documents.exists(record_key(key)):
             return False
         function = self._snapshot.function_of(key)
+        if function.method is Method.IMAGE:
+            documents.write(record_key(key), self._build_image(function))
+            return True
         with TemporaryDirectory(dir=self._folder) as name:
             built = Path(name) / "function.zip"
             lock = self._lock(function)
@@ -117,16 +136,33 @@ class Builder:
             built_in=function.built_in,
         )
         components = [*list_components(built, lock, _target(function)), *known]
-        bill = render(subject, components)
+        return self._tell(found, render(subject, components), components)
+
+    def _build_image(self, function: FunctionSnapshot) -> Artifact:
+        """Build an image, and its bill; its record."""
+        lock, context = self._lock(function), self._source.code(function.code_uri)
+        users = [one for one in self._snapshot.functions if one.artifact == function.artifact]
+        made = self._images.build(users, lock, _target(function), context)
+        found = _start_record(function, made.digest.removeprefix("sha256:"), made.size, made.unpacked)
+        subject = Subject(
+            key=found.key, sha256=found.sha256, runtime=found.runtime, architecture=found.architecture
+        )
+        base = _name_base(function)
+        bill = render(subject, made.components, base)
+        return self._tell(found, bill, made.components, bases=1 if base else 0)
+
+    def _tell(
+        self, found: Artifact, bill: bytes, components: Sequence[Component], *, bases: int = 0
+    ) -> Artifact:
+        """A record with its bill, which is stored."""
         if not write_bill(self._documents, found.bill, bill):
             bill = self._documents.find_bytes(found.bill) or bill
             if read_subject(bill) != found.sha256:
-                raise BuildFailed(f"{found.bill} is of another zip than the one beside it")
+                raise BuildFailed(f"{found.bill} is of other bytes than those beside it")
         told = {
             "lock": tuple(sorted({one.pin for one in components if one.pin})),
-            "built_in": function.built_in,
             "bill_sha256": hashlib.sha256(bill).hexdigest(),
-            "components": len(components),
+            "components": len(components) + bases,
         }
         return found.model_copy(update=told)
 
@@ -182,6 +218,15 @@ def _target(function: FunctionSnapshot) -> Target | None:
     return Target(python_version(function.runtime), platform(function.runtime, function.architecture))
 
 
+def _name_base(function: FunctionSnapshot) -> BaseComponent | None:
+    """What an image begins from; nothing where it is taken as it stands."""
+    image = function.image
+    if image is None or image.recipe is None:
+        return None
+    reference = read_reference(image.base)
+    return BaseComponent(name=reference.name if reference else image.base, digest=image.digest)
+
+
 class Source:
     """A commit's source.zip, whose files are copied out of it as they are."""
 
@@ -216,16 +261,22 @@ def measure(built: Path, function: FunctionSnapshot) -> Artifact:
         unzipped = sum(member.file_size for member in archive.infolist())
     with built.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
+    return _start_record(function, digest, built.stat().st_size, unzipped)
+
+
+def _start_record(function: FunctionSnapshot, digest: str, size: int, unzipped: int) -> Artifact:
+    """A record without what a bill adds."""
     return Artifact(
         key=function.artifact,
         sha256=digest,
-        size=built.stat().st_size,
+        size=size,
         unzipped_size=unzipped,
         runtime=function.runtime,
         architecture=function.architecture,
         lock=(),
         method=function.method,
-        bill=bill_key(archive_key(function.artifact)),
+        built_in=function.built_in,
+        bill=bill_key(function.object_key),
         bill_sha256="",
         components=0,
     )

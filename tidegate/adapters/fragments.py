@@ -47,11 +47,14 @@ DAMAGE: Final = (
 )
 
 
-def make_fragment(wheel: Path, file: Path, name: str) -> None:
-    """Write the fragment of a wheel; BuildFailed says what is wrong with the wheel of that name."""
+def make_fragment(wheel: Path, file: Path, name: str, most: int | None = None) -> None:
+    """Write the fragment of a wheel; BuildFailed says what is wrong with the wheel of that name.
+
+    `most` is how many bytes it may unpack to, by default what Lambda allows.
+    """
     try:
         with wheel.open("rb") as body, zipfile.ZipFile(body) as archive:
-            entries = _choose(archive.infolist(), body, name)
+            entries = _choose(archive.infolist(), body, name, most or MAX_UNZIPPED)
             with file.open("wb") as out:
                 _write(entries, body, out, name)
     except DAMAGE as error:
@@ -68,10 +71,10 @@ def _write(entries: Iterable[Entry], body: IO[bytes], out: IO[bytes], name: str)
     out.write(end_of(placed, out.tell()))
 
 
-def _choose(members: list[zipfile.ZipInfo], body: IO[bytes], name: str) -> list[Entry]:
+def _choose(members: list[zipfile.ZipInfo], body: IO[bytes], name: str, most: int) -> list[Entry]:
     """The entries that a fragment takes, by the paths that they get, sorted."""
-    if len(members) > MOST_ENTRIES or sum(member.file_size for member in members) > MAX_UNZIPPED:
-        raise BuildFailed(f"{name}: unpacks to more than {MOST_ENTRIES:,} files or {MAX_UNZIPPED:,} bytes")
+    if len(members) > MOST_ENTRIES or sum(member.file_size for member in members) > most:
+        raise BuildFailed(f"{name}: unpacks to more than {MOST_ENTRIES:,} files or {most:,} bytes")
     find_distribution((member.filename for member in members), name)
     entries: dict[str, Entry] = {}
     for member, data in _locate(members, body, name):

@@ -36,6 +36,17 @@ def find_snapshot(documents: Documents, service: str, release_id: str) -> Snapsh
     return documents.find(f"releases/{service}/{release_id}/snapshot.json", Snapshot)
 
 
+def read_digests(documents: Documents, ref: ReleaseRef, snapshot: Snapshot) -> dict[str, str]:
+    """The SHA-256 (hex) of each image of a release by its artifact, as its manifest has them."""
+    from tidegate.domain.manifests import Manifest
+
+    images = {function.artifact for function in snapshot.functions if function.image}
+    if not images:
+        return {}
+    manifest = documents.read(f"{release_prefix(ref)}functions.json", Manifest)
+    return {one.artifact: one.sha256 for one in manifest.functions if one.artifact in images}
+
+
 def write_asked(documents: Documents, ref: ReleaseRef, stage: str, asked: Asked) -> None:
     """Keep what CloudFormation is asked for, before it is."""
     documents.write(f"{stage_prefix(ref, stage)}asked.json", asked)

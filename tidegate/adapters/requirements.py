@@ -88,6 +88,11 @@ class Requirements:
             self._requests[folder, target] = LockRequest(found.texts, *target, found.member)
         return self._requests[folder, target]
 
+    def read_file(self, path: str, target: Target) -> LockRequest:
+        """What a lock is made from where the file of requirements is named."""
+        texts = collect_requirements(path, self._read_text)
+        return LockRequest(texts, *target)
+
     def unread(self, folders: Sequence[str]) -> tuple[str, ...]:
         """The files that could have said what is required, and are not read, in the first folder with any."""
         found = (self._look(one) for one in folders)

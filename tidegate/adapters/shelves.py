@@ -64,10 +64,14 @@ def obtain(
 
 
 class Shelf:
-    """The fragments of locks in a folder; shared through `documents` where there are any."""
+    """The fragments of locks in a folder; shared through `documents` where there are any.
 
-    def __init__(self, folder: Path, documents: Documents | None = None) -> None:
+    `most` is how many bytes the wheels of a lock may have, by default what Lambda allows of a zip.
+    """
+
+    def __init__(self, folder: Path, documents: Documents | None = None, most: int | None = None) -> None:
         self._folder = folder
+        self._most = most
         self._documents = documents
         self._parts: dict[str, Part] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,8 +79,9 @@ class Shelf:
     def parts(self, lock: Lock) -> list[Part]:
         """The fragments of a lock's wheels, in its order; they stay until the next call."""
         stated = sum(wheel.size or 0 for wheel in lock.wheels)
-        if stated > MAX_UNZIPPED:
-            message = f"the wheels of the lock have {stated:,} bytes packed; Lambda allows {MAX_UNZIPPED:,}"
+        if stated > (self._most or MAX_UNZIPPED):
+            allowed = f"{self._most:,} are allowed" if self._most else f"Lambda allows {MAX_UNZIPPED:,}"
+            message = f"the wheels of the lock have {stated:,} bytes packed; {allowed}"
             raise BuildFailed(message)
         self._make_room(lock)
         return side_by_side(self._part, lock.wheels)
@@ -101,9 +106,9 @@ class Shelf:
             return
         packed = self._folder / f"{wheel.sha256}.whl"
         try:
-            get = partial(fetch, wheel)
+            get = partial(fetch, wheel, most=self._most)
             obtain(documents, wheel_key(wheel.sha256), packed, ("sha256", wheel.sha256), get)
-            make_fragment(packed, file, wheel.filename)
+            make_fragment(packed, file, wheel.filename, self._most)
             if documents:
                 documents.write_once(fragment_key(wheel.sha256), file)
         finally:

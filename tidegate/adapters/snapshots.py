@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.declarations import check_advisories, check_smoke, check_waves
 from tidegate.adapters.errand_plans import note_errands, read_metadata, tell_build
+from tidegate.adapters.image_plans import plan_image
 from tidegate.adapters.leaks import search_source
 from tidegate.adapters.locks import find_locks
 from tidegate.adapters.module_locks import keep_locks
@@ -51,8 +52,10 @@ from tidegate.domain.testing import NO_TESTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from tidegate.adapters.bases import Bases
     from tidegate.adapters.checkouts import Checkout
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.image_plans import PlannedImage
     from tidegate.adapters.node_plans import NodePlan
     from tidegate.domain.config import ServiceConfig
     from tidegate.domain.identity import Commit
@@ -61,7 +64,9 @@ if TYPE_CHECKING:
 SHOWN: Final = 5
 
 
-def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, override: Override) -> Snapshot:
+def take_snapshot(
+    checkout: Checkout, commit: Commit, documents: Documents, override: Override, bases: Bases
+) -> Snapshot:
     """Read a checkout into a snapshot; stores the packages, and looks up which artifacts exist."""
     project = open_project(checkout, override)
     _check_service(project.config, commit)
@@ -73,7 +78,7 @@ def take_snapshot(checkout: Checkout, commit: Commit, documents: Documents, over
     check_smoke(checkout, project.config, names)
     check_waves(checkout, project.config, names)
     check_advisories(checkout, project.config)
-    builds = [_plan(project, part, source) for part, source in sources if source.code_uri is not None]
+    builds = [_plan(project, part, source, bases) for part, source in sources if source.is_built]
     requests = (build.request for build in builds if build.request)
     locks = find_locks(documents, requests, sources=bool(override.images))
     keep_locks(documents, (build.node.request for build in builds if build.node and build.node.request))
@@ -134,7 +139,7 @@ def find_tests(project: Project, functions: tuple[FunctionSnapshot, ...]) -> Tes
 class _Build(NamedTuple):
     """How a function is built; `request` is what its lock is made from, None where nothing is required.
 
-    `node` is there for a function in Node alone, which has its lock already.
+    `node` is there for a function in Node alone, which has its lock already, `image` for an image alone.
     """
 
     part: Part
@@ -145,9 +150,14 @@ class _Build(NamedTuple):
     architecture: str
     request: LockRequest | None
     node: NodePlan | None = None
+    image: PlannedImage | None = None
 
 
-def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
+def _plan(project: Project, part: Part, source: FunctionSource, bases: Bases) -> _Build:
+    if source.image:
+        image = plan_image(project, part, source, bases)
+        place = (image.context, Method.IMAGE, image.runtime, image.architecture)
+        return _Build(part, source, *place, image.request, image=image)
     code = project.place(part, source.code_uri or ".", source.line)
     if not source.handler:
         message = f"{source.logical_id} has no Handler"
@@ -173,12 +183,16 @@ def _plan(project: Project, part: Part, source: FunctionSource) -> _Build:
 
 
 def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], service: str) -> FunctionSnapshot:
-    part, source, code, method, runtime, architecture, request, node = build
+    part, source, code, method, runtime, architecture, request, node, packed = build
     lock = locks[request.key] if request else Lock()
-    method = Method.SOURCES if lock.needs_build else method
+    method = Method.SOURCES if lock.needs_build and not packed else method
     image = name_image(runtime, architecture, project.override.images) if method in ERRANDS else ""
     metadata = read_metadata(part, source) if method is Method.SAM else {}
-    if node is None:
+    if packed:
+        artifact = packed.key(lock)
+    elif node:
+        artifact = node.artifact
+    else:
         tree = tree_hash(project.checkout.within(code), code)
         artifact = content_key(method, runtime, architecture, lock.hashes, tree)
         if method in ERRANDS:
@@ -189,11 +203,11 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], servic
     return FunctionSnapshot(
         logical_id=qualify(part.path, source.logical_id),
         code_uri=code,
-        handler=source.handler or "",
+        handler=packed.handler if packed else source.handler or "",
         runtime=runtime,
-        declared_runtime=source.runtime or "",
+        declared_runtime=packed.declared_runtime if packed else source.runtime or "",
         architecture=architecture,
-        artifact=node.artifact if node else artifact,
+        artifact=artifact,
         method=method,
         requirements=(request.main,) if request else (),
         lock=found.key if found else "",
@@ -206,6 +220,7 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], servic
         built_in=image,
         build_metadata=metadata,
         line=source.line,
+        image=packed.snapshot if packed else None,
     )
 
 

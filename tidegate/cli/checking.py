@@ -16,6 +16,7 @@ from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.documents import Documents
 from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.assumed_bases import AssumedBases
 from tidegate.cli.bundling import make_bundle, resolve_commit
 from tidegate.cli.repositories import name_service
 from tidegate.cli.working_trees import WorkingTree
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 PLACE: Final = {"account": "123456789012", "region": "us-east-1"}  # any: nothing is asked there
 UNCOMMITTED: Final = "0" * 40
 STAGE: Final = "production"
-# A zip is not looked into, a bundle's entry points are checked when it is planned, and what CodeBuild makes
-# is seen in the finished artifact alone.
-UNCHECKED: Final = frozenset({Method.ARCHIVE, Method.ESBUILD, Method.MAKEFILE, Method.SAM})
+# A zip is not looked into, a bundle's entry points are checked when it is planned, an image when it is built,
+# and what CodeBuild makes is seen in the finished artifact alone.
+UNCHECKED: Final = frozenset({Method.ARCHIVE, Method.ESBUILD, Method.IMAGE, Method.MAKEFILE, Method.SAM})
 
 
 class Found(Frozen):
@@ -113,7 +114,7 @@ def check_source(checkout: Checkout, repository: Path, commit_id: str) -> Findin
     try:
         service = open_project(checkout, Override(images=IMAGES)).config.service or name_service(repository)
         commit = Commit(service=service, id=commit_id, branch="main")
-        snapshot = take_snapshot(checkout, commit, NoDocuments(), Override(images=IMAGES))
+        snapshot = take_snapshot(checkout, commit, NoDocuments(), Override(images=IMAGES), AssumedBases())
     except TidegateError as error:
         return Findings(service=repository.resolve().name, problems=(str(error),))
     problems = [*find_handler_faults(checkout, snapshot)]

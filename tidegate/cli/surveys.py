@@ -15,6 +15,7 @@ from functions.plan_release.templates import build_templates, read_sources, want
 from tidegate.adapters.checkouts import check_out
 from tidegate.adapters.projects import Override, open_project
 from tidegate.adapters.snapshots import take_snapshot
+from tidegate.cli.assumed_bases import AssumedBases
 from tidegate.cli.bundling import make_bundle
 from tidegate.cli.checking import PLACE, NoDocuments
 from tidegate.cli.parameters import find_missing, find_stored
@@ -126,7 +127,7 @@ def merge(surveys: Sequence[Survey]) -> Survey:
 def _survey(checkout: Checkout, commit: Commit) -> Survey:
     project = open_project(checkout, Override(images=IMAGES))
     named = commit.model_copy(update={"service": project.config.service or commit.service})
-    snapshot = take_snapshot(checkout, named, NoDocuments(), Override(images=IMAGES))
+    snapshot = take_snapshot(checkout, named, NoDocuments(), Override(images=IMAGES), AssumedBases())
     seen = [_look(snapshot, stage) for stage in STAGES]
     template, given = seen[-1][""]
     names = [

@@ -121,7 +121,7 @@ def _verify(asked: Asked) -> dict[str, Any]:
     if asked.file is not None:
         name = check_file(statement, asked.file, function)
     else:
-        wanted = name_artifact(asked.key) if asked.key else find_function(statement, function)
+        wanted = name_artifact(statement, asked.key) if asked.key else find_function(statement, function)
         name = check_stored(statement, asked.pipeline, wanted)
     found = describe(attested, name)
     if asked.given["save"] is not None:

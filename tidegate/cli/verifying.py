@@ -13,7 +13,7 @@ from tidegate.adapters.healthy import find_healthy
 from tidegate.cli.failures import Failed
 from tidegate.cli.public_keys import identify, make_verifiers, write_key
 from tidegate.cli.releases import find_release
-from tidegate.domain.artifacts import archive_key
+from tidegate.domain.artifacts import archive_key, manifest_key
 from tidegate.domain.errors import ArtifactAltered
 from tidegate.domain.identity import SHORT
 from tidegate.domain.provenance import check_digest, find_subject
@@ -95,9 +95,9 @@ def check_stored(statement: Statement, pipeline: Pipeline, name: str) -> str:
     return name
 
 
-def name_artifact(key: str) -> str:
-    """The subject's name of an artifact's key."""
-    return archive_key(key)
+def name_artifact(statement: Statement, key: str) -> str:
+    """The subject's name of an artifact's key: an image's manifest, else a zip."""
+    return manifest_key(key) if manifest_key(key) in statement.subjects else archive_key(key)
 
 
 def describe(attested: Attested, name: str) -> dict[str, Any]:

@@ -34,14 +34,16 @@ SOURCE_ONLY: Final = re.compile(r"^(-e|--editable|git\+|hg\+|svn\+|bzr\+)|@\s*(g
 # A commit of a repository, which a build elsewhere may take: PEP 508's direct reference, or pip's own form.
 AT_COMMIT: Final = re.compile(r"(^|@\s*)git\+https://[^@\s]+@[0-9a-f]{40}([#;\s].*)?$")
 CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
+MANIFEST_SUFFIX: Final = ".manifest.json"
 INCLUDE: Final = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 
 
 class Method(StrEnum):
     """How an artifact is made.
 
-    Python with its requirements, Node with its packages, a bundle of esbuild's, a zip or files as they stand.
-    The last three run foreign code, so CodeBuild does them: a Makefile, wheels out of sources, `sam build`.
+    Python with its requirements, Node with its packages, a bundle of esbuild's, a zip or files as they stand,
+    a container image. The last three run foreign code, so CodeBuild does them: a Makefile, wheels out of
+    sources, `sam build`.
     """
 
     PYTHON = "python"
@@ -49,6 +51,7 @@ class Method(StrEnum):
     ESBUILD = "esbuild"
     ARCHIVE = "archive"
     PLAIN = "plain"
+    IMAGE = "image"
     MAKEFILE = "makefile"
     SOURCES = "sources"
     SAM = "sam"
@@ -62,6 +65,16 @@ def hide_credentials(text: str) -> str:
 def archive_key(key: str) -> str:
     """Where an artifact's zip lies."""
     return f"artifacts/{key}.zip"
+
+
+def manifest_key(key: str) -> str:
+    """Where an image's manifest lies; the SHA-256 of its bytes is the image's digest."""
+    return f"artifacts/{key}{MANIFEST_SUFFIX}"
+
+
+def object_key(method: Method, key: str) -> str:
+    """Where the object lies that is an artifact, or, of an image, that stands for it."""
+    return manifest_key(key) if method is Method.IMAGE else archive_key(key)
 
 
 def record_key(key: str) -> str:

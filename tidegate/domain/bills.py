@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
-from tidegate.domain.artifacts import BUILDER
+from tidegate.domain.artifacts import BUILDER, MANIFEST_SUFFIX
 from tidegate.domain.identity import Frozen
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SUFFIX: Final = ".cdx.json"
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.6"
 NAMESPACE: Final = uuid.UUID("0f6f3a52-6c0c-5d4e-9f0f-3c1d8a1b7e21")
 ROOT: Final = "artifact"
+CONTAINER: Final = "container"
 Kind = Literal["pypi", "npm"]
 
 
@@ -73,6 +74,21 @@ class Component(Frozen):
         return f"{self.name}{'==' if self.kind == 'pypi' else '@'}{self.version}"
 
 
+class BaseComponent(Frozen):
+    """The image that an image begins from: the name that its Dockerfile has for it, and its digest.
+
+    What is in it is not listed: it is known by its digest.
+    """
+
+    name: str
+    digest: str = Field(description="sha256:…")
+
+    @property
+    def purl(self) -> str:
+        """The package URL, such as pkg:oci/python@sha256%3A…."""
+        return make_purl("oci", self.name.rpartition("/")[2].lower(), self.digest)
+
+
 class Subject(Frozen):
     """What a bill is of: a zip by its content key and its own SHA-256 (hex).
 
@@ -87,13 +103,15 @@ class Subject(Frozen):
 
 
 def bill_key(archive: str) -> str:
-    """Where the bill of a zip lies: beside it."""
-    return f"{archive.removesuffix('.zip')}{SUFFIX}"
+    """Where the bill of a zip, or of an image's manifest, lies: beside it."""
+    return f"{archive.removesuffix('.zip').removesuffix(MANIFEST_SUFFIX)}{SUFFIX}"
 
 
 def read_packages(body: bytes) -> Iterator[tuple[Kind, str, str]]:
-    """Kind, name and version of each component of a bill as `render` writes it."""
+    """Kind, name and version of each package of a bill as `render` writes it."""
     for one in json.loads(body)["components"]:
+        if one["type"] == CONTAINER:
+            continue
         kind: Kind = "npm" if one["purl"].startswith("pkg:npm/") else "pypi"
         name = f"{one['group']}/{one['name']}" if "group" in one else one["name"]
         yield kind, name, one.get("version", "")
@@ -115,7 +133,7 @@ def _quote(text: str) -> str:
     return re.sub(rb"[^A-Za-z0-9.~_-]", lambda found: b"%%%02X" % ord(found[0]), text.encode()).decode()
 
 
-def render(subject: Subject, components: Iterable[Component]) -> bytes:
+def render(subject: Subject, components: Iterable[Component], base: BaseComponent | None = None) -> bytes:
     """The document; equal for equal content, whatever the order in which components come."""
     ordered = sorted(components, key=lambda one: one.ref)
     found = {
@@ -125,8 +143,8 @@ def render(subject: Subject, components: Iterable[Component]) -> bytes:
         "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, f'{subject.key} {subject.sha256}')}",
         "version": 1,
         "metadata": _describe(subject),
-        "components": [_render(one) for one in ordered],
-        "dependencies": _connect(ordered),
+        "components": [*([_render_base(base)] if base else []), *(_render(one) for one in ordered)],
+        "dependencies": _connect(ordered, base),
         **({"compositions": [{"aggregate": "incomplete", "assemblies": [ROOT]}]} if subject.built_in else {}),
     }
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
@@ -168,6 +186,17 @@ def _render(component: Component) -> dict[str, Any]:
     return found | ({"properties": told} if told else {})
 
 
+def _render_base(base: BaseComponent) -> dict[str, Any]:
+    return {
+        "type": CONTAINER,
+        "bom-ref": base.purl,
+        "name": base.name,
+        "version": base.digest,
+        "hashes": [{"alg": "SHA-256", "content": base.digest.removeprefix("sha256:")}],
+        "purl": base.purl,
+    }
+
+
 def _render_licence(licence: Licence) -> dict[str, Any]:
     if licence.expression:
         return {"expression": licence.expression, "acknowledgement": "declared"}
@@ -175,7 +204,7 @@ def _render_licence(licence: Licence) -> dict[str, Any]:
     return {"license": {kind: licence.id or licence.name, "acknowledgement": "declared"}}
 
 
-def _connect(components: Sequence[Component]) -> list[dict[str, Any]]:
+def _connect(components: Sequence[Component], base: BaseComponent | None) -> list[dict[str, Any]]:
     """What depends on what; of the artifact itself, everything that nothing else leads to."""
     edges = {one.ref: sorted(one.requires) for one in components}
     top = sorted(edges.keys() - {ref for of, refs in edges.items() for ref in refs if ref != of})
@@ -184,7 +213,8 @@ def _connect(components: Sequence[Component]) -> list[dict[str, Any]]:
         if ref not in reached:
             top.append(ref)
             reached |= _reach([ref], edges)
-    rows = {ROOT: sorted(top), **edges}
+    below: dict[str, list[str]] = {base.purl: []} if base else {}
+    rows = {ROOT: sorted([*below, *top]), **below, **edges}
     return [{"ref": ref, **({"dependsOn": list(rows[ref])} if rows[ref] else {})} for ref in rows]
 
 

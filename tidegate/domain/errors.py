@@ -151,6 +151,10 @@ class HoldsPending(TidegateError):
     """What is held for the stable version is still put up or taken away; the state machine retries."""
 
 
+class ImagesPending(TidegateError):
+    """Images are still to be copied into the stage's own repository; the state is tried again."""
+
+
 class StackPending(TidegateError):
     """CloudFormation still works on the service's stack; the state machine retries until it has ended."""
 

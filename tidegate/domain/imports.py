@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
-from tidegate.domain.artifacts import NATIVE
+from tidegate.domain.artifacts import NATIVE, Method
 from tidegate.domain.errors import ImportFailed
 from tidegate.domain.identity import Frozen
 from tidegate.domain.wording import list_names
@@ -156,7 +156,7 @@ def list_checks(functions: Iterable[FunctionSnapshot]) -> tuple[ImportCheck, ...
     """The distinct checks of a release's Python functions, in a fixed order."""
     found: dict[str, ImportCheck] = {}
     for function in functions:
-        if not function.runtime.startswith("python"):
+        if not function.runtime.startswith("python") or function.method is Method.IMAGE:
             continue
         check = _check_of(function)
         other = found.get(check.key)
@@ -182,17 +182,17 @@ def _check_of(function: FunctionSnapshot) -> ImportCheck:
 def find_misfits(
     functions: Iterable[FunctionSnapshot], runtime: str, machine: str
 ) -> dict[str, ImportVerdict]:
-    """The functions that no sandbox here can import, one verdict for each runtime, by its name."""
+    """The functions that no sandbox here can import, one verdict for each reason."""
     misfits: dict[str, list[str]] = {}
     for function in functions:
-        if function.runtime != runtime:
-            misfits.setdefault(function.runtime, []).append(function.logical_id)
+        if function.method is Method.IMAGE:
+            misfits.setdefault("packaged as a container image", []).append(function.logical_id)
+        elif function.runtime != runtime:
+            why = f"runs on {function.runtime}, the sandbox on {runtime} ({machine})"
+            misfits.setdefault(why, []).append(function.logical_id)
     return {
-        other: ImportVerdict(
-            status="unchecked",
-            text=f"not checked: {list_names(names)}: runs on {other}, the sandbox on {runtime} ({machine})",
-        )
-        for other, names in misfits.items()
+        why: ImportVerdict(status="unchecked", text=f"not checked: {list_names(names)}: {why}")
+        for why, names in misfits.items()
     }
 
 

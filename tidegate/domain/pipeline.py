@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tidegate.domain import build_names, telemetry_names, uploads
 from tidegate.domain.identity import Frozen, StageName
+from tidegate.domain.images.references import BaseImage
 from tidegate.domain.origins import (
     GitHub,
     Origins,
@@ -43,6 +44,7 @@ REFUSED_QUEUE: Final = f"{NAME}-refused-events"
 ALARM_PREFIX: Final = f"{NAME}/"
 WEBHOOK_SECRET: Final = f"{NAME}-github-webhook"
 TOKEN_SECRET: Final = f"{NAME}-github-token"
+IMAGE_REPOSITORY: Final = f"{NAME}-images"
 ORIGINS_FILE: Final = f"{NAME}-origins.json"
 # The events of a release that people are told about; each carries a sentence in `detail.message`.
 NOTIFIED_EVENTS: Final = (
@@ -165,6 +167,11 @@ class Stage(Frozen):
         """The name of the table that holds the stage's telemetry."""
         return telemetry_names.table(self.name)
 
+    @property
+    def image_repository(self) -> str:
+        """The name of the stage's own repository of images."""
+        return f"{IMAGE_REPOSITORY}-{self.name}"
+
     def bucket(self, account: str, region: str) -> str:
         """The name of the stage's own artifact bucket."""
         return f"{NAME}-artifacts-{self.name}-{account}-{region}"
@@ -199,8 +206,10 @@ class Pipeline(Frozen):
 
     `other_stages` are those of other pipelines for the same services: a tidegate.yaml may have settings for
     them, which do nothing here; settings for any other stage are refused. `signing_keys` are the keys of
-    statements that are trusted, each a name of your own; the last one signs. `build_images` is the version of
-    AWS SAM's images that CodeBuild builds in what Tidegate cannot build itself; with null it builds nothing.
+    statements that are trusted, each a name of your own; the last one signs. `images` are those that
+    functions may be built on; without any, functions that are packaged as images are refused.
+    `build_images` is the version of AWS SAM's images that CodeBuild builds in what Tidegate cannot build
+    itself; with null it builds nothing.
     """
 
     account: AccountId = ""
@@ -220,6 +229,7 @@ class Pipeline(Frozen):
     build_override: BuildOverride | None = None
     signing_keys: tuple[KeyName, ...] = Field(default=("first",), min_length=1)
     object_lock: ObjectLock | None = None
+    images: tuple[BaseImage, ...] = ()
     services: tuple[ServicePrefix, ...] = SERVICES
     scanner: Scanner = "inspector"
     build_images: ImagesVersion | None = build_names.IMAGES
@@ -257,6 +267,7 @@ class Pipeline(Frozen):
             self._branch_problems,
             self._origin_problems,
             self._key_problems,
+            self._image_problems,
         )
         for problem in (found for find in finders for found in find()):
             raise ValueError(problem)
@@ -289,6 +300,15 @@ class Pipeline(Frozen):
     def _key_problems(self) -> list[str]:
         counted = Counter(self.signing_keys).items()
         return [f"signing_keys: {name} is named twice" for name, count in counted if count > 1]
+
+    def _image_problems(self) -> list[str]:
+        counted = Counter(image.name or image.repository for image in self.images).items()
+        problems = [f"images: {name} is named twice" for name, count in counted if count > 1]
+        return problems + [
+            f"images: {image.repository} is Tidegate's own repository"
+            for image in self.images
+            if image.repository.startswith(IMAGE_REPOSITORY)
+        ]
 
     def _branch_problems(self) -> list[str]:
         return [f"branches: {name!r} is no branch's name" for name in self.branches if not is_branch(name)]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from tidegate.domain.artifacts import archive_key
 from tidegate.domain.bills import bill_key, make_purl
 from tidegate.domain.errors import ArtifactAltered, ProvenanceRefused
 from tidegate.domain.statements import (
@@ -86,7 +85,7 @@ def template_name(file: str) -> str:
 
 def list_deployed(snapshot: Snapshot) -> list[str]:
     """The keys of everything that a release copies to its stages, each once, sorted."""
-    artifacts = {archive_key(function.artifact) for function in snapshot.functions}
+    artifacts = {function.object_key for function in snapshot.functions}
     return sorted(artifacts | {package.key for package in snapshot.packages})
 
 
@@ -121,6 +120,7 @@ def describe_release(
         resolved_dependencies=(
             Resource(name="source", uri=repository, digest={"gitCommit": commit.id}),
             *(_named(key, digests[key]) for key in sorted(locks)),
+            *_list_bases(snapshot),
             *_list_wheels(locks),
             *_list_modules(locks),
             *_list_sources(locks),
@@ -154,19 +154,28 @@ def find_repository(commit: Commit, origins: Origins) -> str:
 def _describe_artifacts(snapshot: Snapshot, digests: Mapping[str, str]) -> dict[str, Environment]:
     users: dict[str, list[FunctionSnapshot]] = {}
     for function in snapshot.functions:
-        users.setdefault(function.artifact, []).append(function)
+        users.setdefault(function.object_key, []).append(function)
     return {
-        archive_key(artifact): Environment(
+        key: Environment(
             functions=tuple(function.logical_id for function in functions),
             runtime=functions[0].runtime,
             architecture=functions[0].architecture,
             method=functions[0].method,
             lock=functions[0].lock or None,
             image=functions[0].built_in or None,
-            sbom=bill if (bill := bill_key(archive_key(artifact))) in digests else None,
+            sbom=bill if (bill := bill_key(key)) in digests else None,
         )
-        for artifact, functions in users.items()
+        for key, functions in users.items()
     }
+
+
+def _list_bases(snapshot: Snapshot) -> list[Resource]:
+    """The images that images begin from, each once."""
+    found = {one.image.digest: one.image for one in snapshot.functions if one.image}
+    return [
+        Resource(name=one.base, uri=make_purl("oci", one.repository, digest), digest={SHA256: digest[7:]})
+        for digest, one in sorted(found.items())
+    ]
 
 
 def _list_wheels(locks: Mapping[str, Iterable[Lock]]) -> list[Resource]:
@@ -267,6 +276,16 @@ def check_code(function: str, found: str, expected: str) -> None:
         raise ArtifactAltered(
             f"{function} holds code with the SHA-256 {digest}, and {expected} was built and attested"
         )
+
+
+def check_image(function: str, resolved: str, expected: str) -> None:
+    """ArtifactAltered where a function runs another image than was attested; `resolved` is Lambda's own word.
+
+    Source: AWS Lambda API Reference, FunctionCodeLocation, ResolvedImageUri.
+    """
+    digest = resolved.rpartition("@sha256:")[2]
+    if digest != expected:
+        raise ArtifactAltered(f"{function} runs the image {resolved}, and {expected} was built and attested")
 
 
 def find_subject(statement: Statement, digest: str) -> str:

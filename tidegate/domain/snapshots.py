@@ -1,9 +1,10 @@
 """What CheckOutSource found in a commit: the documents that later tasks read instead of the source.
 
 `Snapshot` lies at releases/<service>/<release>/snapshot.json beside source.zip. An artifact lies at
-artifacts/<key>.zip with its bill of materials at artifacts/<key>.cdx.json and its `Artifact` record at
-artifacts/<key>.json, which is written last: an artifact exists when its record does. The record says what is
-so for every service and release that shares the artifact; what a release adds is in its own documents.
+artifacts/<key>.zip, or, of an image, its manifest at artifacts/<key>.manifest.json; its bill of materials at
+artifacts/<key>.cdx.json and its `Artifact` record at artifacts/<key>.json, which is written last: an artifact
+exists when its record does. The record says what is so for every service and release that shares the
+artifact; what a release adds is in its own documents.
 """
 
 from __future__ import annotations
@@ -12,12 +13,30 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from tidegate.domain.artifacts import Method
+from tidegate.domain.artifacts import Method, object_key
 from tidegate.domain.config import ServiceConfig
 from tidegate.domain.identity import Commit, Frozen
+from tidegate.domain.images.recipes import Recipe
 from tidegate.domain.nesting import split
 
 MOST_BUILDS: Final = 10
+
+
+class ImageSnapshot(Frozen):
+    """What the image of a function is made of.
+
+    `base` is the image that it begins from, in the ECR repository `repository`: by `digest`, the SHA-256
+    (sha256:…) of its manifest. Without a recipe the base is the image, taken as it stands. `ignore` is the
+    text of its .dockerignore, from the file `ignore_file`; `tree` is the hash of all that is copied.
+    """
+
+    base: str
+    repository: str
+    digest: str
+    recipe: Recipe | None = None
+    ignore: str = ""
+    ignore_file: str = ""
+    tree: str = ""
 
 
 class FunctionSnapshot(Frozen):
@@ -51,6 +70,12 @@ class FunctionSnapshot(Frozen):
     built_in: str = Field("", description="the image that CodeBuild builds it in; empty where Tidegate does")
     build_metadata: dict[str, Any] = Field(default_factory=dict, description="what `sam build` is told of it")
     line: int = Field(0, description="of the function in the template")
+    image: ImageSnapshot | None = Field(None, description="of a function that is packaged as an image")
+
+    @property
+    def object_key(self) -> str:
+        """Where its artifact lies: a zip, or an image's manifest."""
+        return object_key(self.method, self.artifact)
 
 
 class PackageSnapshot(Frozen):

@@ -30,6 +30,8 @@ INPUTS: Final = ("app.py", "cdk.json", "infra", "functions", "tidegate", "statem
 HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 STAGES: Final = ("staging", "production")
 MACHINES: Final = {"aarch64": "arm64", "arm64": "arm64"}
+# Where a stand-in for Lambda's own image may be pushed to; nothing can be built on what is not there.
+BASE_IMAGE: Final = {"name": "public.ecr.aws/lambda/python", "repository": "lambda/python"}
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 FINAL_STATES: Final = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
 
@@ -65,6 +67,7 @@ def synthesize(
         "architecture": architecture,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
         "scanner": "records",
+        "images": [BASE_IMAGE],
         "build_override": {"runtime": f"python{HERE}", "architecture": architecture},
         **(more or {}),
     }

@@ -45,6 +45,7 @@ EXTENSIONS: Final = (
     "tidegate.local.subscriptions",
     "tidegate.local.appconfig",
     "tidegate.local.codebuild",
+    "tidegate.local.registries",
     "tidegate.local.stacks",
     "tidegate.local.resources",
     "tidegate.local.server",

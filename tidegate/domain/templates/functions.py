@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.domain.errors import InvalidTemplate
 from tidegate.domain.identity import Frozen
 
+from .images import IMAGE, ImageSource, read_image
 from .intrinsics import direct_reference
 from .literals import Literals
 from .sam_globals import function_properties
@@ -27,6 +28,7 @@ class FunctionSource(Frozen):
     code_uri: the local path, relative to the template; None if the code is inline or in S3 already.
     build_method, skip_build: `BuildMethod` and `SkipBuild` in the resource's Metadata.
     layers: the logical ids of those of its layers that the same template declares.
+    image: how its image is made, or where it is; None where it is packaged as a zip.
     """
 
     logical_id: str
@@ -38,7 +40,13 @@ class FunctionSource(Frozen):
     build_method: str | None = None
     skip_build: bool = False
     layers: tuple[str, ...] = ()
+    image: ImageSource | None = None
     line: int = 0
+
+    @property
+    def is_built(self) -> bool:
+        """Whether an artifact stands for it: its code is local, or it is an image."""
+        return self.code_uri is not None or self.image is not None
 
 
 def read_functions(
@@ -63,6 +71,7 @@ def _read_function(
     metadata = resource.get("Metadata") or {}
     code_uri = local_code(template, logical_id, literals)
     needed = code_uri is not None
+    is_image = literals.read_if_known(properties.get("PackageType")) == IMAGE
 
     def text(name: str) -> str | None:
         raw = properties.get(name)
@@ -78,11 +87,12 @@ def _read_function(
         code_uri=code_uri,
         handler=text("Handler"),
         runtime=text("Runtime"),
-        architecture=_architecture(template, logical_id, properties, literals, needed=needed),
+        architecture=_architecture(template, logical_id, properties, literals, needed=needed or is_image),
         package_type=str(literals.read_if_known(properties.get("PackageType")) or "Zip"),
         build_method=metadata.get("BuildMethod"),
         skip_build=str(metadata.get("SkipBuild", False)).lower() == "true",
         layers=tuple(_own_layers(template, properties)),
+        image=read_image(template, logical_id, literals),
         line=template.lines.get(logical_id, 0),
     )
 
@@ -93,7 +103,7 @@ def local_code(template: Template, logical_id: str, literals: Literals) -> str |
     A serverless function with no code at all means the template's own folder, as in the SAM CLI.
     """
     properties = function_properties(template, logical_id)
-    if literals.read_if_known(properties.get("PackageType")) == "Image":
+    if literals.read_if_known(properties.get("PackageType")) == IMAGE:
         return None
     if asset := asset_path(template.data["Resources"][logical_id], "Code"):
         return asset

@@ -1,6 +1,6 @@
-"""The template with its local paths replaced by S3 locations, each in the shape its property asks for.
+"""The template with its local paths replaced by S3 locations and images, each as its property asks for.
 
-Exists because nothing deploys a local path. May not upload: the objects are in S3 already.
+Exists because nothing deploys a local path. May not upload: the objects are stored already.
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ from .template import SERVERLESS_FUNCTION, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class ImageObject(Frozen):
+    """An image in a registry; uri names it by its digest."""
+
+    uri: str
 
 
 class S3Object(Frozen):
@@ -36,18 +42,18 @@ _FIELDS: Mapping[Shape, tuple[str, str, str | None]] = {
 
 def place(
     template: Template,
-    artifacts: Mapping[str, S3Object],
+    artifacts: Mapping[str, S3Object | ImageObject],
     packages: Mapping[PackageKey, S3Object],
     parameters: Mapping[str, str] | None = None,
 ) -> Template:
     """The template with every function's artifact and every package at its place.
 
-    artifacts: by logical id, one for each function with a code_uri. packages: by key, as read_packages gave
+    artifacts: by logical id, one for each function that is built. packages: by key, as read_packages gave
     them. Raises KeyError for one that is missing: the caller forgot it.
     """
     data = copy(template.data)
     for source in read_functions(template, parameters):
-        if source.code_uri is not None:
+        if source.is_built:
             _place_function(data["Resources"][source.logical_id], artifacts[source.logical_id])
     for key, item in packages.items():
         _place_package(data["Resources"][key.logical_id], key.property_path.split("."), item)
@@ -64,9 +70,12 @@ def location(item: S3Object, shape: Shape) -> str | dict[str, str]:
     return {**place_of_item, version: item.version} if version and item.version else place_of_item
 
 
-def _place_function(resource: dict[str, Any], item: S3Object) -> None:
+def _place_function(resource: dict[str, Any], item: S3Object | ImageObject) -> None:
     serverless = resource["Type"] == SERVERLESS_FUNCTION
     properties = resource["Properties"] = resource.get("Properties") or {}
+    if isinstance(item, ImageObject):
+        properties |= {"ImageUri": item.uri} if serverless else {"Code": {"ImageUri": item.uri}}
+        return
     properties["CodeUri" if serverless else "Code"] = location(
         item, "bucket" if serverless else "s3bucket_object_version"
     )

@@ -13,10 +13,8 @@ from tidegate.domain.errors import UnsupportedTemplate
 
 from .functions import ASSET_PATH, read_functions
 from .intrinsics import call
-from .literals import Literals
 from .rolled import edge_functions
-from .sam_globals import function_properties
-from .template import LAMBDA_FUNCTION, SAM_TRANSFORM, SERVERLESS_FUNCTION, Template, properties_of
+from .template import SAM_TRANSFORM, Template, properties_of
 from .tree import APPLICATION
 
 if TYPE_CHECKING:
@@ -112,11 +110,6 @@ def _names_bootstrap_bucket(properties: Mapping[str, Any]) -> bool:
 
 
 def _refuse_packaging(template: Template, parameters: Mapping[str, str], *, errands: bool) -> None:
-    literals = Literals(template, parameters)
-    for logical_id, _ in template.of_type(SERVERLESS_FUNCTION, LAMBDA_FUNCTION):
-        package = literals.read_if_known(function_properties(template, logical_id).get("PackageType"))
-        if package == "Image":
-            raise _refusal(template, logical_id, f"{logical_id} has PackageType Image; {_ONLY}")
     for source in read_functions(template, parameters):
         built = source.code_uri is not None and not source.skip_build
         if built and find_errand(template, source, allowed=errands):
@@ -150,7 +143,7 @@ def find_errand(template: Template, source: FunctionSource, *, allowed: bool = T
     return found
 
 
-_ONLY = "only Python and Node functions packaged as zip are built so far"
+_ONLY = "only Python and Node functions are built so far, and container images"
 
 
 def _refusal(template: Template, logical_id: str, message: str) -> UnsupportedTemplate:

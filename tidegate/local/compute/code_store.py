@@ -15,6 +15,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,12 @@ class CodeStore:
         return _once(
             self._home / "node-sdk" / name, lambda folder: fetch_clients(found, folder) if found else None
         )
+
+    def image(self, digest: str, layers: Sequence[bytes]) -> Path:
+        """Unpack an image's layers over one another; gives the root of its file system."""
+        from tidegate.local.compute.images import unpack_layers
+
+        return _once(self._home / "images" / digest.removeprefix("sha256:"), partial(unpack_layers, layers))
 
     def _unpacked(self, kind: str, archives: Sequence[bytes]) -> Path:
         digests = [hashlib.sha256(archive).digest() for archive in archives]

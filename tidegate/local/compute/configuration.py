@@ -19,6 +19,8 @@ from moto.awslambda.exceptions import (
     PreconditionFailedException,
 )
 
+from tidegate.local.compute.images import find_image
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -178,6 +180,11 @@ def _update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str
 def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:  # noqa: ANN401
     if updated_spec is not self.code:
         self.code = dict(self.code)
+    if "ImageUri" in updated_spec:
+        image = find_image(updated_spec["ImageUri"], self.region)
+        self.code = {"ImageUri": updated_spec["ImageUri"], "ResolvedImageUri": image.uri}
+        self.code_sha_256, self.code_size = image.digest.removeprefix("sha256:"), 0
+        return
     try:
         ORIGINAL["_set_function_code"](self, updated_spec)
     except ValueError as error:

@@ -33,6 +33,8 @@ def describe_function(self: Any) -> dict[str, Any]:  # noqa: ANN401
     if self.package_type == "Zip":
         place = _url(self.region, "function", self.account_id, self.function_name, self.version)
         described["Code"] = {"RepositoryType": "S3", "Location": place}
+    else:
+        described["Code"] = {"RepositoryType": "ECR", **self.code}
     return described
 
 

@@ -46,9 +46,7 @@ class InvalidRuntimeException(LambdaClientError):  # type: ignore[misc]
     code = 502
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            "InvalidRuntimeException", f"The local cloud runs Python and Node from archives, not {what}"
-        )
+        super().__init__("InvalidRuntimeException", f"The local cloud runs Python and Node, not {what}")
 
 
 class RuntimeIncompleteException(LambdaClientError):  # type: ignore[misc]

@@ -32,6 +32,7 @@ from tidegate.local.compute.errors import (
     RuntimeIncompleteException,
     TooManyRequestsException,
 )
+from tidegate.local.compute.images import Start, open_image
 from tidegate.local.compute.node_sdk import SdkUnavailable
 from tidegate.local.compute.sandbox import Invocation
 from tidegate.local.compute.telemetry import Subject
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tidegate.local.compute.telemetry import Telemetry
 
 SYNCHRONOUS_LIMIT: Final = 6_291_456
+IMAGE: Final = "Image"
 ASYNCHRONOUS_LIMIT: Final = 1_048_576
 
 
@@ -195,8 +197,40 @@ class Invoker:
             self._blueprints.pop(key, None)
 
     def _make_blueprint(self, key: str, function: Any) -> Blueprint:  # noqa: ANN401
+        start = self._open(function)
+        logging = logging_config(function)
+        return Blueprint(
+            key=key,
+            account_id=function.account_id,
+            region=function.region,
+            name=function.function_name,
+            version=str(function.version),
+            runtime=start.runtime,
+            handler=start.handler,
+            role=function.role,
+            memory_size=int(function.memory_size),
+            timeout=int(function.timeout),
+            variables={**start.variables, **function.environment_vars},
+            logging=Logging(
+                group=logging["LogGroup"],
+                json=logging["LogFormat"] == "JSON",
+                application_level=logging.get("ApplicationLogLevel"),
+                system_level=logging.get("SystemLogLevel", "INFO"),
+            ),
+            task_root=start.task_root,
+            layers_root=start.layers_root,
+            runtime_root=start.runtime_root,
+        )
+
+    def _open(self, function: Any) -> Start:  # noqa: ANN401
+        """Unpack what a function runs, a zip or an image."""
         runtime = function.run_time or ""
-        if function.package_type != "Zip" or not runtime.startswith(RUNTIMES):
+        if function.package_type == IMAGE:
+            try:
+                return open_image(function, self._store)
+            except LookupError as error:
+                raise InvalidRuntimeException(f"{function.function_name}: {error}") from error
+        if not runtime.startswith(RUNTIMES):
             raise InvalidRuntimeException(
                 f"{function.function_name} ({function.package_type}, {runtime or 'no runtime'})"
             )
@@ -209,29 +243,7 @@ class Invoker:
             raise InvalidZipFileException(function.function_name) from error
         except SdkUnavailable as error:
             raise RuntimeIncompleteException(function.function_name, str(error)) from error
-        logging = logging_config(function)
-        return Blueprint(
-            key=key,
-            account_id=function.account_id,
-            region=function.region,
-            name=function.function_name,
-            version=str(function.version),
-            runtime=runtime,
-            handler=function.handler,
-            role=function.role,
-            memory_size=int(function.memory_size),
-            timeout=int(function.timeout),
-            variables=dict(function.environment_vars),
-            logging=Logging(
-                group=logging["LogGroup"],
-                json=logging["LogFormat"] == "JSON",
-                application_level=logging.get("ApplicationLogLevel"),
-                system_level=logging.get("SystemLogLevel", "INFO"),
-            ),
-            task_root=task_root,
-            layers_root=layers_root,
-            runtime_root=runtime_root,
-        )
+        return Start(runtime, function.handler, task_root, layers_root, runtime_root, {})
 
 
 def _layer_archives(function: Any) -> list[bytes]:  # noqa: ANN401
