@@ -123,6 +123,14 @@ def test_what_docker_could_build_is_told_the_other_way() -> None:
         read(f"{FROM}RUN make\n")
 
 
+def test_one_run_is_taken_and_another_is_named_by_what_it_does() -> None:
+    installing = f"{FROM}RUN pip install -r a.txt\n"
+    with pytest.raises(UnsupportedTemplate, match=r"^Dockerfile:3: a second RUN is not built"):
+        read(f"{installing}RUN pip install -r b.txt\n")
+    with pytest.raises(UnsupportedTemplate, match=r"^Dockerfile:3: RUN yum install gcc is not run"):
+        read(f"{installing}RUN yum install gcc\n")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -271,9 +271,9 @@ class _Reader:
             words = list(self._read_list(one))  # no shell replaces variables in a list
         else:
             words = [self._text(word, one) for word in _words(one, file)]
+        given = read_install(words, one.text, file, line)
         if self._install is not None:
             raise refuse("a second RUN is not built by Tidegate", file, line)
-        given = read_install(words, one.text, file, line)
         folder = "" if given.folder is None else self._strip(given.folder)
         check_destination(folder, file, line)
         self._install = Install(requirements=self._strip(given.requirements), folder=folder, line=line)
