@@ -137,8 +137,9 @@ def main() -> None:
     """Build, and tell how long it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build_once", description=__doc__)
     parser.add_argument("repository", type=Path)
-    parser.add_argument("--store", type=Path, help="the folder that stands for the bucket")
-    parser.add_argument("--bucket", help="a bucket of the account at hand instead")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--store", type=Path, help="the folder that stands for the bucket")
+    place.add_argument("--bucket", help="a bucket of the account at hand")
     parser.add_argument("--warm", action="store_true", help="build something else first")
     given = parser.parse_args()
     store = Documents(make_client("s3"), given.bucket) if given.bucket else FolderDocuments(given.store)

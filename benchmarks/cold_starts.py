@@ -44,7 +44,7 @@ class Start(NamedTuple):
 def measure(*, as_json: bool) -> None:
     """Start each task as often as it takes for a median, and print how long that took."""
     with TemporaryDirectory(prefix="tidegate-bench-") as name:
-        shipped = (find_code(synthesize(1.0, "x86_64")), make_layers() / "dependencies" / "python")
+        shipped = (find_code(synthesize(1.0)), make_layers() / "dependencies" / "python")
         plain = tuple(strip(path, Path(name) / path.name) for path in shipped)
         tasks = sorted(path.parent.name for path in shipped[0].glob("functions/*/handler.py"))
         rows = [_measure(task, shipped, plain) for task in tasks]

@@ -1,6 +1,6 @@
 """A mirror of the Python Package Index on the loopback interface: builders are measured, and no network.
 
-It asks the index once for each page and file, and gives everybody the same bytes from then on, from memory.
+It asks the index for a page or a file that it has not, and gives everybody the same bytes from then on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The project at CodeBuild that makes what Tidegate's own builder cannot: foreign code runs in it.
 
 Whatever a build runs has the role of its project. So that role may write lines to its own log group, and
-nothing else: input and output go by URLs that are signed for one build (infra/tasks.py, AwaitBuilds).
+nothing else: input and output go by URLs that are signed for one build (infra/build_tasks.py, AwaitBuilds).
 """
 
 from __future__ import annotations

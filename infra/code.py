@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,18 +33,25 @@ PLACE: Final = "/var/task"
 
 def asset(scope: Construct, root: Path, pipeline: Pipeline) -> lambda_.Code:
     """The code of all functions; a new version of them only where the sources, or the runtime, are others."""
-    python = layers.find_python(pipeline.runtime.removeprefix("python"))
-    if python is None:
-        wanted = pipeline.runtime.removeprefix("python")
+    wanted = pipeline.runtime.removeprefix("python")
+    if layers.find_python(wanted) is None:
         Annotations.of(scope).add_info(
             f"cold starts compile the code: no Python {wanted} is here to do it before; "
             f"`uv python install {wanted}` brings one"
         )
-    found = digest(root, pipeline.runtime if python else "")
+    folder, found = _prepare(root, wanted)
+    return lambda_.Code.from_asset(str(folder), asset_hash=found, asset_hash_type=AssetHashType.CUSTOM)
+
+
+@cache
+def _prepare(root: Path, version: str) -> tuple[Path, str]:
+    """The folder of the asset and its digest; several stacks have the same."""
+    python = layers.find_python(version)
+    found = digest(root, version if python else "")
     folder = root / "build" / "code" / found[:16]
     if not folder.exists():
         stage(root, folder, python)
-    return lambda_.Code.from_asset(str(folder), asset_hash=found, asset_hash_type=AssetHashType.CUSTOM)
+    return folder, found
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -56,9 +64,9 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def digest(root: Path, runtime: str) -> str:
-    """The SHA-256 (hex) of the sources, and of which runtime the byte code is for: its bytes may differ."""
-    found = hashlib.sha256(f"{layers.FORM} {runtime}".encode())
+def digest(root: Path, version: str) -> str:
+    """The SHA-256 (hex) of the sources, and of which Python the byte code is for: its bytes may differ."""
+    found = hashlib.sha256(f"{layers.FORM} {version}".encode())
     for path in _files(root):
         body = (root / path).read_bytes()
         found.update(f"\0{path.as_posix()}\0{len(body)}\0".encode())

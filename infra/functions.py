@@ -15,6 +15,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import code, layers, origins, rights
+from infra.build_tasks import BUILD_TASKS
 from infra.findings import WRITTEN_ORDER, accept, accept_lint
 from infra.journal import log_group
 from infra.origin_tasks import GITHUB_TASKS
@@ -62,7 +63,7 @@ class Functions(Construct):
         self._runtime = lambda_.Runtime(pipeline.runtime, lambda_.RuntimeFamily.PYTHON)
         self.drawn: dict[str, Drawn] = {}
         # The sandbox first: the variables of its caller name its version.
-        tasks = (*TASKS, *GITHUB_TASKS) if pipeline.github else TASKS
+        tasks = (*TASKS, *BUILD_TASKS, *(GITHUB_TASKS if pipeline.github else ()))
         for task in sorted(tasks, key=lambda task: not task.sandbox):
             self.drawn[task.name] = self._draw(root, task)
 

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ class LayerMismatch(Exception):
 
 def make(name: str, out: Path, python_version: str, architecture: str) -> bool:
     """Make one layer in `out/<name>`; False where it stood there already. It appears whole or not at all."""
-    wanted = describe(name, python_version, architecture)
+    wanted = describe(name, python_version, architecture) | _tell_byte_code(python_version)
     target = out / name
     if read_record(target) == wanted:
         return False
@@ -68,17 +69,24 @@ def read_record(folder: Path) -> dict[str, str] | None:
 
 
 def require(folder: Path, name: str, python_version: str, architecture: str) -> str:
-    """The layer's digest, where it was made from this checkout's lock for these; LayerMismatch otherwise."""
+    """The layer's digest, where it was made from this checkout's lock for these; LayerMismatch otherwise.
+
+    One with byte code is another than one without, and either will do.
+    """
     wanted = describe(name, python_version, architecture)
     found = read_record(folder)
-    if found != wanted:
+    if found is None or wanted.items() - found.items():
         state = "is missing" if found is None else f"was made for {_in_words(found)}"
         command = f"python -m infra.layers --python-version {python_version} --architecture {architecture}"
         raise LayerMismatch(
             f"the layer {folder} {state}; wanted: {_in_words(wanted)}. "
             f"Make it with: {command} --out {folder.parent}"
         )
-    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def _tell_byte_code(python_version: str) -> dict[str, str]:
+    return {"byte_code": python_version if find_python(python_version) else ""}
 
 
 def _in_words(record: dict[str, str]) -> str:
@@ -86,7 +94,7 @@ def _in_words(record: dict[str, str]) -> str:
 
 
 def describe(name: str, python_version: str, architecture: str) -> dict[str, str]:
-    """What a layer is made from; it stands in the layer's `layer.json`."""
+    """What a layer is made from; it stands in the layer's `layer.json`, with what its byte code is for."""
     digest = hashlib.sha256(LOCKS[name].read_bytes()).hexdigest()
     return {
         "layer": name,
@@ -125,11 +133,15 @@ def _install(name: str, target: Path, python_version: str, architecture: str) ->
     (target / ".lock").unlink(missing_ok=True)
 
 
+@cache
 def find_python(version: str) -> str | None:
     """An interpreter of a minor version, the one at hand if it fits; None where there is none here."""
     if version == HERE:
         return sys.executable
-    command = [_uv(), "python", "find", "--no-python-downloads", "--no-project", "--no-config", version]
+    uv = _find_uv()
+    if uv is None:
+        return None
+    command = [uv, "python", "find", "--no-python-downloads", "--no-project", "--no-config", version]
     found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
     return found.stdout.strip() or None
 
@@ -143,9 +155,13 @@ def compile_modules(python: str, folder: Path, place: str) -> None:
     subprocess.run(command, check=True)  # noqa: S603 (our own arguments)
 
 
-def _uv() -> str:
+def _find_uv() -> str | None:
     beside = Path(sys.executable).parent / "uv"
-    found = str(beside) if beside.exists() else shutil.which("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def _uv() -> str:
+    found = _find_uv()
     if found is None:
         raise LayerMismatch(f"uv is not installed beside {sys.executable} nor on the PATH")
     return found

@@ -53,25 +53,36 @@ class PipelineStack(Stack):
         release = self._machine("Release", names.RELEASE_MACHINE, root, functions, pipeline)
         rollback = self._machine("Rollback", names.ROLLBACK_MACHINE, root, functions, pipeline)
         topic = Topic(self, "Notifications", addresses=pipeline.notify).topic
-        intake = functions.drawn["Intake"].version
-        janitor = functions.drawn["PruneVersions"].version
         to = Destinations(
-            intake,
+            functions.drawn["Intake"].version,
             rollback.machine,
-            janitor,
+            functions.drawn["PruneVersions"].version,
             storage.undelivered,
             storage.sources.bucket_name,
             functions.drawn["ResumeRelease"].version,
             self._at_github(functions, pipeline),
         )
         Rules(self, "Rules", bus=bus.bus, topic=topic, to=to)
-        alarms = Alarms(self, "Alarms", topic=topic)
+        self._watch(Alarms(self, "Alarms", topic=topic), functions, storage, release, rollback)
+        self._add_options(root, pipeline, functions)
+        CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
+        CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
+        CfnOutput(self, "TrustedKeys", value=",".join(keys.trusted))
+        CfnOutput(self, "Branches", value=",".join(pipeline.branches))
+
+    @staticmethod
+    def _watch(
+        alarms: Alarms, functions: Functions, storage: Storage, release: Machine, rollback: Machine
+    ) -> None:
         alarms.on_intake(functions.drawn["Intake"].function)
         alarms.on_machines(release.machine, rollback.machine)
         alarms.on_queue("EventsUndelivered", storage.undelivered, "EventBridge could not deliver an event.")
         alarms.on_queue(
             "EventsRefused", storage.refused, "A function gave an event up: the message says which, and why."
         )
+
+    def _add_options(self, root: Path, pipeline: Pipeline, functions: Functions) -> None:
+        """What only some pipelines have, by their configuration."""
         if pipeline.github:
             Webhook(self, "Webhook", functions=functions, github=pipeline.github)
             if pipeline.github.app is None:
@@ -82,10 +93,6 @@ class PipelineStack(Stack):
             ImageRepository(self, "Images", name=names.IMAGE_REPOSITORY)
         if pipeline.uploads:
             Uploads(self, "Uploads", pipeline=pipeline)
-        CfnOutput(self, "SourceBucket", value=storage.sources.bucket_name)
-        CfnOutput(self, "ReleaseMachine", value=release.machine.state_machine_arn)
-        CfnOutput(self, "TrustedKeys", value=",".join(keys.trusted))
-        CfnOutput(self, "Branches", value=",".join(pipeline.branches))
 
     @staticmethod
     def _at_github(functions: Functions, pipeline: Pipeline) -> AtGitHub | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -51,3 +52,18 @@ def test_a_layer_for_this_interpreter_brings_its_byte_code(tmp_path: Path) -> No
     assert list((tmp_path / "dependencies" / "python" / "boto3").glob("__pycache__/*.pyc"))
     assert layers.make("dependencies", tmp_path, "3.13" if layers.HERE != "3.13" else "3.12", "arm64")
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_layer_without_byte_code_is_up_to_date_only_while_there_is_no_interpreter(tmp_path: Path) -> None:
+    """Whoever installs one later gets another layer; which of the two is deployed, its digest tells."""
+    wanted = layers.describe("dependencies", layers.HERE, "arm64")
+    digests = []
+    for byte_code in ("", layers.HERE):
+        folder = tmp_path / (byte_code or "none") / "dependencies"
+        folder.mkdir(parents=True)
+        (folder / layers.RECORD).write_text(json.dumps({**wanted, "byte_code": byte_code}))
+        digests.append(layers.require(folder, "dependencies", layers.HERE, "arm64"))
+    assert digests[0] != digests[1]
+    assert not layers.make("dependencies", tmp_path / layers.HERE, layers.HERE, "arm64")
+    with pytest.raises(layers.LayerMismatch, match="was made for"):
+        layers.require(folder, "dependencies", "3.99", "arm64")

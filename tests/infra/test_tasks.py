@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from infra.build_tasks import BUILD_TASKS
 from infra.origin_tasks import GITHUB_TASKS
 from infra.rights import On
 from infra.tasks import COLLECTOR, DEPLOYERS, TASKS, Task
 from tests.infra.conftest import ROOT, Assembly
 from tidegate.domain import pipeline as names
 
-ALL = (*TASKS, *GITHUB_TASKS)
+ALL = (*TASKS, *BUILD_TASKS, *GITHUB_TASKS)
 BY_NAME = {task.name: task for task in ALL}
 OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem"}

@@ -60,8 +60,8 @@ class Hosts:
 
     def _check_branch(self, origin: Origin, commit: Commit) -> None:
         token = self._tokens.token(origin.name, READ)
-        head = self._api.find_head(token, origin.name, commit.branch, "")
-        if head not in {None, commit.id} and not self._api.has(token, origin.name, str(head), commit.id):
+        head = self._api.find_head(token, origin.name, commit.branch, commit.id)
+        if head is not None and not self._api.has(token, origin.name, head, commit.id):
             where = f"the branch {commit.branch} of {origin.name}, which ends in {head}"
             raise InvalidSource(f"commit {commit.id} is not on {where}")
 

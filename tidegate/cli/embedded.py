@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import boto3
 
 from tidegate.cli.local_state import NOBODY
 from tidegate.cli.pipeline import Pipeline
-from tidegate.local.assembly import MACHINES, STAGES, deploy, synthesize
+from tidegate.local.assembly import STAGES, deploy, synthesize
 from tidegate.local.cloud import EXTENSIONS, REGION, LocalCloud
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ def embed(
     extensions: Sequence[str] = EXTENSIONS,
 ) -> Iterator[tuple[LocalCloud, Pipeline]]:
     """A running local cloud with the pipeline deployed; it and its files are gone afterwards."""
-    architecture = MACHINES.get(platform.machine(), "x86_64")
     tell("synthesizing the pipeline's own template")
-    assembly = synthesize(PACE, architecture, branches, stages)
+    assembly = synthesize(PACE, branches, stages)
     home = Path(tempfile.mkdtemp(prefix="tidegate-"))
     cloud = LocalCloud(home, PACE, extensions)
     try:

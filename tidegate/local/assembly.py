@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -29,7 +30,8 @@ BUILD: Final = ROOT / "build" / "local"
 INPUTS: Final = ("app.py", "cdk.json", "infra", "functions", "tidegate", "statemachines", "requirements")
 HERE: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 STAGES: Final = ("staging", "production")
-MACHINES: Final = {"aarch64": "arm64", "arm64": "arm64"}
+# Of the machine at hand, as Lambda calls it.
+ARCHITECTURE: Final = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 # Where a stand-in for Lambda's own image may be pushed to; nothing can be built on what is not there.
 BASE_IMAGE: Final = {"name": "public.ecr.aws/lambda/python", "repository": "lambda/python"}
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
@@ -46,7 +48,6 @@ def make_layers() -> Path:
 
 def synthesize(
     pace: float,
-    architecture: str,
     branches: tuple[str, ...] = ("main",),
     stages: tuple[str, ...] = STAGES,
     more: Mapping[str, Any] | None = None,
@@ -64,11 +65,11 @@ def synthesize(
         "stages": [{"name": name, "production": name == stages[-1]} for name in stages],
         "other_stages": [name for name in STAGES if name not in stages],
         "runtime": f"python{HERE}",
-        "architecture": architecture,
+        "architecture": ARCHITECTURE,
         "layers": {name: str(layers / name) for name in ("dependencies", "toolchain")},
         "scanner": "records",
         "images": [BASE_IMAGE],
-        "build_override": {"runtime": f"python{HERE}", "architecture": architecture},
+        "build_override": {"runtime": f"python{HERE}", "architecture": ARCHITECTURE},
         **(more or {}),
     }
     text = json.dumps(overrides, sort_keys=True)
