@@ -1,7 +1,8 @@
 """The functions of the pipeline: for each its rights, its variables and its size. The whole surface is here.
 
-`build_tasks.py` and `origin_tasks.py` are parts of the same table. Every function may also write its own logs and traces (`OWN`), but for the sandbox: code under test runs in
-it, so its role has no policy at all. A role is named after its function, since stages trust it by name.
+`build_tasks.py` and `origin_tasks.py` are parts of the same table. Every function may also write its own
+logs and traces (`OWN`), but for the sandbox: code under test runs in it, so its role has no policy at all. A
+role is named after its function, since stages trust it by name.
 Times are in seconds, sizes in MB.
 """
 
