@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 from tests.functions.test_build_function import build, contents, prepare, read_bill, remove
 from tests.tarballs import add, lock, make_package, serve
 from tidegate.adapters.documents import release_prefix
+from tidegate.adapters.esbuild import bundle
 from tidegate.adapters.module_locks import own_platform
 from tidegate.adapters.module_shelves import ModuleShelf
 from tidegate.adapters.shelves import fragment_key
@@ -22,6 +24,8 @@ from tidegate.domain.errors import BuildFailed, InvalidTemplate, TidegateError, 
 from tidegate.domain.snapshots import Artifact, Snapshot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Repository
     from tests.functions.conftest import Pipeline
     from tests.package_index import PackageIndex
@@ -322,6 +326,51 @@ def test_what_cannot_be_bundled_is_named(
     assert not pipeline.keys("artifacts/")
 
 
+@pytest.mark.registry
+@pytest.mark.usefixtures("esbuild")
+def test_what_is_written_outside_of_the_bundle_ends_the_build(pipeline: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "app.ts").write_text("export const handler = 1;\n")
+    options = ("--bundle", "--platform=node", "--out-extension:.js=./../../stray", "app=app.ts")
+    shelf = ModuleShelf(tmp_path / "shelf", pipeline.tools.documents)
+    with pytest.raises(BuildFailed, match=r"^F: esbuild wrote \.\./stray, which is outside of the bundle"):
+        bundle(tmp_path, options, shelf, "F")
+    assert (tmp_path / "stray").exists(), "esbuild itself does not refuse it"
+
+
+@pytest.mark.registry
+@pytest.mark.usefixtures("esbuild")
+@pytest.mark.parametrize("kind", ["linked", "inline", "external"])
+def test_a_source_map_holds_no_file_of_the_builders(
+    pipeline: Pipeline, repository: Repository, index: PackageIndex, kind: str
+) -> None:
+    def build_with(source: str, **more: Any) -> bytes:
+        told = {"version": 3, "sources": [source], "mappings": "AAAA", "names": [], **more}
+        comment = base64.b64encode(json.dumps(told).encode()).decode()
+        code = f"exports.handler = 1;\n//# sourceMappingURL=data:application/json;base64,{comment}\n"
+        metadata = {"BuildMethod": "esbuild", "BuildProperties": {"Sourcemap": kind}}
+        files = {"template.yaml": template(metadata), "src/app.js": code}
+        found = {path: body for path, body in bundled(index, **files).items() if path != "src/app.ts"}
+        return contents(pipeline, make(pipeline, repository, found)[1])["app.js"]
+
+    with pytest.raises(BuildFailed, match=r"^Only in src: its source map holds \S*etc/hostname, which is"):
+        build_with("/etc/hostname")
+    assert not pipeline.keys("artifacts/")
+    assert build_with("/nowhere/at/all.ts")
+    assert build_with("../../elsewhere.ts", sourcesContent=["its own"])
+    assert build_with("package.json")
+
+
+def test_an_entry_point_is_never_read_as_an_option(
+    pipeline: Pipeline, repository: Repository, index: PackageIndex
+) -> None:
+    properties = {"EntryPoints": ["lib/--outdir.ts", "lib/app.ts"]}
+    text = template({"BuildMethod": "esbuild", "BuildProperties": properties})
+    files = {"src/lib/--outdir.ts": "", "src/lib/app.ts": "export const handler = 1;\n"}
+    with pytest.raises(InvalidTemplate, match="the entry point --outdir cannot be named to esbuild"):
+        make(pipeline, repository, bundled(index, **{"template.yaml": text, **files}))
+
+
 @pytest.mark.parametrize(
     ("properties", "error", "message"),
     [
@@ -336,6 +385,11 @@ def test_what_cannot_be_bundled_is_named(
             {"Tsconfig": "../tsconfig.json"},
             InvalidTemplate,
             r"Tsconfig: \.\./tsconfig\.json is not in the code",
+        ),
+        (
+            {"OutExtension": [".js=./../../x"]},
+            InvalidTemplate,
+            r"OutExtension: \.js=\./\.\./\.\./x is not such",
         ),
     ],
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from tidegate.adapters.assembly import read_entry
 from tidegate.adapters.module_locks import own_platform
 from tidegate.adapters.programs import foreign, run
+from tidegate.adapters.source_maps import find_stray
 from tidegate.domain.artifacts import MAX_UNZIPPED
 from tidegate.domain.bundles import find_program, list_inputs
 from tidegate.domain.errors import BuildFailed
@@ -81,7 +82,14 @@ def bundle(place: Path, options: Sequence[str], shelf: ModuleShelf, name: str) -
     outside = [path for path in told.get("inputs", {}) if _is_outside(path)]
     if outside:
         raise BuildFailed(f"{name} imports {outside[0]}, which is neither in its code nor in its packages")
+    strayed = [path for path in told.get("outputs", {}) if not path.startswith(f"../{out.name}/")]
+    if strayed:
+        raise BuildFailed(f"{name}: esbuild wrote {strayed[0]}, which is outside of the bundle")
     written = {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file()}
+    if stray := find_stray(written.values(), place / CODE):
+        raise BuildFailed(
+            f"{name}: its source map holds {stray}, which is neither in its code nor its packages"
+        )
     return Bundle(written, list_inputs(told))
 
 

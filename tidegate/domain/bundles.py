@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tidegate.domain.errors import InvalidTemplate, UnsupportedTemplate
@@ -81,6 +82,8 @@ LISTS: Final = frozenset(
 FIXED: Final = frozenset({"Bundle", "Outdir", "Platform", "UseNpmCi"})
 ENTRY_POINTS: Final = "EntryPoints"
 DEFAULTS: Final = {"Target": "es2020", "Format": "cjs", "Minify": True}
+# It is put at the end of an output's path as it stands, so that a slash in it would lead anywhere.
+OUT_EXTENSION: Final = re.compile(r"\.(?:js|css)=(?:\.\w+)+")
 # What names files of the source.
 FILES: Final = frozenset({"Inject", "Tsconfig"})
 KINDS: Final = (".ts", ".js")
@@ -118,6 +121,8 @@ def _render(asked: Asked, key: str, value: object) -> Iterator[str]:
         return
     if key in FILES:
         _check_files(asked, key, value)
+    if key == "OutExtension":
+        _check_extensions(asked, value)
     if key in SWITCHES and word in {"true", "false"}:
         yield from ([flag] if word == "true" else [])
     elif key in VALUES | JOINED and word:
@@ -147,6 +152,13 @@ def _check_files(asked: Asked, key: str, value: object) -> None:
             raise InvalidTemplate(f"{asked.logical_id}: BuildProperties.{key}: {one} is not in the code")
 
 
+def _check_extensions(asked: Asked, value: object) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        if OUT_EXTENSION.fullmatch(str(one)) is None:
+            message = f"{asked.logical_id}: BuildProperties.OutExtension: {one} is not such as .js=.mjs"
+            raise InvalidTemplate(message)
+
+
 def _list_entries(asked: Asked, paths: Collection[str]) -> list[str]:
     """`output=input` for each entry point; the handler's own module comes to where the handler names it.
 
@@ -163,6 +175,8 @@ def _list_entries(asked: Asked, paths: Collection[str]) -> list[str]:
     alike = [place for place, one in enumerate(outputs) if posixpath.basename(one) == _stem(asked.handler)]
     if module not in outputs and alike and not asked.handler.startswith("/"):
         outputs[alike[0]] = module
+    if option := next((one for one in outputs if one.startswith("-")), None):
+        raise InvalidTemplate(f"{asked.logical_id}: the entry point {option} cannot be named to esbuild")
     return [f"{output}={place}" for output, place in zip(outputs, inputs, strict=True)]
 
 
@@ -176,7 +190,7 @@ def _find_entry(asked: Asked, name: str, paths: Collection[str]) -> str:
     found = next((one for one in candidates if path is not None and one in paths), None)
     if found is None:
         raise InvalidTemplate(f"{asked.logical_id}: the entry point {name} does not exist in the code")
-    if "=" in found or found.startswith("-"):  # esbuild would read it as something else
+    if "=" in found:  # esbuild would read it as something else
         raise InvalidTemplate(f"{asked.logical_id}: the entry point {found} cannot be named to esbuild")
     return found
 
