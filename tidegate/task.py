@@ -294,6 +294,7 @@ class Tools:
         found = self.stage(stage)
         return SideStacks(
             client=found.cloudformation,
+            ledger=self.ledger,
             documents=self.documents,
             templates=found.documents,
             ref=ref,

@@ -19,6 +19,7 @@ def hold(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     side = tools.side_stacks(ref, plan.stage)
     placed = _place(ref, plan, tools) if plan.held_roles else Holds()
     if not placed.roles:
+        tools.ledger.check_epoch(ref)  # what stands may be a later release's
         removal = side.take_holds()
         if removal.left:
             tools.record(ref, "ProvisionStage", removal.left, stage=plan.stage, key="hold")

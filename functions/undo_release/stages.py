@@ -14,7 +14,7 @@ from tidegate.adapters.plans import find_asked, find_plan
 from tidegate.adapters.stacks import delete, delete_change_set, delete_guards, find_change_set, find_stack
 from tidegate.adapters.stored_templates import check_children
 from tidegate.adapters.telemetry import disarm
-from tidegate.domain.undo import ChangeMark, PreviousStack
+from tidegate.domain.undo import PreviousStack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,10 +77,11 @@ def _undo_stack(ref: ReleaseRef, plan: StagePlan, tools: Tools, under: ReleaseRe
         return False
     undo_provisioning(ref, plan, tools, under)
     previous = tools.documents.find(f"{stage_prefix(ref, plan.stage)}previous.json", PreviousStack)
-    if previous is None:
-        return _forget_change(plan, state, tools)
-    if tools.documents.find(_mark_key(ref, plan), ChangeMark) is not None:
+    if previous is not None and tools.documents.exists(_mark_key(ref, plan)):
         return _bring_back(ref, plan, previous, tools)
+    forgotten = _forget_change(plan, state, tools)
+    if previous is None or not forgotten:
+        return forgotten
     # Where the release's own update failed and was rolled back, there is nothing to bring back; but it was
     # not that one if the update after the bake has begun.
     later = tools.documents.exists(exact_mark(ref, plan.stage))
@@ -111,12 +112,14 @@ def _forget_change(plan: StagePlan, state: StackState, tools: Tools) -> bool:
 def _forget(stage: StageTools, state: StackState, names: Sequence[str]) -> bool:
     """Delete what only the plan made: unexecuted change sets, and the empty stack that one brings.
 
+    A handler that is held up can execute none of them afterwards.
     False while CloudFormation works on one of them. It takes its time where nested stacks are planned too.
     """
-    found = (find_change_set(stage.cloudformation, state.name, name) for name in names)
-    if not all(one is None or one.is_settled for one in found):
+    found = {name: find_change_set(stage.cloudformation, state.name, name) for name in names}
+    left = {name: one for name, one in found.items() if one is not None and not one.is_executed}
+    if not all(one.is_settled for one in left.values()):
         return False
-    for name in names:
+    for name in left:
         # Nested stacks that a change set would make go with it, not with the empty stack.
         delete_change_set(stage.cloudformation, state.name, name)
     if state.status == "REVIEW_IN_PROGRESS":

@@ -64,7 +64,8 @@ def _check_status(subject: Subject, pushed: Pushed, outcome: Outcome) -> Iterato
     status = next(
         (run.status for run in subject.executions() if run.exec_arn == subject.arn(pushed)), "ABSENT"
     )
-    if outcome is Outcome.PROMOTED and status != "SUCCEEDED":
+    ended = {"SUCCEEDED", "ABORTED"} if subject.is_closing else {"SUCCEEDED"}
+    if outcome is Outcome.PROMOTED and status not in ended:
         yield f"the ledger says promoted, the execution {status}"
     if outcome is Outcome.REJECTED and status == "SUCCEEDED":
         yield "the ledger says rejected, the execution SUCCEEDED"

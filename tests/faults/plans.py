@@ -48,6 +48,8 @@ HALF = 0.5
 KINDS = (*CALL_KINDS, *OUTAGES)
 # More goes wrong than one call: such a release may end in any final way, and an operator may be needed.
 LASTING = ("stop", "stop-after", *OUTAGES)
+# The last state of a release, and its function.
+CLOSING = ("CompleteRelease", "tidegate-complete-release")
 BRIEF = tuple(kind for kind in KINDS if kind not in LASTING)
 
 
@@ -115,6 +117,11 @@ class Plan:
             return False
         near = self.calls[self.struck.number - 1 : self.struck.number + 1]
         return any(call.operation == "cloudformation.CreateChangeSet" for call in near)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether its last state was struck: stopped there, it is closed by its function all the same."""
+        return self.struck is not None and self.struck.function in CLOSING
 
     def hits(self, call: Call) -> bool:
         """Whether this is the call."""

@@ -99,14 +99,14 @@ def run(scenario: Scenario, subject: Subject, proxy: Proxy, plan: Plan) -> Outco
         ended = scenario.drive(subject)
     finally:
         del proxy.plans[subject.name]
-        subject.plan, subject.is_late = None, plan.is_late
+        subject.plan, subject.is_late, subject.is_closing = None, plan.is_late, plan.is_closing
     if plan.disturbs:
         call_operator(subject)
     outcome = invariants.check(subject, ended.pushed, ended.before, ended.after)
     allowed = scenario.allowed if not plan.disturbs else ANY
     assert outcome in allowed, f"the release ended as {outcome.value}"
     subject.live = ended.after if outcome in LIVE else ended.before
-    subject.is_late = False
+    subject.is_late = subject.is_closing = False
     subject.reset()
     configure(subject, AT_ONCE)
     subject.release_clean()

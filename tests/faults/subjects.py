@@ -52,7 +52,7 @@ class Subject(Service):
     def __init__(self, pipeline: Pipeline, folder: Path) -> None:
         super().__init__(SimpleNamespace(pipeline=pipeline), folder)
         self.plan: Plan | None = None
-        self.is_late = False
+        self.is_late = self.is_closing = False
         self.earlier = ""
         self.answers: dict[str, str] = {}
         self.last: Pushed | None = None

@@ -10,14 +10,17 @@ import pytest
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
 from functions.leave_stage.holds import MOST_LOOKS
+from functions.provision_stage.guards import arm
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
+from functions.provision_stage.holds import hold as hold_rights
 from tests.functions.test_plan_release import plan, provision_all, undo_all
 from tests.scene import TEMPLATE, attempt, eventually
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.healthy import find_healthy
 from tidegate.adapters.stacks import create, find_stack
-from tidegate.domain.errors import ChangeSetFailed, HoldsPending
+from tidegate.domain.errors import ChangeSetFailed, ClaimLost, HoldsPending
+from tidegate.domain.guards import guard_name
 from tidegate.domain.holds import POLICY, hold_name
 
 if TYPE_CHECKING:
@@ -168,6 +171,25 @@ def test_what_an_earlier_release_has_left_goes_first(scene: Scene) -> None:
     provision_all(scene, scene.production)
     assert hold(scene).tags["tidegate:release"] == scene.ref.id
     assert POLICY in rights(scene)
+
+
+def test_a_handler_that_is_held_up_past_an_undo_stands_nothing_up_and_takes_nothing_away(
+    scene: Scene,
+) -> None:
+    start(scene, template(READ, SEND))
+    stage = release(scene, 2, template(READ))
+    assert stage.canaried
+    leave_behind(scene)
+    scene.lose()
+    for late in (hold_rights, arm):
+        with pytest.raises(ClaimLost):
+            late(scene.ref, stage, scene.tools)
+    assert hold(scene).tags["tidegate:release"] == "old-1"
+    with pytest.raises(ClaimLost):
+        hold_rights(scene.ref, stage.model_copy(update={"held_roles": ()}), scene.tools)
+    assert hold(scene).is_healthy
+    client = scene.cloud.client("cloudformation")
+    assert find_stack(client, guard_name(scene.service, scene.production)) is None
 
 
 def leave_behind(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from functions.leave_stage.handler import handle as leave
 from functions.plan_release.handler import Request, handle
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
+from functions.provision_stage.previous import keep_stack
 from functions.publish_versions.handler import Request as Publish
 from functions.publish_versions.handler import handle as publish
 from functions.restore_traffic.handler import Request as Restore
@@ -324,6 +325,18 @@ def test_a_change_set_that_is_still_computed_is_awaited_before_it_is_forgotten(s
     client.describe_change_set, client.delete_change_set = describe, delete
     undo_all(scene)
     assert list_waiting(scene) == []
+
+
+def test_a_change_set_that_was_about_to_be_executed_goes_as_well(scene: Scene) -> None:
+    """A handler that is held up past the undo must find nothing left to execute."""
+    first_release(scene)
+    scene.next_release()
+    scene.sam(2)
+    stage = plan(scene).stage(scene.production)
+    keep_stack(scene.ref, stage, "previous", scene.tools)
+    assert stage.change_set in list_waiting(scene)
+    undo_all(scene)
+    assert stage.change_set not in list_waiting(scene)
 
 
 def test_a_plan_that_is_taken_back_in_its_midst_asks_for_nothing(scene: Scene) -> None:

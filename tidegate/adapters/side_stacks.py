@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
     from tidegate.adapters.documents import Documents
+    from tidegate.adapters.ledger import Ledger
     from tidegate.domain.guards import GuardStack
     from tidegate.domain.identity import ReleaseRef
 
@@ -33,10 +34,12 @@ class Removal(NamedTuple):
 class SideStacks:
     """Those of one stage, for one release.
 
-    documents: the pipeline's, for marks. templates: the stage's own, from which CloudFormation reads.
+    ledger: who may stand one up. documents: the pipeline's, for marks. templates: the stage's own, from which
+    CloudFormation reads.
     """
 
     client: CloudFormationClient
+    ledger: Ledger
     documents: Documents
     templates: Documents
     ref: ReleaseRef
@@ -50,7 +53,8 @@ class SideStacks:
     def stand_up(self, stack: GuardStack) -> bool:
         """One step towards the stack; True once it is there. One of an earlier release is deleted first.
 
-        Raises ChangeSetFailed where it cannot be made.
+        Raises ChangeSetFailed where it cannot be made; ClaimLost right before a change that is no longer the
+        release's: a handler that was held up would leave a stack behind, or take away a later release's.
         """
         found = find_stack(self.client, stack.name)
         if found is None:
@@ -58,11 +62,13 @@ class SideStacks:
             key = f"{self._prefix}{stack.name}.json"
             self.templates.write_bytes(key, json.dumps(stack.template).encode(), "application/json")
             tags = {RELEASE_TAG: self.ref.id}
+            self.ledger.check_epoch(self.ref)
             create(self.client, stack.name, self.templates.url(key), self.role, tags)
             return False
         if found.is_busy:
             return False
         if found.tags.get(RELEASE_TAG) != self.ref.id or found.needs_operator:
+            self.ledger.check_epoch(self.ref)
             if left := self.take_away(stack.name).left:
                 raise ChangeSetFailed(left)
             return False

@@ -76,8 +76,14 @@ class ChangeSet(Frozen):
 
     @property
     def is_settled(self) -> bool:
-        """Whether CloudFormation neither computes nor deletes it: it refuses to delete what is not."""
-        return not self.is_pending and self.status not in {"DELETE_PENDING", "DELETE_IN_PROGRESS"}
+        """Whether CloudFormation does nothing with it: it refuses to delete one that it works on."""
+        works = self.is_pending or self.status in {"DELETE_PENDING", "DELETE_IN_PROGRESS"}
+        return not works and self.execution != "EXECUTE_IN_PROGRESS"
+
+    @property
+    def is_executed(self) -> bool:
+        """Whether its execution has ended, well or not."""
+        return self.execution in {"EXECUTE_COMPLETE", "EXECUTE_FAILED"}
 
     @property
     def is_empty(self) -> bool:
