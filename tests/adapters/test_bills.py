@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.package_index import make_wheel
-from tidegate.adapters.bills import list_components
+from tidegate.adapters.bills import list_components, open_zip
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Lock, Target, Wheel
 
@@ -40,7 +40,8 @@ def list_of(
     with zipfile.ZipFile(file, "w") as archive:
         for path, content in files.items():
             archive.writestr(path, content)
-    found = list_components(file, Lock(wheels=wheels), TARGET, base)
+    with open_zip(file) as archive:
+        found = list_components(archive, Lock(wheels=wheels), TARGET, base)
     assert len({one.ref for one in found}) == len(found)
     return {one.ref: one for one in found}
 
@@ -119,4 +120,4 @@ def test_packages_of_node_are_found_as_node_finds_them(tmp_path: Path) -> None:
 def test_a_damaged_zip_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "built.zip").write_bytes(b"no zip")
     with pytest.raises(BuildFailed, match="the zip cannot be read"):
-        list_components(tmp_path / "built.zip", Lock(), TARGET)
+        open_zip(tmp_path / "built.zip")

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from tidegate.adapters.dependencies import connect
 from tidegate.domain.bills import Component
@@ -30,12 +30,22 @@ if TYPE_CHECKING:
 DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
-def list_components(built: Path, lock: Lock, target: Target | None, base: str = "") -> list[Component]:
+def open_zip(built: Path | IO[bytes]) -> zipfile.ZipFile:
+    """A zip that is read as a whole; BuildFailed where it is none."""
+    try:
+        return zipfile.ZipFile(built)
+    except DAMAGE as error:
+        raise BuildFailed(f"the zip cannot be read: {error}") from error
+
+
+def list_components(
+    archive: zipfile.ZipFile, lock: Lock, target: Target | None, base: str = ""
+) -> list[Component]:
     """What a zip holds; BuildFailed where its metadata is damaged.
 
     `lock` is what was put into the folder `base` of it; `target` decides which requirements count.
     """
-    found = list(read_distributions(built))
+    found = list(read_distributions(archive))
     wheels = {wheel.name: wheel for wheel in lock.wheels}
     modules = {posixpath.join(base, one.folder): one for one in lock.modules}
     sources = {one.name: one.identity for one in lock.sources}
@@ -50,14 +60,13 @@ def list_components(built: Path, lock: Lock, target: Target | None, base: str = 
     return connect(components, {one.folder: one for one in found}, target, base)
 
 
-def read_distributions(built: Path) -> Iterator[Distribution]:
+def read_distributions(archive: zipfile.ZipFile) -> Iterator[Distribution]:
     """What distributions lie in a zip, by their metadata."""
+    paths = {name for name in archive.namelist() if not name.endswith("/")}
+    told = {path for path in paths if is_metadata(path)}
     try:
-        with zipfile.ZipFile(built) as archive:
-            paths = {name for name in archive.namelist() if not name.endswith("/")}
-            told = {path for path in paths if is_metadata(path)}
-            for path in sorted(told):
-                yield read_distribution(path, archive.read(path))
+        for path in sorted(told):
+            yield read_distribution(path, archive.read(path))
     except DAMAGE as error:
         raise BuildFailed(f"the zip cannot be read: {error}") from error
     folders = {folder for path in paths if ".dist-info/" in path for folder in _folders(path)}

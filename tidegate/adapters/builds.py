@@ -14,16 +14,15 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import sys
-import zipfile
 from bisect import bisect_left
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.adapters.archives import unpacked_size
 from tidegate.adapters.assembly import Part, assemble, move, read_entry, read_part
-from tidegate.adapters.bills import list_components, write_bill
+from tidegate.adapters.bills import list_components, open_zip, write_bill
 from tidegate.adapters.locks import read_lock
 from tidegate.adapters.module_locks import read_modules
 from tidegate.adapters.node_builds import NodeBuilder
@@ -47,6 +46,7 @@ from tidegate.domain.snapshots import Artifact, FunctionSnapshot
 from tidegate.domain.sources import is_left_out
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tidegate.adapters.documents import Documents
@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     from tidegate.adapters.image_builds import ImageBuilder
     from tidegate.domain.bills import Component
     from tidegate.domain.snapshots import Snapshot
+
+
+class Made(NamedTuple):
+    """A zip that was made: its SHA-256 (hex), where it is known, and components that do not show in it."""
+
+    sha256: str = ""
+    hidden: Sequence[Component] = ()
 
 
 class Builder:
@@ -112,22 +119,23 @@ class Builder:
         with TemporaryDirectory(dir=self._folder) as name:
             built = Path(name) / "function.zip"
             lock = self._lock(function)
-            known = self._make(function, lock, built)
-            if known is None:
+            made = self._make(function, lock, built)
+            if made is None:
                 return None
             if not documents.write_once(archive_key(key), built):
-                built = Path(name) / "stands.zip"
+                built, made = Path(name) / "stands.zip", made._replace(sha256="")
                 documents.download(archive_key(key), built)
             users = (one for one in self._snapshot.functions if one.artifact == key)
-            check_handlers(built, users, self._snapshot)
-            documents.write(record_key(key), self._describe(function, lock, built, known))
+            with open_zip(built) as archive:
+                check_handlers(archive, users, self._snapshot)
+                documents.write(record_key(key), self._describe(function, lock, archive, made))
         return True
 
     def _describe(
-        self, function: FunctionSnapshot, lock: Lock, built: Path, known: list[Component]
+        self, function: FunctionSnapshot, lock: Lock, archive: zipfile.ZipFile, made: Made
     ) -> Artifact:
-        """The record of a zip, read off its bytes, with what is `known` besides; its bill is stored."""
-        found = measure(built, function)
+        """The record of a zip, read off its bytes, with what is known besides; its bill is stored."""
+        found = measure(archive, function, made.sha256)
         subject = Subject(
             key=found.key,
             sha256=found.sha256,
@@ -135,7 +143,7 @@ class Builder:
             architecture=found.architecture,
             built_in=function.built_in,
         )
-        components = [*list_components(built, lock, _target(function)), *known]
+        components = [*list_components(archive, lock, _target(function)), *made.hidden]
         return self._tell(found, render(subject, components), components)
 
     def _build_image(self, function: FunctionSnapshot) -> Artifact:
@@ -166,11 +174,8 @@ class Builder:
         }
         return found.model_copy(update=told)
 
-    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component] | None:
-        """Write a function's zip; the components that no reader of it would find.
-
-        None where CodeBuild has not made it yet.
-        """
+    def _make(self, function: FunctionSnapshot, lock: Lock, built: Path) -> Made | None:
+        """Write a function's zip; None where CodeBuild has not made it yet."""
         if function.method in ERRANDS:
             return self._errand(function, lock, built)
         place = f"{function.logical_id} in {function.code_uri}"
@@ -179,18 +184,17 @@ class Builder:
             size = unpacked_size(built)
             if size > MAX_UNZIPPED:
                 raise BuildFailed(f"{place} unpacks to {size:,} bytes; Lambda allows {MAX_UNZIPPED:,}")
-            return []
+            return Made()
         code = self._source.code(function.code_uri)
         if function.method in NODE_METHODS:
-            return self._node.make(function, lock, code, built)
-        assemble(built, self._shelf.parts(lock), code, place)
-        return []
+            return Made(hidden=self._node.make(function, lock, code, built))
+        return Made(assemble(built, self._shelf.parts(lock), code, place).sha256)
 
-    def _errand(self, function: FunctionSnapshot, lock: Lock, built: Path) -> list[Component] | None:
+    def _errand(self, function: FunctionSnapshot, lock: Lock, built: Path) -> Made | None:
         if self._errands is None:
             raise BuildFailed(f"{function.logical_id}: nothing is built at CodeBuild here")
         made = self._errands.make(function, lock, self._code, self._shelf, built)
-        return [] if made else None
+        return Made() if made else None
 
     def _code(self, folder: str) -> Part:
         return self._source.code(folder)
@@ -255,13 +259,14 @@ class Source:
         return self._part.entries[place : place + 1] if path in self._paths[place : place + 1] else ()
 
 
-def measure(built: Path, function: FunctionSnapshot) -> Artifact:
-    """What a zip's bytes alone tell of it."""
-    with zipfile.ZipFile(built) as archive:
-        unzipped = sum(member.file_size for member in archive.infolist())
-    with built.open("rb") as body:
-        digest = hashlib.file_digest(body, "sha256").hexdigest()
-    return _start_record(function, digest, built.stat().st_size, unzipped)
+def measure(archive: zipfile.ZipFile, function: FunctionSnapshot, sha256: str) -> Artifact:
+    """What a zip's bytes alone tell of it; they are hashed where that has not been done."""
+    built = Path(archive.filename or "")
+    unzipped = sum(member.file_size for member in archive.infolist())
+    if not sha256:
+        with built.open("rb") as body:
+            sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+    return _start_record(function, sha256, built.stat().st_size, unzipped)
 
 
 def _start_record(function: FunctionSnapshot, digest: str, size: int, unzipped: int) -> Artifact:
@@ -282,17 +287,18 @@ def _start_record(function: FunctionSnapshot, digest: str, size: int, unzipped: 
     )
 
 
-def check_handlers(built: Path, functions: Iterable[FunctionSnapshot], snapshot: Snapshot) -> None:
+def check_handlers(
+    archive: zipfile.ZipFile, functions: Iterable[FunctionSnapshot], snapshot: Snapshot
+) -> None:
     """BuildFailed where a function's handler cannot be in the zip; a handler may also come from a layer."""
-    with zipfile.ZipFile(built) as archive:
-        paths = set(archive.namelist())
-        for function in functions:
-            if function.has_layers:
-                continue
-            fault = _find_fault(function, paths, archive.read)
-            if fault:
-                message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
-                raise BuildFailed(message, file=snapshot.file_of(function), line=function.line)
+    paths = set(archive.namelist())
+    for function in functions:
+        if function.has_layers:
+            continue
+        fault = _find_fault(function, paths, archive.read)
+        if fault:
+            message = f"{function.logical_id} in {function.code_uri}: {fault[0]}"
+            raise BuildFailed(message, file=snapshot.file_of(function), line=function.line)
 
 
 def _find_fault(

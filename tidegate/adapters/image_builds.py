@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tidegate.adapters.assembly import Part, assemble, move
 from tidegate.adapters.bases import Bases
-from tidegate.adapters.bills import list_components
+from tidegate.adapters.bills import list_components, open_zip
 from tidegate.adapters.image_layers import Content, write_layer
 from tidegate.adapters.image_registries import Repository, read_file
 from tidegate.adapters.shelves import Shelf
@@ -130,7 +130,8 @@ class ImageBuilder:
         assemble(content, files.wheels, files.code, name, MAX_CONTENT)
         for function in users:
             _check_handler(content, function, recipe, base)
-        return list_components(content, lock, target, recipe.install.folder if recipe.install else "")
+        with open_zip(content) as archive:
+            return list_components(archive, lock, target, recipe.install.folder if recipe.install else "")
 
     def _make_layers(
         self, image: ImageSnapshot, recipe: Recipe, lock: Lock, files: Files, folder: Path

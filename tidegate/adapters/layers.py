@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.archives import write_zip
 from tidegate.adapters.assembly import assemble, move, read_part
-from tidegate.adapters.bills import list_components, write_bill
+from tidegate.adapters.bills import list_components, open_zip, write_bill
 from tidegate.adapters.locks import find_lock
 from tidegate.adapters.module_locks import find_platform
 from tidegate.adapters.module_shelves import ModuleShelf
@@ -133,4 +133,6 @@ def write_layer_bill(
     with built.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
     subject = Subject(key=posixpath.basename(key).partition(".")[0], sha256=digest)
-    write_bill(documents, bill_key(key), render(subject, list_components(built, lock, target, folder)))
+    with open_zip(built) as archive:
+        components = list_components(archive, lock, target, folder)
+    write_bill(documents, bill_key(key), render(subject, components))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import posixpath
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidegate.adapters.advisory_records import RecordScanner, list_folder
 from tidegate.adapters.audits import audit
-from tidegate.adapters.bills import read_distributions
+from tidegate.adapters.bills import open_zip, read_distributions
 from tidegate.adapters.installs import RegistryUnreachable
 from tidegate.adapters.lock_files import parse_lock
 from tidegate.adapters.locks import list_given, list_texts, make_lock
@@ -155,12 +156,10 @@ class Collection:
             self.packages.setdefault(package, {})[name] = None
 
     def _read_zip(self, path: str) -> list[Package]:
-        with TemporaryDirectory(prefix="tidegate-") as folder:
-            file = Path(folder) / "code.zip"
-            file.write_bytes(self._project.checkout.read(path))
+        with open_zip(BytesIO(self._project.checkout.read(path))) as archive:
             return [
                 Package(ecosystem=KINDS[one.kind], name=one.name, version=one.version)
-                for one in read_distributions(file)
+                for one in read_distributions(archive)
             ]
 
     def _read_metadata(self, folder: str) -> Iterator[Package]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from email.parser import HeaderParser
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 PYTHON: Final = re.compile(r"(?:.*/)?[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
+NAMES: Final = ("/METADATA", "/PKG-INFO", ".egg-info", "/package.json")
 NODE: Final = re.compile(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/@][^/]*/package\.json")
 # Only classifiers that leave no doubt which licence, and which version of it, is meant (trove classifiers).
 CLASSIFIERS: Final = {
@@ -55,6 +57,7 @@ WORDS: Final = {
     "mpl 2.0": "MPL-2.0",
 }
 LONGEST_NAME: Final = 100
+KEPT: Final = 256
 
 
 class Distribution(Frozen):
@@ -73,11 +76,17 @@ class Distribution(Frozen):
 
 def is_metadata(path: str) -> bool:
     """Whether a file tells what distribution lies beside it."""
+    if not path.endswith(NAMES):
+        return False
     return PYTHON.fullmatch(path) is not None or NODE.fullmatch(path) is not None
 
 
+@lru_cache(maxsize=KEPT)
 def read_distribution(path: str, body: bytes) -> Distribution:
-    """What a file of metadata tells; where it tells no name, the name of its folder counts."""
+    """What a file of metadata tells; where it tells no name, the name of its folder counts.
+
+    Many functions of a service hold the same packages.
+    """
     if path.endswith("/package.json"):
         return _read_package(path.removesuffix("/package.json"), body)
     message = HeaderParser().parsestr(body.decode(errors="replace"))
