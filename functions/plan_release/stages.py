@@ -254,6 +254,7 @@ def plan_stage(change: StageChange, tools: Tools) -> StagePlan:
         held=(*holds.held, *tell_removed(change)),
         held_roles=tuple(role.logical_id for role in holds.roles),
         exact=describe_exact(change),
+        images=change.digests,
     )
 
 

@@ -36,7 +36,7 @@ def handle(request: Request, tools: Tools) -> Response:
     tools.ledger.check_epoch(release)
     plan = read_plan(tools.documents, release).stage(stage)
     admit(release, stage, tools)
-    if not bring_images(release, stage, tools):
+    if not bring_images(release, plan, tools):
         raise ImagesPending(f"images are still to be copied to {stage}")
     if not hold(release, plan, tools):
         raise HoldsPending(f"CloudFormation puts up what is held in {stage}, or takes away what was")

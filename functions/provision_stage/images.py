@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from tidegate.adapters.attestations import admission_key
 from tidegate.adapters.documents import stage_prefix
 from tidegate.adapters.image_registries import Repository
-from tidegate.adapters.plans import read_digests, read_snapshot
 from tidegate.domain.artifacts import manifest_key
 from tidegate.domain.errors import ArtifactAltered
 from tidegate.domain.identity import Frozen
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tidegate.domain.identity import ReleaseRef
+    from tidegate.domain.plans import StagePlan
     from tidegate.task import Tools
 
 # Of the five minutes that an invocation has; the rest is for the blob that is begun last.
@@ -37,21 +37,20 @@ class Brought(Frozen):
     images: int
 
 
-def bring_images(ref: ReleaseRef, stage: str, tools: Tools) -> bool:
+def bring_images(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> bool:
     """Copy what the stage's repository lacks; False where that takes more than one invocation.
 
-    ArtifactAltered where the planned image is not the attested one.
+    ArtifactAltered where the planned image is not the attested one. A stage without images asks nobody.
     """
-    mark = f"{stage_prefix(ref, stage)}images.json"
-    if tools.documents.exists(mark):
+    mark = f"{stage_prefix(ref, plan.stage)}images.json"
+    if not plan.images or tools.documents.exists(mark):
         return True
-    planned = read_digests(tools.documents, ref, read_snapshot(tools.documents, ref))
-    if planned and not _bring(ref, stage, planned, tools):
+    if not _bring(ref, plan.stage, plan.images, tools):
         return False
-    if planned:
-        what = f"the stage's own repository has {len(planned):,} images"
-        tools.record(ref, "ProvisionStage", what, stage=stage, key="images", evidence={"images": planned})
-    tools.documents.write(mark, Brought(images=len(planned)))
+    what = f"the stage's own repository has {len(plan.images):,} images"
+    evidence = {"images": plan.images}
+    tools.record(ref, "ProvisionStage", what, stage=plan.stage, key="images", evidence=evidence)
+    tools.documents.write(mark, Brought(images=len(plan.images)))
     return True
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from tests.tarballs import add, lock, make_package, serve
 from tidegate.adapters.assembly import assemble, read_entry
-from tidegate.adapters.documents import Documents
 from tidegate.adapters.installs import RegistryUnreachable
 from tidegate.adapters.module_shelves import ModuleShelf, tarball_key
 from tidegate.adapters.registries import find_address
@@ -21,22 +18,12 @@ from tidegate.domain.module_locks import choose_modules
 from tidegate.domain.modules import LAMBDA, Module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.package_index import PackageIndex
+    from tidegate.adapters.documents import Documents
 
 TARGET = LAMBDA["arm64"]
-
-
-@pytest.fixture
-def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="artifacts")
-        yield Documents(client, "artifacts")
 
 
 def modules(packages: dict[str, Any], *wanted: str) -> tuple[Module, ...]:

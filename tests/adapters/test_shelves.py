@@ -24,22 +24,11 @@ from tidegate.domain.errors import BuildFailed
 from tidegate.domain.locks import Lock, LockRequest, Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.package_index import PackageIndex
 
 NAME = "one-1.0-py3-none-any.whl"
-
-
-@pytest.fixture
-def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="artifacts")
-        yield Documents(client, "artifacts")
 
 
 @pytest.fixture

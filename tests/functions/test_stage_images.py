@@ -11,13 +11,13 @@ import pytest
 from functions.provision_stage.images import LONGEST, bring_images
 from tests.functions.test_images import Images
 from tidegate.adapters.attestations import admission_key
-from tidegate.adapters.documents import release_prefix
 from tidegate.adapters.image_registries import Repository as Registry
-from tidegate.adapters.manifests import write_manifest
 from tidegate.domain.artifacts import manifest_key
+from tidegate.domain.config import StageConfig
 from tidegate.domain.errors import ArtifactAltered
+from tidegate.domain.plans import StagePlan
 from tidegate.domain.provenance import Admission
-from tidegate.domain.snapshots import Snapshot
+from tidegate.local.cloud import ACCOUNT_ID, REGION
 from tidegate.task import Tools
 
 if TYPE_CHECKING:
@@ -47,9 +47,19 @@ class Staged:
         self.images = images
         self.function, self.record, _ = images.release(repository)
         self.ref: ReleaseRef = images.ref(images.push(repository, "orders"))
-        prefix, documents = release_prefix(self.ref), images.tools.documents
-        self.manifest = write_manifest(
-            documents, self.ref, documents.read(f"{prefix}snapshot.json", Snapshot)
+        self.plan = StagePlan(
+            stage="staging",
+            account=ACCOUNT_ID,
+            region=REGION,
+            production=False,
+            stack_name="orders-staging",
+            creates_stack=True,
+            change_set="c",
+            changes=(),
+            config=StageConfig(),
+            functions=(),
+            at_once=(),
+            images={self.function.artifact: self.record.sha256},
         )
         self.admit(self.record.sha256)
         with suppress(images.ecr.exceptions.RepositoryAlreadyExistsException):
@@ -57,7 +67,7 @@ class Staged:
         self.repository = Registry(images.ecr, "tidegate-images-staging")
         stage = images.tools.stage("staging").documents
         images.cloud.client("s3").create_bucket(Bucket=stage.bucket)
-        stage.copy_from(documents, self.function.object_key)
+        stage.copy_from(images.tools.documents, self.function.object_key)
 
     @property
     def digest(self) -> str:
@@ -78,16 +88,16 @@ def staged(cloud: LocalCloud, unique: str, repository: Repository, monkeypatch: 
 
 def test_a_stage_gets_the_image_with_its_digest(staged: Staged) -> None:
     assert staged.repository.find(staged.digest) is None
-    assert bring_images(staged.ref, "staging", staged.images.tools)
+    assert bring_images(staged.ref, staged.plan, staged.images.tools)
     found = staged.repository.find(staged.function.artifact)
     assert found == staged.images.registry.find(staged.digest)
-    assert bring_images(staged.ref, "staging", staged.images.tools)
+    assert bring_images(staged.ref, staged.plan, staged.images.tools)
 
 
 def test_a_copy_goes_on_where_the_last_call_ended(staged: Staged) -> None:
     tools = Hurried(staged.images.tools.settings)
     calls = 0
-    while not bring_images(staged.ref, "staging", tools):
+    while not bring_images(staged.ref, staged.plan, tools):
         calls += 1
         assert staged.repository.find(staged.digest) is None, "a manifest comes after its blobs"
         assert calls < 5
@@ -98,7 +108,7 @@ def test_a_copy_goes_on_where_the_last_call_ended(staged: Staged) -> None:
 def test_a_plan_for_another_image_is_altered(staged: Staged) -> None:
     staged.admit("0" * 64)
     with pytest.raises(ArtifactAltered, match="was built and attested"):
-        bring_images(staged.ref, "staging", staged.images.tools)
+        bring_images(staged.ref, staged.plan, staged.images.tools)
     assert staged.repository.find(staged.digest) is None
 
 
@@ -106,17 +116,15 @@ def test_a_stage_whose_manifest_was_replaced_gets_nothing(staged: Staged) -> Non
     documents = staged.images.tools.stage("staging").documents
     documents.write_bytes(staged.function.object_key, b"{}")
     with pytest.raises(ArtifactAltered, match="has not the bytes"):
-        bring_images(staged.ref, "staging", staged.images.tools)
+        bring_images(staged.ref, staged.plan, staged.images.tools)
     assert staged.repository.find(staged.digest) is None
 
 
-def test_a_release_without_images_asks_no_registry(staged: Staged) -> None:
-    tools = staged.images.tools
-    key = f"{release_prefix(staged.ref)}snapshot.json"
-    snapshot = tools.documents.read(key, Snapshot)
-    tools.documents.write(key, snapshot.model_copy(update={"functions": ()}))
-    tools.documents.write(
-        f"{release_prefix(staged.ref)}functions.json",
-        staged.manifest.model_copy(update={"functions": ()}),
-    )
-    assert bring_images(staged.ref, "nowhere", tools)
+def test_a_stage_without_images_asks_nobody(staged: Staged) -> None:
+    asked: list[str] = []
+    client = staged.images.tools.documents.client
+    client.meta.events.register("before-call", lambda model, **_: asked.append(model.name))
+    assert bring_images(staged.ref, staged.plan.model_copy(update={"images": {}}), staged.images.tools)
+    assert not asked
+    assert bring_images(staged.ref, staged.plan, staged.images.tools)
+    assert asked, "the test would see a call"

@@ -122,8 +122,10 @@ def test_bytes_that_changed_in_the_registry_are_found_out(ecr: Any, repository: 
     with pytest.raises(BuildFailed, match="gives other bytes for the blob"):
         list(repository.read_blob(blob(b"layer")))
     stored.images[0].image_manifest += " "
-    with pytest.raises(BuildFailed, match="is answered with the bytes of"):
-        repository.find("v1")
+    digest = stored.images[0].image_digest
+    for look in (lambda: repository.find("v1"), lambda: repository.find_standing([digest])):
+        with pytest.raises(BuildFailed, match="is answered with the bytes of"):
+            look()
 
 
 def test_layers_are_served_to_whoever_has_the_address(ecr: Any, repository: Repository) -> None:

@@ -22,7 +22,7 @@ from tidegate.domain.errors import ArtifactAltered, BuildFailed
 from tidegate.domain.images.documents import ACCEPTED, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tidegate.domain.images.documents import Descriptor
@@ -61,14 +61,19 @@ class Repository:
             if failures[0].get("failureCode") in {"ImageNotFound", "ImageTagDoesNotMatchDigest", None}:
                 return None
             raise BuildFailed(f"{self.name}:{identifier} cannot be read: {failures[0].get('failureReason')}")
-        found = answer["images"][0]
-        body, digest = found["imageManifest"].encode(), found["imageId"]["imageDigest"]
-        if digest_of(body) != digest or (by_digest and digest != identifier):
-            raise BuildFailed(f"{self.name}:{identifier} is answered with the bytes of {digest_of(body)}")
+        found = self._take(answer["images"][0])
+        if by_digest and found.digest != identifier:
+            raise BuildFailed(f"{self.name}:{identifier} is answered with the image {found.digest}")
+        return found
+
+    def _take(self, answer: Mapping[str, Any]) -> Stored:
+        body, digest = answer["imageManifest"].encode(), answer["imageId"]["imageDigest"]
+        if digest_of(body) != digest:
+            raise BuildFailed(f"{self.name}:{digest} is answered with the bytes of {digest_of(body)}")
         return Stored(body, digest)
 
     def find_standing(self, digests: Iterable[str]) -> set[str]:
-        """Those of some images, by digest, that the repository has."""
+        """Those of some images, by digest, that the repository has; BuildFailed as above."""
         wanted = sorted(set(digests))
         found: set[str] = set()
         for first in range(0, len(wanted), MOST_ASKED):
@@ -76,7 +81,7 @@ class Repository:
             answer = self.client.batch_get_image(
                 **self._place, imageIds=asked, acceptedMediaTypes=list(ACCEPTED)
             )
-            found.update(one["imageId"]["imageDigest"] for one in answer["images"])
+            found.update(self._take(one).digest for one in answer["images"])
         return found & set(wanted)
 
     def read_blob(self, blob: Descriptor) -> Iterator[bytes]:

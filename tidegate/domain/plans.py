@@ -104,6 +104,10 @@ class StagePlan(Frozen):
     )
     children: tuple[str, ...] = Field((), description="the nested stacks by their paths, parents first")
     flags: tuple[FlagEnvironment, ...] = Field((), description="the AppConfig environments deployed to")
+    images: dict[str, str] = Field(
+        default_factory=dict,
+        description="the SHA-256 (hex) of each image that the stack names, by its artifact",
+    )
 
     @property
     def canaried(self) -> tuple[FunctionPlan, ...]:

@@ -49,6 +49,21 @@ def test_a_later_copy_wins_and_finds_the_folders_of_earlier_ones() -> None:
     assert placed["var/task/lib/a.py"] == "requirements.txt"
 
 
+@pytest.mark.parametrize("path", ["etc", "etc/ssl/certs", "var/runtime", "usr/share/conf.d"])
+def test_a_file_does_not_take_the_place_of_a_folder_of_the_base(path: str) -> None:
+    with pytest.raises(
+        UnsupportedTemplate, match=rf"^Dockerfile:7: COPY app.py: whether /{path} is a folder"
+    ):
+        place("app.py", destination=path, is_folder=False)
+    assert place("app.py", destination=path) == {f"{path}/app.py": "app.py"}
+    assert place("lib", destination=path, is_folder=False)
+
+
+@pytest.mark.parametrize("path", ["etc/app.py", "usr/local/lib/main.py", "var/task/run", "opt/run", "run.sh"])
+def test_a_file_gets_another_name_where_no_folder_can_be_meant(path: str) -> None:
+    assert place("app.py", destination=path, is_folder=False) == {path: "app.py"}
+
+
 @pytest.mark.parametrize(
     ("sources", "said"),
     [

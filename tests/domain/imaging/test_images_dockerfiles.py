@@ -157,9 +157,27 @@ def test_a_target_must_be_the_one_stage() -> None:
         find_base(build("FROM a AS last\n", target="first"))
 
 
-def test_an_entrypoint_takes_an_earlier_command_away() -> None:
-    assert read(f'{FROM}CMD ["a"]\nENTRYPOINT ["x"]\n').command is None
+def test_a_command_counts_on_either_side_of_an_entrypoint() -> None:
+    assert read(f'{FROM}CMD ["a"]\nENTRYPOINT ["x"]\n').command == ("a",)
     assert read(f'{FROM}ENTRYPOINT ["x"]\nCMD ["a"]\n').command == ("a",)
+    assert read(f'{FROM}ENTRYPOINT ["x"]\n').command is None
+
+
+def test_lines_are_joined_without_anything_between_them() -> None:
+    recipe = read(f'{FROM}ENV A="one \\\n\n  # not in it\n   two" B=/a:\\  \n/b\r\nLABEL\tc=d\\\n\\\n-e\n')
+    assert (recipe.environment, recipe.labels) == ({"A": "one    two", "B": "/a:/b"}, {"c": "d-e"})
+
+
+def test_only_a_newline_ends_a_line() -> None:
+    recipe = read(f'{FROM}# a\x0cCOPY a /opt/\nENV A="b\u2028COPY a /opt/"\nCMD ["a"]\n')
+    assert (recipe.copies, recipe.environment) == ((), {"A": "b\u2028COPY a /opt/"})
+
+
+@pytest.mark.parametrize("name", ["docker/dockerfile:1", "docker.io/docker/dockerfile:1.7-labs"])
+def test_another_reader_of_dockerfiles_is_refused(name: str) -> None:
+    assert read(f"# syntax={name}\n{FROM}").base
+    with pytest.raises(UnsupportedTemplate, match=r"^Dockerfile:2: the syntax x/docker/dockerfile:1 is not"):
+        read(f"# check=skip=all\n# syntax = x/docker/dockerfile:1\n{FROM}")
 
 
 def test_a_base_that_would_run_something_is_refused() -> None:

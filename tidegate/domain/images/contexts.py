@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WILD: Final = frozenset("*?[")
 # They may be links in the base image, which a layer would replace, or are mounted over when it runs.
 SYSTEM: Final = ("bin", "dev", "lib", "lib64", "proc", "run", "sbin", "sys", "tmp", "var/lock", "var/run")
+# Where base images have folders that are not known here; of these trees, one is the function's own.
+TREES: Final = frozenset({"etc", "home", "media", "mnt", "root", "srv", "usr", "var"})
+OWN: Final = "var/task/"
 
 
 class Copy(Frozen):
@@ -88,8 +91,27 @@ def _place(copy: Copy, paths: Sequence[str], file: str) -> Iterator[Placed]:
             for path in inside:
                 yield Placed(_join(copy.destination, posixpath.relpath(path, source)), path)
         else:
-            name = _join(copy.destination, posixpath.basename(source)) if copy.is_folder else copy.destination
-            yield Placed(name, source)
+            yield Placed(_name(copy, source, file), source)
+
+
+def _name(copy: Copy, source: str, file: str) -> str:
+    """The path that a file gets; UnsupportedTemplate where it might replace one of the base's folders.
+
+    A destination that has the source's name, or its ending, is taken for a file's.
+    """
+    path, name = copy.destination, posixpath.basename(source)
+    if copy.is_folder:
+        return _join(path, name)
+    ending = posixpath.splitext(name)[1]
+    alike = posixpath.basename(path) == name or (ending and path.endswith(ending))
+    if path.partition("/")[0] in TREES and not path.startswith(OWN) and not alike:
+        named = f"{name}, or with the ending {ending}" if ending else name
+        message = (
+            f"whether /{path} is a folder of the base image is not known; end it with a slash where it is "
+        )
+        message += f"one, else name the file {named}"
+        raise UnsupportedTemplate(f"COPY {source}: {message}", file=file, line=copy.line)
+    return path
 
 
 def _find(source: str, paths: Sequence[str], file: str, line: int) -> list[str]:

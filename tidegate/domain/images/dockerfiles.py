@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KNOWN: Final = frozenset({"FROM", "ARG", "ENV", "LABEL", "WORKDIR", "COPY", "RUN", "CMD", "ENTRYPOINT"})
 OTHER_WAY: Final = "what needs Docker itself is built elsewhere, by CodeBuild say, and named by ImageUri"
 DIRECTIVE: Final = re.compile(r"#\s*(?P<name>[A-Za-z]+)\s*=\s*(?P<value>.+?)\s*")
+OWN_SYNTAX: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@].*)?")
 HEREDOC: Final = re.compile(r"<<-?[\"']?[A-Za-z_]")
 MAX_DOCKERFILE: Final = 256 * 1024
 
@@ -46,35 +47,41 @@ def read_dockerfile(text: str, file: str) -> tuple[Instruction, ...]:
 
 
 def _check_directives(text: str, file: str) -> None:
-    """Directives are comments before all else; `syntax` and `check` change nothing of what is taken."""
-    for number, line in enumerate(text.splitlines(), 1):
+    """Directives are comments before all else; `check`, and Docker's own `syntax`, change nothing here."""
+    for number, line in enumerate(text.split("\n"), 1):
         found = DIRECTIVE.fullmatch(line.strip())
         if found is None:
             return
-        if found["name"].lower() == "escape" and found["value"] != "\\":
-            raise refuse(f"the escape character {found['value']} is not understood", file, number)
+        name, value = found["name"].lower(), found["value"]
+        if name == "escape" and value != "\\":
+            raise refuse(f"the escape character {value} is not understood", file, number)
+        if name == "syntax" and not OWN_SYNTAX.fullmatch(value):
+            raise refuse(f"the syntax {value} is not understood", file, number)
 
 
 def _join(text: str, file: str) -> Iterator[tuple[str, int]]:
-    """Each instruction on one line, and the number of its first; comments and empty lines are left out."""
+    """Each instruction on one line, and the number of its first; comments and empty lines are left out.
+
+    As Docker has it, nothing but a newline ends a line, and nothing comes between two that are joined.
+    """
     parts: list[str] = []
     first = 0
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.rstrip(" \t\r")
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         first = first if parts else number
         goes_on = line.endswith("\\") and not line.endswith("\\\\")
         parts.append(line[:-1] if goes_on else line)
         if not goes_on:
-            yield " ".join(parts).strip(), first
+            yield "".join(parts).strip(), first
             parts = []
     if parts:
         raise UnsupportedTemplate("the last instruction does not end", file=file, line=first)
 
 
 def _read(joined: str, line: int, file: str) -> Instruction:
-    keyword, _, rest = joined.partition(" ")
+    keyword, rest = (*joined.split(maxsplit=1), "")[:2]
     name = keyword.upper()
     if name not in KNOWN:
         raise refuse(f"{name} is not built by Tidegate", file, line)

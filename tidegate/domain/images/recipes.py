@@ -282,8 +282,8 @@ class _Reader:
         self._command = tuple(self._read_list(one))
 
     def _read_entrypoint(self, one: Instruction) -> None:
+        """It takes the base's command away, and none that stands in the Dockerfile."""
         self._entrypoint = tuple(self._read_list(one))
-        self._command = None
 
     def _read_list(self, one: Instruction) -> Sequence[str]:
         """What a JSON list holds, as it stands: Docker replaces no variables in it."""
