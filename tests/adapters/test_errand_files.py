@@ -138,6 +138,7 @@ def test_an_output_gives_the_same_bytes_whatever_its_order_times_and_owners(tmp_
         ([("../a", b"")], "not safe"),
         ([("/a", b"")], "not safe"),
         ([("a\x01", b"")], "not safe"),
+        ([("caf\udce9", b"")], r"'caf\\udce9' is not safe"),
         ([("a", b""), ("./a", b"")], "a twice"),
         ([("a", b""), ("a/b", b"")], "a as a file and as a folder"),
         ([], "no files in ARTIFACTS_DIR"),
@@ -179,6 +180,15 @@ WHEEL = ("one-1.0-py3-none-any.whl", make_wheel("one", {"one.py": "x = 1\n"}))
 def test_wheels_of_a_build_are_those_that_the_lock_asks_for(tmp_path: Path) -> None:
     (part,) = wheels(tmp_path, Lock(sources=(ONE,)), WHEEL)
     assert "one.py" in [entry.path for entry in part.entries]
+
+
+def test_wheels_come_in_one_order_whatever_that_of_the_output_was(tmp_path: Path) -> None:
+    other = ("two-1.0-py3-none-any.whl", make_wheel("two", {"two.py": "x = 2\n"}))
+    lock = Lock(sources=(ONE, ONE.model_copy(update={"name": "two"})))
+    for number, files in enumerate(((WHEEL, other), (other, WHEEL))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert [part.name for part in wheels(folder, lock, *files)] == [WHEEL[0], other[0]]
 
 
 @pytest.mark.parametrize(

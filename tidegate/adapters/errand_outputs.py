@@ -126,7 +126,7 @@ def read_wheels(output: Path, folder: Path, lock: Lock, target: Target, place: s
     # The image has the system's own libraries: pip knows better which of them a wheel may lean on.
     fitting = target._replace(platform=target.platform and f"{target.platform.partition('-')[0]}-{NEWEST}")
     parts = []
-    for number, path in enumerate(files):
+    for path, number in sorted((path, number) for number, path in enumerate(files)):
         if not path.endswith(".whl") or choose([path], fitting) is None:
             raise BuildFailed(f"{place}: the build left {path}, which is no wheel for the function")
         fragment = folder / f"{number}.zip"

@@ -23,7 +23,8 @@ ROOTED: Final = frozenset({"purelib", "platlib", "data"})
 DROPPED: Final = frozenset({"scripts", "headers"})
 # The installer's own records, and signatures over one of them.
 RECORDS: Final = INSTALLER_FILES | {"RECORD.jws", "RECORD.p7s"}
-UNSAFE: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+# Half of a surrogate pair stands for a byte that was no UTF-8.
+UNSAFE: Final = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def check_path(path: str, wheel: str) -> None:
