@@ -41,6 +41,7 @@ PYTEST = "pytest -q tests"
             "exit code 4: pytest: error: unknown --cov",
         ),
         (SandboxResult(exit_code=-9), "exit code -9"),
+        (SandboxResult(exit_code=1, output_tail="\x1b[31mE   assert 1\x1b[0m\nend\n"), "1: E   assert 1$"),
     ],
 )
 def test_whatever_is_no_pass_fails_with_one_line(result: SandboxResult, message: str) -> None:

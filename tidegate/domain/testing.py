@@ -13,6 +13,7 @@ from pydantic import Field
 from tidegate.domain.config import OnMissingTests
 from tidegate.domain.errors import TestsFailed
 from tidegate.domain.identity import Frozen, ReleaseRef
+from tidegate.domain.wording import plain
 
 NO_TESTS_COLLECTED = 5
 UNITTEST_RAN_NONE = re.compile(r"^Ran 0 tests in ", re.MULTILINE)
@@ -143,8 +144,8 @@ def _describe(result: SandboxResult, command: str) -> str:
     counted = f" ({result.counts.text})" if result.counts and result.counts.text else ""
     if result.failed:
         first = result.failed[0]
-        return f"{first.name} failed{counted}{': ' if first.reason else ''}{first.reason}"
-    lines = [line.strip() for line in result.output_tail.splitlines() if line.strip()]
+        return plain(f"{first.name} failed{counted}{': ' if first.reason else ''}{first.reason}")
+    lines = [line for line in map(plain, result.output_tail.splitlines()) if line]
     errors = [line for line in lines if re.match(r"(\S+: )?error: |E  +\S", line, re.IGNORECASE)]
     last = f": {(errors or lines)[-1]}" if lines else ""
     return f"`{command}` ended with exit code {result.exit_code}{counted}{last}"
