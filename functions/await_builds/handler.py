@@ -10,7 +10,7 @@ from tidegate.adapters.codebuild import look
 from tidegate.adapters.errands import Share, read_waiting, start_builds, write_waiting
 from tidegate.adapters.executions import resume
 from tidegate.adapters.plans import read_snapshot
-from tidegate.domain.errands import is_over
+from tidegate.domain.errands import has_news
 from tidegate.domain.identity import Frozen, ReleaseRef
 from tidegate.task import Tools, task
 
@@ -39,7 +39,7 @@ def handle(request: Request, tools: Tools) -> Response:
     write_waiting(tools.ledger, ref, index, waiting)
     waiting = start_builds(share, waiting, tools.documents, tools.ledger, tools.builds, tools.now())
     _tell(share, waiting.last, before.last, tools)
-    if is_over(waiting, look(tools.builds, waiting.last)):
+    if has_news(waiting, look(tools.builds, waiting.last)):
         resume(tools.machines, waiting.token)
     return Response(builds=len(waiting.builds))
 

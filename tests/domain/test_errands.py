@@ -13,6 +13,7 @@ from tidegate.domain.errands import (
     choose_errand,
     errand_key,
     explain,
+    has_news,
     is_fresh,
     is_over,
     read_event,
@@ -143,6 +144,10 @@ def test_who_waits_goes_on_with_the_first_failure_or_the_last_end() -> None:
     assert is_over(waiting, {"p:a": BAD, "p:b": RUNNING})
     assert is_over(waiting, {"p:a": GOOD, "p:b": GOOD})
     assert is_over(Waiting(token="t"), {})
+    assert has_news(waiting, {"p:a": GOOD, "p:b": RUNNING})
+    assert has_news(waiting, {"p:a": BAD, "p:b": RUNNING})
+    assert not has_news(waiting, {"p:a": RUNNING, "p:b": RUNNING})
+    assert has_news(waiting.keep(()), {})
 
 
 def event(**variables: str) -> dict[str, Any]:
@@ -165,6 +170,10 @@ def test_a_failure_is_one_line_with_what_was_printed_and_the_log() -> None:
         "Make: the build failed in BUILD: cc -c a.c | a.c:1: error: no such type; its log: https://log"
     )
     assert "printed nothing" in explain("Make", build, ())
+    coloured = ("\x1b[1;31merror\x1b[0m:\tno\x1b]0;mine\x07 \u202esuch\x9b2J", "\x1b[2K\x08")
+    assert "BUILD: error: no such2J; its" in explain("Make", build, coloured)
+    unmade = Build(id="p:a", status="FAILED", phase="PROVISIONING", reason="no image\nof that tag")
+    assert "failed in PROVISIONING: no image of that tag; its log: p:a" in explain("Make", unmade, ())
     assert "\n" not in explain("Make", build, ("x\n" * 5,))
     assert len(explain("Make", build, ("x" * 5000,))) < 900
     late = Build(id="p:a", status="TIMED_OUT", queued_out=True)

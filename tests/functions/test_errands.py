@@ -102,6 +102,12 @@ class Release:
             f"{errand_prefix(self.ref, key)}output.tar.gz", body.getvalue()
         )
 
+    def key_of(self, code_build: FakeCodeBuild, number: int) -> str:
+        """The content key of what a build makes, which succeeds."""
+        build = f"tidegate-builds:{number}"
+        code_build.status[build] = "SUCCEEDED"
+        return next(key for key, builds in self.waiting.builds.items() if build in builds)
+
     def event(self) -> dict[str, Any]:
         named = {"TIDEGATE_SERVICE": "orders", "TIDEGATE_RELEASE": self.ref.id, "TIDEGATE_BUILD": "0"}
         listed = [{"name": name, "value": value} for name, value in named.items()]
@@ -278,6 +284,46 @@ def test_some_builds_of_a_share_go_side_by_side_until_all_are_made(
     assert release.build().artifacts == 8
     assert machine.answered == ["token-0", "token-1"]
     assert all(pipeline.tools.documents.exists(record_key(key)) for key in share)
+
+
+def test_what_has_ended_by_a_next_attempt_is_taken_in_before_more_is_waited_for(
+    pipeline: Pipeline, repository: Repository, code_build: FakeCodeBuild, machine: Machine
+) -> None:
+    """The state is tried again a limited number of times: a long row of slow builds must not use them up."""
+    text = HEAD + "".join(MAKE.format(name=f"Make{number}") for number in range(71))
+    release = Release(pipeline, repository, {"template.yaml": text})
+    with pytest.raises(BuildsElsewhere, match="8 of 8"):
+        release.build()
+    release.wait("first")
+    ended = release.key_of(code_build, 0)
+    release.leave(ended, {"app.py": b"def handler(event, context): ...\n"})
+    assert release.tell() == "waiting"
+    assert release.wait("second").builds == 6
+    assert machine.answered == ["second"]
+    with pytest.raises(BuildsElsewhere, match="7 of 8"):
+        release.build()
+    assert release.wait("third").builds == 5
+    assert machine.answered == ["second"]
+    assert len(code_build.starts) == 6
+    assert ended not in release.waiting.builds
+
+
+def test_a_build_that_failed_is_no_matter_once_its_artifact_stands(
+    pipeline: Pipeline, repository: Repository, code_build: FakeCodeBuild, machine: Machine
+) -> None:
+    """Another release of the service may have made it; otherwise the states would go round without a rest."""
+    text = HEAD + "".join(MAKE.format(name=f"Make{number}") for number in range(11))
+    release = Release(pipeline, repository, {"template.yaml": text})
+    with pytest.raises(BuildsElsewhere, match="2 of 2"):
+        release.build()
+    release.wait("first")
+    ended = release.key_of(code_build, 0)
+    release.leave(ended, {"app.py": b"def handler(event, context): ...\n"})
+    with pytest.raises(BuildsElsewhere, match="1 of 2"):
+        release.build()
+    code_build.status["tidegate-builds:0"] = "FAILED"
+    assert release.wait("second").builds == 1
+    assert machine.answered == []
 
 
 def test_a_crowded_account_is_asked_again_later(

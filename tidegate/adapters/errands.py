@@ -75,11 +75,15 @@ def start_builds(
     """Start what is to be started of a share, some builds side by side; each is recorded once it is known.
 
     A build whose start was not recorded is started by the same order, which gives the same build for some
-    minutes; a second one later does no harm. BuildsPending where CodeBuild takes none and none is awaited.
+    minutes; a second one later does no harm. Of what is made by now nothing is waited for any more.
+    BuildsPending where CodeBuild takes none and none is awaited.
     """
-    builds = look(client, waiting.last)
     made = side_by_side(lambda key: documents.exists(record_key(key)), share.errands)
     keys = [key for key, exists in zip(share.errands, made, strict=True) if not exists]
+    if (kept := waiting.keep(keys)) != waiting:
+        waiting = kept
+        write_waiting(ledger, share.ref, share.index, waiting)
+    builds = look(client, waiting.last)
     standing = {key: stand(waiting.builds.get(key, ()), builds) for key in keys}
     awaited = sum(one is Standing.AWAIT for one in standing.values())
     wanted = [key for key, one in standing.items() if one is Standing.START]

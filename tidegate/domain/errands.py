@@ -20,9 +20,10 @@ from tidegate.domain.build_names import LONGEST, MACHINES
 from tidegate.domain.errors import MalformedEvent, UnsupportedTemplate
 from tidegate.domain.identity import Frozen
 from tidegate.domain.nesting import split
+from tidegate.domain.wording import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tidegate.domain.identity import ReleaseRef
     from tidegate.domain.snapshots import FunctionSnapshot
@@ -157,6 +158,12 @@ class Waiting(Frozen):
         found = known if build in known else (*known, build)
         return self.model_copy(update={"builds": {**self.builds, key: found}})
 
+    def keep(self, keys: Collection[str]) -> Waiting:
+        """The same with the builds of these keys alone."""
+        return self.model_copy(
+            update={"builds": {key: self.builds[key] for key in keys if key in self.builds}}
+        )
+
     @property
     def last(self) -> tuple[str, ...]:
         """The newest build of each key."""
@@ -205,9 +212,19 @@ def stand(attempts: Sequence[str], builds: Mapping[str, Build]) -> Standing:
 
 
 def is_over(waiting: Waiting, builds: Mapping[str, Build]) -> bool:
-    """Whether there is anything to do for who waits: one build has failed, or all have ended."""
+    """Whether who waits is woken by an event: one build has failed, or all have ended."""
     known = [stand(attempts, builds) for attempts in waiting.builds.values()]
     return Standing.FAIL in known or Standing.AWAIT not in known
+
+
+def has_news(waiting: Waiting, builds: Mapping[str, Build]) -> bool:
+    """Whether there is anything to do for who waits of what is not made yet, be it one build of many.
+
+    A state waits anew a limited number of times. So it is left as soon as something has ended, or a long row
+    of builds, of which one is always under way, would use them up.
+    """
+    known = {stand(attempts, builds) for attempts in waiting.builds.values()}
+    return Standing.COLLECT in known or is_over(waiting, builds)
 
 
 def explain(names: str, build: Build | None, tail: Sequence[str]) -> str:
@@ -215,12 +232,12 @@ def explain(names: str, build: Build | None, tail: Sequence[str]) -> str:
     if build is None:
         return f"{names}: CodeBuild knows nothing of the build"
     lines = (line for text in tail for line in text.splitlines() if not line.startswith(OWN_LINE))
-    said = " | ".join(line.strip() for line in lines if line.strip())
+    said = " | ".join(filter(None, map(plain, lines)))
     ended = {
         "IN_PROGRESS": f"did not end within {OVERDUE // 60} minutes",
         "TIMED_OUT": "found no free machine" if build.queued_out else f"took longer than {LONGEST} minutes",
         "STOPPED": "was stopped",
         "FAULT": "was lost by CodeBuild",
     }.get(build.status, f"failed in {build.phase}" if build.phase else "failed")
-    words = said[-TAIL:] or build.reason or "it printed nothing"
+    words = said[-TAIL:] or plain(build.reason) or "it printed nothing"
     return f"{names}: the build {ended}: {words}; its log: {build.link or build.id}"
