@@ -81,6 +81,13 @@ def test_a_build_is_stopped_with_all_that_it_started(cloud: LocalCloud) -> None:
     assert project.end(build)["buildStatus"] == "STOPPED"
 
 
+def test_a_build_that_cannot_be_run_here_ends_and_says_why(cloud: LocalCloud) -> None:
+    project = Project(cloud, SPEC.format(command="echo one"))
+    build = project.start(environmentVariablesOverride=[{"name": "OWN", "value": "no\0thing"}])
+    assert project.end(build)["buildStatus"] == "FAULT"
+    assert project.printed(build) == ["the build could not be run: embedded null byte"]
+
+
 def test_a_token_starts_one_build_and_no_other(cloud: LocalCloud) -> None:
     project = Project(cloud, SPEC.format(command="echo one"))
     assert project.start(idempotencyToken="t") == project.start(idempotencyToken="t")

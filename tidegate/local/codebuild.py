@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import threading
 import time
 import uuid
@@ -39,6 +40,8 @@ OVERRIDES: Final = frozenset({
     "environmentVariablesOverride", "timeoutInMinutesOverride", "queuedTimeoutInMinutesOverride",
 })  # fmt: skip
 GOING: Final = "IN_PROGRESS"
+FAULT: Final = "FAULT"
+LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass
@@ -118,9 +121,18 @@ class Builds:
             _announce(started)
 
     def _run(self, started: Started) -> str:
-        shown, (account, region) = started.shown, started.place
+        logs = started.shown["logs"]
+        log = Log(*started.place, logs["groupName"], logs["streamName"])
+        try:
+            return self._run_logged(started, log)
+        except Exception as error:
+            LOG.exception("%s could not be run", started.shown["id"])
+            log.write(f"the build could not be run: {error}")
+            return FAULT
+
+    def _run_logged(self, started: Started, log: Log) -> str:
+        shown = started.shown
         folder = self._cloud.home / "builds" / shown["id"].partition(":")[2]
-        log = Log(account, region, shown["logs"]["groupName"], shown["logs"]["streamName"])
         own = {**started.variables, "CODEBUILD_BUILD_ID": shown["id"]}
         environment = make_environment(self._cloud.home, folder, self._cloud.network_environment, own)
         started.run = Run(started.spec, folder, environment, log)
