@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from tidegate.domain.errors import ImportFailed
-from tidegate.domain.imports import ImportReport, ImportVerdict, check_report, find_misfits, list_checks
+from tidegate.domain.imports import (
+    ImportOutcome,
+    ImportReport,
+    ImportVerdict,
+    check_report,
+    find_misfits,
+    judge,
+    list_checks,
+)
 from tidegate.domain.snapshots import FunctionSnapshot
 
 
@@ -51,3 +59,9 @@ def test_a_report_with_failures_ends_the_release_in_a_line_that_is_not_too_long(
     )
     assert check_report(fine) == "imports of handlers: 1 imported, 1 uncertain, 1 known from before"
     assert fine.notes == ("b?",)
+
+
+def test_what_an_import_raised_is_shown_and_not_obeyed() -> None:
+    (check,) = list_checks([function("A")])
+    outcome = ImportOutcome(kind="raised", errors=("NameError",), message="\x1b[31mno\x1b[0m x\x9b2J\nmore")
+    assert judge(check, outcome).text == "A: app.handler cannot be imported: NameError: no x2J"

@@ -16,7 +16,7 @@ from pydantic import Field
 from tidegate.domain.artifacts import NATIVE, Method
 from tidegate.domain.errors import ImportFailed
 from tidegate.domain.identity import Frozen
-from tidegate.domain.wording import list_names
+from tidegate.domain.wording import list_names, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -209,7 +209,7 @@ def judge(check: ImportCheck, outcome: ImportOutcome) -> ImportVerdict:
     if outcome.kind == "unchecked":
         return ImportVerdict(status="unchecked", text=f"not checked: {names}: {outcome.message}")
     place = f" ({outcome.file}:{outcome.line} of its artifact)" if outcome.file else ""
-    told = f"{names}: {check.handler} {_describe(check, outcome)}{place}"
+    told = plain(f"{names}: {check.handler} {_describe(check, outcome)}{place}")
     doubt = find_doubt(check, outcome)
     if doubt:
         return ImportVerdict(status="warned", text=f"{told}; no verdict, since {doubt}")
