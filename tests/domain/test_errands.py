@@ -11,6 +11,7 @@ from tidegate.domain.errands import (
     Standing,
     Waiting,
     choose_errand,
+    choose_image,
     errand_key,
     explain,
     has_news,
@@ -67,6 +68,23 @@ def test_who_builds_follows_from_the_template(
     build_method: str | None, runtime: str, expected: Method | None
 ) -> None:
     assert choose_errand("F", build_method, runtime) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "build_method", "runtime", "expected"),
+    [
+        (Method.SAM, "dotnet8", "provided.al2023", "dotnet8"),
+        (Method.SAM, "go1.x", "provided.al2023", "provided.al2023"),
+        (Method.SAM, "java21", "java21", "java21"),
+        (Method.SAM, None, "ruby3.3", "ruby3.3"),
+        (Method.MAKEFILE, "makefile", "provided.al2", "provided.al2"),
+        (Method.SOURCES, None, "python3.13", "python3.13"),
+    ],
+)
+def test_a_build_has_the_image_with_its_tools(
+    method: Method, build_method: str | None, runtime: str, expected: str
+) -> None:
+    assert choose_image(method, build_method, runtime) == expected
 
 
 @pytest.mark.parametrize(

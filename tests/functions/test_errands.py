@@ -393,6 +393,17 @@ def test_wheels_out_of_sources_are_put_together_with_the_code(
     assert machine.answered == ["token"]
 
 
+def test_what_is_compiled_for_a_custom_runtime_is_built_with_its_languages_tools(
+    pipeline: Pipeline, repository: Repository, code_build: FakeCodeBuild
+) -> None:
+    text = MAKE.format(name="Make").replace("makefile", "dotnet8").replace("python3.13", "provided.al2023")
+    release = Release(pipeline, repository, {"template.yaml": HEAD + text})
+    with pytest.raises(BuildsElsewhere):
+        release.build()
+    release.wait()
+    assert code_build.starts[0]["imageOverride"] == "public.ecr.aws/sam/build-dotnet8:1.2.3-x86_64"
+
+
 def test_a_pipeline_without_codebuild_refuses_by_name(
     aws_environment: None,  # noqa: ARG001
     repository: Repository,

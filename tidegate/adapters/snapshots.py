@@ -28,7 +28,7 @@ from tidegate.domain.artifacts import (
     record_key,
 )
 from tidegate.domain.build_names import name_image
-from tidegate.domain.errands import ERRANDS, errand_key
+from tidegate.domain.errands import ERRANDS, choose_image, errand_key
 from tidegate.domain.errors import InvalidConfiguration, InvalidTemplate
 from tidegate.domain.imports import PLACEHOLDER
 from tidegate.domain.leaks import check_search
@@ -186,7 +186,7 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], servic
     part, source, code, method, runtime, architecture, request, node, packed = build
     lock = locks[request.key] if request else Lock()
     method = Method.SOURCES if lock.needs_build and not packed else method
-    image = name_image(runtime, architecture, project.override.images) if method in ERRANDS else ""
+    image = _find_image(project, build, method)
     metadata = read_metadata(part, source) if method is Method.SAM else {}
     if packed:
         artifact = packed.key(lock)
@@ -222,6 +222,13 @@ def _describe(project: Project, build: _Build, locks: Mapping[str, Lock], servic
         line=source.line,
         image=packed.snapshot if packed else None,
     )
+
+
+def _find_image(project: Project, build: _Build, method: Method) -> str:
+    if method not in ERRANDS:
+        return ""
+    tools = choose_image(method, build.source.build_method, build.runtime)
+    return name_image(tools, build.architecture, project.override.images)
 
 
 def _choose_method(project: Project, part: Part, source: FunctionSource, code: str) -> Method:

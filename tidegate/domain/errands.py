@@ -68,6 +68,18 @@ def choose_errand(logical_id: str, build_method: str | None, runtime: str) -> Me
     return None
 
 
+def choose_image(method: Method, build_method: str | None, runtime: str) -> str:
+    """The runtime in whose image a function is built.
+
+    Of the languages the image of a custom runtime has Go alone; .NET or Java compiled for one is built in its
+    own. Source: github.com/aws/aws-sam-build-images, the Dockerfiles.
+    """
+    foreign = (
+        build_method is not None and not build_method.startswith("go") and runtime.startswith("provided")
+    )
+    return build_method if method is Method.SAM and foreign and build_method else runtime
+
+
 def errand_key(
     method: Method, service: str, place: tuple[str, str, str], more: Iterable[str], tree: str
 ) -> str:
