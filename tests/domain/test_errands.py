@@ -144,7 +144,12 @@ def test_an_order_names_the_function_as_its_makefile_does_and_no_token_of_a_stat
         (("p:a",), {"p:a": Build(id="p:a", status="STOPPED")}, Standing.FAIL),
         (("p:a",), {"p:a": Build(id="p:a", status="FAULT")}, Standing.START),
         (("p:a", "p:b"), {"p:b": Build(id="p:b", status="FAULT")}, Standing.FAIL),
-        (("p:a",), {"p:a": Build(id="p:a", status="TIMED_OUT", queued_out=True)}, Standing.START),
+        (("p:a",), {"p:a": Build(id="p:a", status="TIMED_OUT", phase="QUEUED")}, Standing.START),
+        (("p:a",), {"p:a": Build(id="p:a", status="FAILED", phase="PROVISIONING")}, Standing.START),
+        (("p:b", "p:a"), {"p:a": Build(id="p:a", status="FAILED", phase="PROVISIONING")}, Standing.FAIL),
+        (("p:a",), {"p:a": Build(id="p:a", status="STOPPED", phase="QUEUED")}, Standing.FAIL),
+        (("p:a",), {"p:a": Build(id="p:a", status="FAILED", phase="INSTALL")}, Standing.FAIL),
+        (("p:a",), {"p:a": Build(id="p:a", status="TIMED_OUT", phase="BUILD")}, Standing.FAIL),
         (("p:a",), {"p:a": Build(id="p:a", status="IN_PROGRESS", age=1e5)}, Standing.FAIL),
         (("p:a", "p:b"), {"p:a": BAD, "p:b": GOOD}, Standing.COLLECT),
     ],
@@ -194,6 +199,6 @@ def test_a_failure_is_one_line_with_what_was_printed_and_the_log() -> None:
     assert "failed in PROVISIONING: no image of that tag; its log: p:a" in explain("Make", unmade, ())
     assert "\n" not in explain("Make", build, ("x\n" * 5,))
     assert len(explain("Make", build, ("x" * 5000,))) < 900
-    late = Build(id="p:a", status="TIMED_OUT", queued_out=True)
+    late = Build(id="p:a", status="TIMED_OUT", phase="QUEUED")
     assert "found no free machine" in explain("Make", late, ())
     assert "knows nothing" in explain("Make", None, ())

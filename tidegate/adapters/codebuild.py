@@ -73,7 +73,6 @@ def _read(found: Mapping[str, Any], now: datetime) -> Build:
         status=found["buildStatus"],
         phase=bad.get("phaseType", ""),
         reason=" ".join(filter(None, contexts))[:500],
-        queued_out=bad.get("phaseType") == "QUEUED",
         age=(now - started).total_seconds(),
         seconds=sum(one.get("durationInSeconds", 0) for one in phases if one["phaseType"] not in UNPAID),
         log_group=logs.get("groupName") or "",

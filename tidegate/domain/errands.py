@@ -45,8 +45,11 @@ TAIL_LINES: Final = 8
 TAIL: Final = 700
 # CodeBuild's own lines in a build's log.
 OWN_LINE: Final = "[Container]"
-# A build that ended so never got to its commands, or was lost: it may be started once more.
-VOID: Final = "FAULT"
+# What CodeBuild calls a build that it lost.
+LOST: Final = "FAULT"
+# The phases before a build's commands: here no machine was free, or the image could not be pulled.
+# Source: AWS CodeBuild User Guide, "Build phase transitions".
+EARLY: Final = frozenset({"SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE"})
 
 
 def choose_errand(logical_id: str, build_method: str | None, runtime: str) -> Method | None:
@@ -189,7 +192,6 @@ class Build(Frozen):
     status: str
     phase: str = ""
     reason: str = ""
-    queued_out: bool = Field(default=False, description="it ended before a machine was free")
     age: float = 0
     seconds: int = 0
     log_group: str = ""
@@ -200,6 +202,11 @@ class Build(Frozen):
     def has_ended(self) -> bool:
         """Whether it is over, or will not be waited for any longer."""
         return self.status != "IN_PROGRESS" or self.age > OVERDUE
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it was lost, or failed before any of its commands ran: it may be started once more."""
+        return self.status == LOST or (self.status in {"FAILED", "TIMED_OUT"} and self.phase in EARLY)
 
 
 class Standing(StrEnum):
@@ -216,7 +223,7 @@ def stand(attempts: Sequence[str], builds: Mapping[str, Build]) -> Standing:
     if not attempts:
         return Standing.START
     last = builds.get(attempts[-1])
-    if last is None or last.status == VOID or last.queued_out:
+    if last is None or last.is_void:
         return Standing.START if len(attempts) < MOST_ATTEMPTS else Standing.FAIL
     if not last.has_ended:
         return Standing.AWAIT
@@ -245,9 +252,10 @@ def explain(names: str, build: Build | None, tail: Sequence[str]) -> str:
         return f"{names}: CodeBuild knows nothing of the build"
     lines = (line for text in tail for line in text.splitlines() if not line.startswith(OWN_LINE))
     said = " | ".join(filter(None, map(plain, lines)))
+    queued = build.phase == "QUEUED"
     ended = {
         "IN_PROGRESS": f"did not end within {OVERDUE // 60} minutes",
-        "TIMED_OUT": "found no free machine" if build.queued_out else f"took longer than {LONGEST} minutes",
+        "TIMED_OUT": "found no free machine" if queued else f"took longer than {LONGEST} minutes",
         "STOPPED": "was stopped",
         "FAULT": "was lost by CodeBuild",
     }.get(build.status, f"failed in {build.phase}" if build.phase else "failed")
