@@ -11,10 +11,10 @@ from bisect import bisect_left
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tidegate.adapters.assembly import Part, move, read_entry, read_part
+from tidegate.adapters.assembly import Part, move, read_entry
 from tidegate.adapters.downloads import fetch_file
 from tidegate.adapters.registries import find_address
-from tidegate.adapters.shelves import KEPT, fragment_key, obtain
+from tidegate.adapters.shelves import Fragments, obtain
 from tidegate.adapters.tarballs import make_tar_fragment
 from tidegate.adapters.threads import side_by_side
 from tidegate.domain.errors import BuildFailed
@@ -42,11 +42,9 @@ class ModuleShelf:
     """The fragments of tarballs in a folder; shared through `documents` where there are any."""
 
     def __init__(self, folder: Path, documents: Documents | None = None) -> None:
-        self._folder = folder
         self._documents = documents
-        self._parts: dict[str, Part] = {}
+        self._fragments = Fragments(folder, documents)
         self._checked: set[tuple[Module, Platform]] = set()
-        folder.mkdir(parents=True, exist_ok=True)
 
     def parts(self, modules: Sequence[Module], platform: Platform) -> list[Part]:
         """The fragments of a lock's packages in its order, each at its place; they stay until the next call.
@@ -55,10 +53,10 @@ class ModuleShelf:
         optional one of the latter kind is left out, as npm does where it cannot be built.
         """
         fetched = [module for module in modules if module.sha512]
-        self._make_room(fetched)
+        self._fragments.make_room(module.sha512 for module in fetched)
         # One tarball may lie in several places.
         distinct = {module.sha512: module for module in fetched}
-        found = dict(zip(distinct, side_by_side(self._part, distinct.values()), strict=True))
+        found = dict(zip(distinct, side_by_side(self.find, distinct.values()), strict=True))
         names = {module.name for module in modules}
         kept = [one for one in fetched if self._is_complete(one, found[one.sha512], platform, names)]
         folders = sorted(module.folder for module in kept)
@@ -68,28 +66,15 @@ class ModuleShelf:
 
     def find(self, module: Module) -> Part:
         """The fragment of one package, as it lies in most artifacts."""
-        return self._part(module)
+        return self._fragments.take(module.sha512, module.title, partial(self._make, module))
 
-    def _part(self, module: Module) -> Part:
-        part = self._parts.get(module.sha512)
-        if part is None:
-            file = self._folder / f"{module.sha512}.zip"
-            self._obtain(module, file)
-            part = self._parts[module.sha512] = read_part(file, module.title)
-        return part
-
-    def _obtain(self, module: Module, file: Path) -> None:
-        """Write a package's fragment into a file, out of the bucket, or out of its tarball."""
-        documents = self._documents
-        if documents and documents.find_file(fragment_key(module.sha512), file):
-            return
-        packed = self._folder / f"{module.sha512}.tgz"
+    def _make(self, module: Module, file: Path) -> None:
+        """Write the fragment of a package."""
+        packed = file.with_suffix(".tgz")
         try:
             get = partial(fetch_file, find_address(module.url), "sha512", module.sha512, module.title)
-            obtain(documents, tarball_key(module.sha512), packed, ("sha512", module.sha512), get)
+            obtain(self._documents, tarball_key(module.sha512), packed, ("sha512", module.sha512), get)
             make_tar_fragment(packed, file, module.title)
-            if documents:
-                documents.write_once(fragment_key(module.sha512), file)
         finally:
             packed.unlink(missing_ok=True)
 
@@ -106,12 +91,6 @@ class ModuleShelf:
         if not need and not package.optional:
             self._checked.add((module, platform))
         return not need
-
-    def _make_room(self, modules: Sequence[Module]) -> None:
-        """Drop the fragments that the lock does not use, where too much lies here."""
-        if sum(part.file.stat().st_size for part in self._parts.values()) > KEPT:
-            for sha512 in self._parts.keys() - {module.sha512 for module in modules}:
-                self._parts.pop(sha512).file.unlink()
 
 
 def check_package(module: Module, part: Part) -> Package:

@@ -22,7 +22,7 @@ from tidegate.domain.versions import is_same_version
 from tidegate.domain.wheels import find_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tidegate.adapters.documents import Documents
@@ -37,9 +37,9 @@ def wheel_key(sha256: str) -> str:
     return f"wheels/{sha256}"
 
 
-def fragment_key(sha256: str) -> str:
-    """Where the fragment of a wheel lies."""
-    return f"fragments/{BUILDER}/{sha256}"
+def fragment_key(digest: str) -> str:
+    """Where the fragment of what has a hash lies."""
+    return f"fragments/{BUILDER}/{digest}"
 
 
 def obtain(
@@ -63,6 +63,34 @@ def obtain(
         documents.write_once(key, file)
 
 
+class Fragments:
+    """Fragments in a folder, by the hash of what each is made of; shared through `documents`, if any."""
+
+    def __init__(self, folder: Path, documents: Documents | None) -> None:
+        self._folder = folder
+        self._documents = documents
+        self._parts: dict[str, Part] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, digest: str, name: str, make: Callable[[Path], None]) -> Part:
+        """The fragment of a hash: from the folder, from the bucket, or as `make` writes it into a file."""
+        part = self._parts.get(digest)
+        if part is None:
+            file, documents = self._folder / f"{digest}.zip", self._documents
+            if not (documents and documents.find_file(fragment_key(digest), file)):
+                make(file)
+                if documents:
+                    documents.write_once(fragment_key(digest), file)
+            part = self._parts[digest] = read_part(file, name)
+        return part
+
+    def make_room(self, used: Iterable[str]) -> None:
+        """Drop the fragments but for those of these hashes, where too much lies here."""
+        if sum(part.file.stat().st_size for part in self._parts.values()) > KEPT:
+            for digest in self._parts.keys() - set(used):
+                self._parts.pop(digest).file.unlink()
+
+
 class Shelf:
     """The fragments of locks in a folder; shared through `documents` where there are any.
 
@@ -70,11 +98,9 @@ class Shelf:
     """
 
     def __init__(self, folder: Path, documents: Documents | None = None, most: int | None = None) -> None:
-        self._folder = folder
         self._most = most
         self._documents = documents
-        self._parts: dict[str, Part] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        self._fragments = Fragments(folder, documents)
 
     def parts(self, lock: Lock) -> list[Part]:
         """The fragments of a lock's wheels, in its order; they stay until the next call."""
@@ -83,15 +109,11 @@ class Shelf:
             allowed = f"{self._most:,} are allowed" if self._most else f"Lambda allows {MAX_UNZIPPED:,}"
             message = f"the wheels of the lock have {stated:,} bytes packed; {allowed}"
             raise BuildFailed(message)
-        self._make_room(lock)
+        self._fragments.make_room(wheel.sha256 for wheel in lock.wheels)
         return side_by_side(self._part, lock.wheels)
 
     def _part(self, wheel: Wheel) -> Part:
-        part = self._parts.get(wheel.sha256)
-        if part is None:
-            file = self._folder / f"{wheel.sha256}.zip"
-            self._obtain(wheel, file)
-            part = self._parts[wheel.sha256] = read_part(file, wheel.filename)
+        part = self._fragments.take(wheel.sha256, wheel.filename, partial(self._make, wheel))
         name, version = find_distribution((entry.path for entry in part.entries), wheel.filename)
         if normalize(name) != wheel.name:
             raise BuildFailed(f"{wheel.filename} holds {name}; the lock names it {wheel.name}")
@@ -99,23 +121,12 @@ class Shelf:
             raise BuildFailed(f"{wheel.filename} holds version {version}; the lock names {wheel.version}")
         return part
 
-    def _obtain(self, wheel: Wheel, file: Path) -> None:
-        """Write a wheel's fragment into a file, out of the bucket, or out of the wheel."""
-        documents = self._documents
-        if documents and documents.find_file(fragment_key(wheel.sha256), file):
-            return
-        packed = self._folder / f"{wheel.sha256}.whl"
+    def _make(self, wheel: Wheel, file: Path) -> None:
+        """Write the fragment of a wheel."""
+        packed = file.with_suffix(".whl")
         try:
             get = partial(fetch, wheel, most=self._most)
-            obtain(documents, wheel_key(wheel.sha256), packed, ("sha256", wheel.sha256), get)
+            obtain(self._documents, wheel_key(wheel.sha256), packed, ("sha256", wheel.sha256), get)
             make_fragment(packed, file, wheel.filename, self._most)
-            if documents:
-                documents.write_once(fragment_key(wheel.sha256), file)
         finally:
             packed.unlink(missing_ok=True)
-
-    def _make_room(self, lock: Lock) -> None:
-        """Drop the fragments that the lock does not use, where too much lies here."""
-        if sum(part.file.stat().st_size for part in self._parts.values()) > KEPT:
-            for sha256 in self._parts.keys() - {wheel.sha256 for wheel in lock.wheels}:
-                self._parts.pop(sha256).file.unlink()

@@ -155,6 +155,7 @@ def test_an_index_is_read_for_the_architecture() -> None:
 
 KNOWN = (
     BaseImage(name="public.ecr.aws/lambda/python", repository="ecr-public/lambda/python"),
+    BaseImage(name="python", repository="base/python"),
     BaseImage(repository="own"),
 )
 OWN = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/own"
@@ -167,6 +168,8 @@ OWN = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/own"
         ("public.ecr.aws/lambda/python", "ecr-public/lambda/python", "latest"),
         (f"public.ecr.aws/lambda/python:3.13@{A}", "ecr-public/lambda/python", A),
         (f"{OWN}:v1", "own", "v1"),
+        ("python:3", "base/python", "3"),
+        ("python:5000/x", None, "latest"),
         ("public.ecr.aws/lambda/nodejs:24", None, "24"),
         (OWN.replace("1234", "9999"), None, "latest"),
         (OWN.replace("eu-west-1", "us-east-1"), None, "latest"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .documents import Runtime
 
 REFERENCE: Final = re.compile(
-    r"(?P<name>[a-zA-Z0-9][\w.-]*(?::[0-9]+)?(?:/[\w.-]+)*)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<name>[a-zA-Z0-9][\w.-]*(?:(?::[0-9]+)?(?:/[\w.-]+)+)?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 REGISTRY: Final = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>.+)"
@@ -37,7 +37,7 @@ class BaseImage(Frozen):
     """
 
     repository: str = Field(pattern=r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$", max_length=256)
-    name: str = Field("", pattern=r"^(?:[a-zA-Z0-9][\w.-]*(?::[0-9]+)?(?:/[\w.-]+)*)?$")
+    name: str = Field("", pattern=r"^(?:[a-zA-Z0-9][\w.-]*(?:(?::[0-9]+)?(?:/[\w.-]+)+)?)?$")
 
 
 class Images(Frozen):
