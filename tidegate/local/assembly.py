@@ -11,9 +11,12 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +37,7 @@ STAGES: Final = ("staging", "production")
 ARCHITECTURE: Final = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 # Where a stand-in for Lambda's own image may be pushed to; nothing can be built on what is not there.
 BASE_IMAGE: Final = {"name": "public.ecr.aws/lambda/python", "repository": "lambda/python"}
+KEPT: Final = 86_400  # seconds
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 FINAL_STATES: Final = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
 
@@ -84,7 +88,17 @@ def synthesize(
         # Two at once made the same; the first one stays.
         if not outdir.exists():
             scratch.rename(outdir)
+    os.utime(outdir)
+    forget_unused(BUILD)
     return outdir
+
+
+def forget_unused(folder: Path) -> None:
+    """Remove the assemblies in a folder that nothing has asked for in a day: each holds all layers."""
+    for old in folder.glob("assembly-*"):
+        with suppress(FileNotFoundError):  # another process removes it as well
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

@@ -48,7 +48,7 @@ def create_change_set(platform: Platform, registry: Registry, parameters: dict[s
         change_set = ChangeSet(identity, name, kind, revision, parameters.get("Description"))
         change_set.includes_nested = read_flag(parameters, "IncludeNestedStacks")
         if stack.id not in registry.by_id:
-            registry.by_id[stack.id] = stack
+            registry.add(stack)
             stack.enter("REVIEW_IN_PROGRESS", "User Initiated")
         stack.change_sets[identity] = change_set
     platform.run(name, functools.partial(_compute, platform, stack, change_set))

@@ -47,7 +47,7 @@ def create_stack(platform: Platform, registry: Registry, parameters: dict[str, A
         revision = make_revision(platform, stack, parameters)
         stack.protected = read_flag(parameters, "EnableTerminationProtection")
         stack.token = parameters.get("ClientRequestToken")
-        registry.by_id[stack.id] = stack
+        registry.add(stack)
         stack.enter("CREATE_IN_PROGRESS", "User Initiated")
     platform.run(name, functools.partial(stack_operations.create, platform, stack, revision))
     return {"StackId": stack.id}

@@ -35,6 +35,12 @@ class Registry:
         self.region = region
         self.lock = threading.RLock()
         self.by_id: dict[str, Stack] = {}
+        self._by_name: dict[str, Stack] = {}  # the newest of each name: no other one of it can live
+
+    def add(self, stack: Stack) -> None:
+        """Take in a stack whose name no living one has."""
+        with self.lock:
+            self.by_id[stack.id] = self._by_name[stack.name] = stack
 
     def stacks(self) -> list[Stack]:
         """All stacks, the oldest first."""
@@ -43,10 +49,11 @@ class Registry:
 
     def find(self, name: str) -> Stack | None:
         """A stack by id, or a living one by name."""
-        for stack in self.stacks():
-            if stack.id == name or (stack.name == name and stack.status != "DELETE_COMPLETE"):
-                return stack
-        return None
+        with self.lock:
+            if name in self.by_id:
+                return self.by_id[name]
+            stack = self._by_name.get(name)
+        return stack if stack is not None and stack.status != "DELETE_COMPLETE" else None
 
     def get(self, name: str) -> Stack:
         """The same; a ValidationError if there is none."""
@@ -59,15 +66,14 @@ class Registry:
         """A change set by ARN, or by name within a stack."""
         if not name.startswith("arn:") and not stack_name:
             raise ValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
-        if stack_name and not name.startswith("arn:") and self.find(stack_name) is None:
+        named = self.find(stack_name) if stack_name else None
+        if stack_name and not name.startswith("arn:") and named is None:
             raise ValidationError(f"Stack [{stack_name}] does not exist")
-        for stack in self.stacks():
-            if stack_name in {None, stack.id} or (
-                stack_name == stack.name and stack.status != "DELETE_COMPLETE"
-            ):
-                for change_set in list(stack.change_sets.values()):
-                    if name in {change_set.id, change_set.name}:
-                        return stack, change_set
+        among = [named] if named else [] if stack_name else self.stacks()
+        for stack in among:
+            for change_set in list(stack.change_sets.values()):
+                if name in {change_set.id, change_set.name}:
+                    return stack, change_set
         if found := self._find_nested(name):
             return found
         raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")

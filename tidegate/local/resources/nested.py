@@ -32,7 +32,7 @@ class NestedStack(Kind):
         stack = stack_control.new_stack(registry, name)
         stack.parent = request.stack_id
         revision = _read(request, stack)
-        registry.by_id[stack.id] = stack
+        registry.add(stack)
         request.settle(stack.id)
         stack.enter("CREATE_IN_PROGRESS")
         stack_operations.create(request.platform, stack, revision)
