@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from queue import Queue
@@ -33,16 +33,21 @@ RECORDED = (*WHOLE, "back", "first", "adoption", "probed", "provided", "provided
 STREAMED = ("s3.GetObject", "lambda.Invoke")
 ENTRIES = 2  # of each state, one for each stage
 OTHERS = 2
+WORN = 200
 CROWDS = 60
 EVENTS = 5
 
 
 class Crew:
-    """Worker processes; a context manager. Each is given the next point when it has answered for one."""
+    """Worker processes; a context manager. Each is given the next point when it has answered for one.
+
+    A worker that has been given `WORN` points is replaced: its cloud forgets nothing, and becomes slow.
+    """
 
     def __init__(self, jobs: int, side_by_side: int) -> None:
         self._side_by_side = side_by_side
         self._results: Queue[tuple[int, dict[str, Any] | None]] = Queue()
+        self._given = Counter[int]()
         self._workers = [self._start(number) for number in range(jobs)]
 
     def __enter__(self) -> Self:
@@ -71,12 +76,25 @@ class Crew:
         self._results.put((number, None))
 
     def _give(self, number: int, points: Iterator[Point]) -> int:
-        """Give a worker the next point, if there is one; how many were given."""
+        """Give a worker the next point, if there is one, or let it end where it is worn; how many answers that brings."""
+        worker = self._workers[number]
+        assert worker.stdin is not None
+        if self._given[number] >= WORN:
+            ends = not worker.stdin.closed
+            worker.stdin.close()
+            return int(ends)
         point = next(points, None)
         if point is None:
             return 0
-        print(json.dumps(asdict(point)), file=self._workers[number].stdin, flush=True)
+        self._given[number] += 1
+        print(json.dumps(asdict(point)), file=worker.stdin, flush=True)
         return 1
+
+    def _replace(self, number: int) -> None:
+        """Start another worker for one that has ended, worn."""
+        if self._given.pop(number, 0) < WORN or self._workers[number].wait():
+            raise RuntimeError("a worker process has died")
+        self._workers[number] = self._start(number)
 
     def try_points(self, points: Iterable[Point]) -> Iterator[dict[str, Any]]:
         """The result of each point, in the order in which they end."""
@@ -86,7 +104,9 @@ class Crew:
         while waiting:
             number, result = self._results.get()
             if result is None:
-                raise RuntimeError("a worker process has died")
+                self._replace(number)
+                waiting += sum(self._give(number, left) for _ in range(self._side_by_side)) - 1
+                continue
             waiting += self._give(number, left) - 1
             yield result
 
