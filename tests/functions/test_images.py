@@ -273,6 +273,23 @@ def test_a_tag_that_names_another_image_is_altered(images: Images, repository: R
             "requirements.txt is installed, but no COPY puts it",
         ),
         (
+            {
+                "requirements.txt": "",
+                "Dockerfile": f"FROM {NAME}:3\nRUN pip install -r requirements.txt\nCOPY . ./\n",
+            },
+            UnsupportedTemplate,
+            "src/Dockerfile:2: /var/task/requirements.txt is installed, but no COPY puts it there before",
+        ),
+        (
+            {
+                "requirements.txt": "",
+                "pip.conf": "",
+                "Dockerfile": INSTALLING.replace("RUN", "COPY pip.conf /etc/pip.conf\nRUN"),
+            },
+            UnsupportedTemplate,
+            "src/Dockerfile:4: /etc/pip.conf changes what pip installs",
+        ),
+        (
             {"Dockerfile": DOCKERFILE.replace(" . ", " nothing ")},
             UnsupportedTemplate,
             "COPY nothing: nothing of",
@@ -282,7 +299,7 @@ def test_a_tag_that_names_another_image_is_altered(images: Images, repository: R
 def test_what_cannot_be_built_ends_the_checkout_by_name(
     images: Images, repository: Repository, files: dict[str, str], error: type[Exception], said: str
 ) -> None:
-    repository.commit(images.files(**files))
+    repository.commit({**images.files(), **{f"src/{name}": text for name, text in files.items()}})
     with pytest.raises(error, match=said):
         images.snapshot(repository)
 

@@ -15,6 +15,7 @@ from tidegate.domain.errors import BuildFailed, InvalidSource, InvalidTemplate, 
 from tidegate.domain.images.contexts import place_copies
 from tidegate.domain.images.dockerfiles import read_dockerfile
 from tidegate.domain.images.ignores import is_ignored, read_patterns
+from tidegate.domain.images.installs import check_settings
 from tidegate.domain.images.keys import content_tree, image_key
 from tidegate.domain.images.recipes import Build, find_base, interpret
 from tidegate.domain.images.references import find_python, packages_folder
@@ -25,7 +26,7 @@ from tidegate.domain.sources import resolve
 from tidegate.domain.wording import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tidegate.adapters.bases import Base, Bases
     from tidegate.adapters.projects import Part, Project
@@ -119,7 +120,8 @@ class _Planner:
         ignore_file = self._find_ignore()
         ignore = self._checkout.read_text(ignore_file) if ignore_file else ""
         recipe = interpret(build, base.runtime)
-        placed = place_copies(recipe.copies, self._list(ignore, ignore_file), self._file)
+        paths = self._list(ignore, ignore_file)
+        placed = place_copies(recipe.copies, paths, self._file)
         self._check_links(placed)
         recipe = _settle(recipe, base, python)
         runtime = self._project.override.runtime or python
@@ -139,7 +141,7 @@ class _Planner:
             python,
             self._architecture,
             find_handler(base.runtime, recipe, self._image.entrypoint, self._image.command),
-            self._request(recipe, placed, runtime),
+            self._request(recipe, paths, runtime),
         )
 
     def _read(self) -> Build:
@@ -173,14 +175,17 @@ class _Planner:
             if path in self._checkout.links:
                 raise InvalidSource(f"{path} is a link; code that is deployed may hold none")
 
-    def _request(self, recipe: Recipe, placed: Mapping[str, str], runtime: str) -> LockRequest | None:
-        """What the lock is made from: the file of requirements, as it was copied into the image."""
+    def _request(self, recipe: Recipe, paths: Sequence[str], runtime: str) -> LockRequest | None:
+        """What the lock is made from: the file of requirements, as it was copied before the RUN."""
         install = recipe.install
         if install is None:
             return None
+        before = [copy for copy in recipe.copies if copy.line < install.line]
+        placed = place_copies(before, paths, self._file)
+        check_settings((), placed, self._file, install.line)
         source = placed.get(install.requirements)
         if source is None:
-            message = f"/{install.requirements} is installed, but no COPY puts it there"
+            message = f"/{install.requirements} is installed, but no COPY puts it there before"
             raise UnsupportedTemplate(message, file=self._file, line=install.line)
         path = posixpath.normpath(posixpath.join(self._context, source))
         target = Target(python_version(runtime), platform(runtime, self._architecture))

@@ -94,6 +94,8 @@ def test_forms_of_installing_requirements(run: str, folder: str) -> None:
         ("RUN pip install -r $(echo a.txt)", "is more than one command"),
         ("RUN pip install -r a.txt --index-url https://x.example", "pip's --index-url is not taken"),
         ("RUN --mount=type=cache,target=/root pip install -r a.txt", "is not run by Tidegate"),
+        ("RUN pip install -r a.txt -t ~/lib", "~/lib is a path that a shell would have to read"),
+        ("RUN pip install -r requirements/*.txt", "requirements/*.txt is a path that a shell"),
         ("RUN <<EOF", "RUN with a here-document is not built"),
         ("ADD https://x.example/a.zip /opt/", "ADD is not built by Tidegate"),
         ("USER nobody", "USER is not built by Tidegate"),
@@ -178,6 +180,17 @@ def test_another_reader_of_dockerfiles_is_refused(name: str) -> None:
     assert read(f"# syntax={name}\n{FROM}").base
     with pytest.raises(UnsupportedTemplate, match=r"^Dockerfile:2: the syntax x/docker/dockerfile:1 is not"):
         read(f"# check=skip=all\n# syntax = x/docker/dockerfile:1\n{FROM}")
+
+
+@pytest.mark.parametrize(
+    "line", ["ENV PIP_TARGET=/opt/lib", "ENV A=b PIP_TARGET=/opt/lib", "ARG PIP_TARGET=x"]
+)
+def test_a_variable_that_pip_would_heed_is_refused_where_it_runs(line: str) -> None:
+    install = "RUN pip install -r a.txt\n"
+    with pytest.raises(UnsupportedTemplate, match=r"^Dockerfile:3: PIP_TARGET changes what pip installs"):
+        read(f"{FROM}{line}\n{install}")
+    assert read(f"{FROM}{install}{line}\n").install
+    assert read(f"{FROM}ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore\n{install}").install
 
 
 def test_a_base_that_would_run_something_is_refused() -> None:

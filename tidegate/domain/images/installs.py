@@ -14,7 +14,7 @@ from tidegate.domain.errors import UnsupportedTemplate
 from .dockerfiles import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 PROGRAM: Final = re.compile(r"(?:/[\w./-]*/)?pip(?:3(?:\.\d{1,2})?)?")
 PYTHON: Final = re.compile(r"(?:/[\w./-]*/)?python(?:3(?:\.\d{1,2})?)?")
@@ -28,6 +28,18 @@ IDLE: Final = frozenset({
     "--no-compile", "--no-input", "--no-warn-script-location", "--only-binary=:all:", "--prefer-binary",
     "--quiet", "--root-user-action=ignore", "--upgrade", "-U", "-q",
 })  # fmt: skip
+# What pip reads options from besides: `PIP_<OPTION>`, of which these change nothing either, and files.
+IDLE_VARIABLES: Final = frozenset({
+    "PIP_DEFAULT_TIMEOUT", "PIP_HELP", "PIP_PROGRESS_BAR", "PIP_RETRIES", "PIP_ROOT_USER_ACTION",
+    "PIP_TIMEOUT", "PIP_VERSION",
+    *(f"PIP_{option[2:].replace('-', '_').upper()}" for option in IDLE if re.fullmatch(r"--[a-z-]+", option)),
+})  # fmt: skip
+SETTINGS: Final = frozenset({
+    "etc/pip.conf", "etc/xdg/pip/pip.conf", "root/.config/pip/pip.conf", "root/.pip/pip.conf",
+    "usr/local/pip.conf", "var/lang/pip.conf",
+})  # fmt: skip
+# What a shell would make other words of.
+EXPANDED: Final = re.compile(r"^~|[*?\[{]")
 TAKEN: Final = "pip install -r requirements.txt [--target ${LAMBDA_TASK_ROOT}] [--no-cache-dir]"
 
 
@@ -42,6 +54,14 @@ def check_command(text: str, file: str, line: int) -> None:
     """UnsupportedTemplate where a shell would do more than start one program."""
     if SHELL.search(text):
         raise refuse(f"RUN {text} is more than one command; what is taken is `RUN {TAKEN}`", file, line)
+
+
+def check_settings(variables: Iterable[str], paths: Iterable[str], file: str, line: int) -> None:
+    """UnsupportedTemplate where variables, or files by their paths, would change what pip does."""
+    told = [name for name in variables if name.startswith("PIP_") and name not in IDLE_VARIABLES]
+    told += [f"/{path}" for path in paths if path in SETTINGS]
+    if told:
+        raise refuse(f"{min(told)} changes what pip installs, and is not taken", file, line)
 
 
 def read_install(words: Sequence[str], text: str, file: str, line: int) -> Given:
@@ -65,6 +85,8 @@ def read_install(words: Sequence[str], text: str, file: str, line: int) -> Given
             raise refuse(f"pip's {option} is not taken; what is taken is `RUN {TAKEN}`", file, line)
     if len(requirements) != 1 or len(folders) > 1 or not all((*requirements, *folders)):
         raise refuse(f"one file of requirements is taken, by `RUN {TAKEN}`", file, line)
+    if shell := [path for path in (*requirements, *folders) if EXPANDED.search(path)]:
+        raise refuse(f"RUN: {shell[0]} is a path that a shell would have to read", file, line)
     return Given(requirements[0], folders[0] if folders else None)
 
 

@@ -18,7 +18,7 @@ from tidegate.domain.identity import Frozen
 
 from .contexts import Copy, check_destination
 from .dockerfiles import Instruction, refuse
-from .installs import check_command, read_install
+from .installs import check_command, check_settings, read_install
 from .references import TASK_ROOT
 from .words import UnreadableWord, expand, split
 
@@ -272,6 +272,7 @@ class _Reader:
         else:
             words = [self._text(word, one) for word in _words(one, file)]
         given = read_install(words, one.text, file, line)
+        check_settings(self._known, (), file, line)
         if self._install is not None:
             raise refuse("a second RUN is not built by Tidegate", file, line)
         folder = "" if given.folder is None else self._strip(given.folder)
