@@ -153,8 +153,21 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch:
         make(tmp_path, make_tarball({"package/package.json": MANIFEST}))
 
 
+def headers_of_headers() -> bytes:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2
+    return gzip.compress((info.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")) * 5000, mtime=0)
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"no gzip", gzip.compress(b"no tar", mtime=0), make_package("x", "1.0.0")[:-40]]
+    "body",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"no tar", mtime=0),
+        make_package("x", "1.0.0")[:-40],
+        headers_of_headers(),
+    ],
 )
 def test_damage_is_named(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(BuildFailed, match=r"^x 1\.0\.0: "):

@@ -32,7 +32,16 @@ EXECUTABLE: Final = 0o111
 MAX_MANIFEST: Final = 4_000_000
 # Headers and padding besides the files; long names have headers of their own.
 MOST_TAR: Final = MAX_UNZIPPED + 4096 * MOST_ENTRIES
-DAMAGE: Final = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError)
+# The last one where headers of headers follow each other without end.
+DAMAGE: Final = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 
 
 def make_tar_fragment(tarball: Path, file: Path, title: str) -> None:
