@@ -53,6 +53,13 @@ def make_package(
     return make_tarball({f"{root}/{path}": body for path, body in found.items()})
 
 
+def headers_of_headers() -> bytes:
+    """A tarball of nothing but names of what follows, thousands of them."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2
+    return gzip.compress((info.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")) * 5000, mtime=0)
+
+
 def integrity(body: bytes) -> str:
     return f"sha512-{base64.b64encode(hashlib.sha512(body).digest()).decode()}"
 

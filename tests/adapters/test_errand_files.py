@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.package_index import make_wheel
+from tests.tarballs import headers_of_headers
 from tidegate.adapters.archives import Member, write_zip
 from tidegate.adapters.assembly import Part, read_part
 from tidegate.adapters.errand_inputs import list_requirements, write_input
@@ -162,9 +163,10 @@ def test_more_than_lambda_takes_is_not_even_unpacked(tmp_path: Path) -> None:
 
 
 def test_what_is_no_archive_is_a_failed_build(tmp_path: Path) -> None:
-    (tmp_path / "output").write_bytes(b"no archive")
-    with pytest.raises(BuildFailed, match="Make in src: what the build left cannot be read"):
-        zip_output(tmp_path / "output", tmp_path, tmp_path / "built.zip", "Make in src")
+    for body in (b"no archive", headers_of_headers()):
+        (tmp_path / "output").write_bytes(body)
+        with pytest.raises(BuildFailed, match="Make in src: what the build left cannot be read"):
+            zip_output(tmp_path / "output", tmp_path, tmp_path / "built.zip", "Make in src")
 
 
 def wheels(tmp_path: Path, lock: Lock, *files: tuple[str, bytes]) -> list[Part]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tarballs import make_package, make_tarball
+from tests.tarballs import headers_of_headers, make_package, make_tarball
 from tidegate.adapters import tarballs
 from tidegate.adapters.entries import read_index
 from tidegate.adapters.tarballs import make_tar_fragment
@@ -151,12 +151,6 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(tarballs, "MAX_MANIFEST", 10)
     with pytest.raises(BuildFailed, match=r"its package\.json has more than 10 bytes"):
         make(tmp_path, make_tarball({"package/package.json": MANIFEST}))
-
-
-def headers_of_headers() -> bytes:
-    info = tarfile.TarInfo("././@LongLink")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2
-    return gzip.compress((info.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")) * 5000, mtime=0)
 
 
 @pytest.mark.parametrize(

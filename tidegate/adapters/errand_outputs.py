@@ -6,15 +6,13 @@ are refused by name. The same files give the same bytes whatever their order, ti
 
 from __future__ import annotations
 
-import gzip
-import tarfile
-import zlib
 from functools import partial
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from tidegate.adapters.archives import Member, write_zip
 from tidegate.adapters.assembly import Part, read_part
 from tidegate.adapters.fragments import make_fragment
+from tidegate.adapters.tars import open_tar
 from tidegate.adapters.wheel_choice import choose
 from tidegate.domain.artifacts import MAX_UNZIPPED
 from tidegate.domain.errors import BuildFailed
@@ -24,35 +22,18 @@ from tidegate.domain.versions import is_same_version
 from tidegate.domain.wheels import check_path, find_clash, find_distribution
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Iterator
     from pathlib import Path
 
     from tidegate.domain.locks import Lock, Target
 
-DAMAGE: Final = (tarfile.TarError, EOFError, OSError, zlib.error)
 MOST_FILES: Final = 60_000
 # What a tar holds beside its files: names, sizes, modes.
 NEWEST: Final = "manylinux_2_34"
 HEADERS: Final = 64 * 1024 * 1024
 PIECE: Final = 1 << 20
 EXECUTABLE: Final = 0o111
-
-
-class _Bounded:
-    """A stream of which no more is read than Lambda takes: what it unpacks to may be anything."""
-
-    def __init__(self, body: IO[bytes], place: str) -> None:
-        self._body = body
-        self._place = place
-        self._left = MAX_UNZIPPED + HEADERS
-
-    def read(self, size: int) -> bytes:
-        """The next bytes; BuildFailed where there are too many."""
-        piece = self._body.read(size)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise _too_much(self._place)
-        return piece
 
 
 def _too_much(place: str) -> BuildFailed:
@@ -65,14 +46,9 @@ def unpack_output(output: Path, folder: Path, place: str) -> dict[str, bool]:
 
     The n-th lies at `<n>`, so that no path of the output is ever a path here. `place` is for messages.
     """
-    try:
-        with (
-            gzip.open(output) as body,
-            tarfile.open(fileobj=_Bounded(cast("IO[bytes]", body), place), mode="r|") as archive,  # type: ignore[call-overload]
-        ):
-            found = dict(_unpack(archive, folder, place))
-    except DAMAGE as error:
-        raise BuildFailed(f"{place}: what the build left cannot be read: {error}") from error
+    damaged = f"{place}: what the build left cannot be read"
+    with open_tar(output, MAX_UNZIPPED + HEADERS, _too_much(place), damaged) as archive:
+        found = dict(_unpack(archive, folder, place))
     if clash := find_clash(found):
         raise BuildFailed(f"{place}: the build left {clash} as a file and as a folder")
     return found

@@ -8,13 +8,12 @@ run.
 
 from __future__ import annotations
 
-import gzip
-import tarfile
 import zlib
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
 from tidegate.adapters.entries import DEFLATED, MOST_ENTRIES, Entry, end_of, local_header
+from tidegate.adapters.tars import open_tar
 from tidegate.domain.artifacts import MAX_UNZIPPED
 from tidegate.domain.errors import BuildFailed
 from tidegate.domain.modules import MODULES
@@ -23,6 +22,7 @@ from tidegate.domain.sources import is_left_out
 from tidegate.domain.wheels import check_path
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -32,46 +32,20 @@ EXECUTABLE: Final = 0o111
 MAX_MANIFEST: Final = 4_000_000
 # Headers and padding besides the files; long names have headers of their own.
 MOST_TAR: Final = MAX_UNZIPPED + 4096 * MOST_ENTRIES
-# The last one where headers of headers follow each other without end.
-DAMAGE: Final = (
-    tarfile.TarError,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)
 
 
 def make_tar_fragment(tarball: Path, file: Path, title: str) -> None:
     """Write the fragment of a tarball; BuildFailed says what is wrong with the package of that title."""
-    try:
-        with TemporaryFile() as scratch, gzip.open(tarball) as unzipped:
-            reader = _Reader(scratch, title)
-            with tarfile.open(fileobj=_Bounded(unzipped, title), mode="r|") as archive:  # type: ignore[call-overload]
-                reader.read(archive)
-            package = read_package(reader.manifest, title)
-            with file.open("wb") as out:
-                _write(reader.entries.values(), f"{MODULES}{package.name}/", scratch, out)
-    except DAMAGE as error:
-        raise BuildFailed(f"{title}: not a readable tarball: {error}") from error
-
-
-class _Bounded:
-    """A stream that ends with an error where it gives more than an artifact may hold."""
-
-    def __init__(self, body: gzip.GzipFile, title: str) -> None:
-        self._body = body
-        self._left = MOST_TAR
-        self._title = title
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._body.read(size)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise BuildFailed(f"{self._title}: unpacks to more than {MAX_UNZIPPED:,} bytes")
-        return piece
+    too_much = BuildFailed(f"{title}: unpacks to more than {MAX_UNZIPPED:,} bytes")
+    with (
+        TemporaryFile() as scratch,
+        open_tar(tarball, MOST_TAR, too_much, f"{title}: not a readable tarball") as archive,
+    ):
+        reader = _Reader(scratch, title)
+        reader.read(archive)
+        package = read_package(reader.manifest, title)
+        with file.open("wb") as out:
+            _write(reader.entries.values(), f"{MODULES}{package.name}/", scratch, out)
 
 
 class _Reader:
@@ -95,18 +69,16 @@ class _Reader:
 
     def _check(self, member: tarfile.TarInfo) -> str | None:
         """Where a file lies in its package; None for what is left out. The first folder has any name."""
-        shown = member.name.encode("utf-8", "replace").decode()
+        shown = f"{member.name[:80]!r}"
         if member.isdir():
             return None
         if not member.isreg() or member.issparse():
-            raise BuildFailed(f"{self._title}: {shown[:80]!r} is a link or a device")
+            raise BuildFailed(f"{self._title}: {shown} is a link or a device")
         # Some tools write `package/./index.js`.
         _, *parts = [part for part in member.name.split("/") if part not in {"", "."}] or [""]
         path = "/".join(parts)
-        if shown != member.name:
-            raise BuildFailed(f"{self._title}: the path {shown[:80]!r} is not UTF-8")
         if member.name.startswith("/") or not path:
-            raise BuildFailed(f"{self._title}: the path {shown[:80]!r} lies in no folder")
+            raise BuildFailed(f"{self._title}: the path {shown} lies in no folder")
         check_path(path, self._title)
         return None if is_left_out(path) else path
 
