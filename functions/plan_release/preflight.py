@@ -14,6 +14,7 @@ from tidegate.domain.preflight import (
     FunctionFacts,
     Surroundings,
     inspect_function,
+    inspect_replacement,
     inspect_template,
     refusals,
     summarize,
@@ -84,9 +85,11 @@ def inspect_stage(
     )
     for function in functions:
         features = change.features[function.logical_id]
+        own = change.own_change(function.logical_id)
         yield from inspect_template(features)
+        if own and own.replacement:
+            yield from inspect_replacement(features, own)
         if found := facts.get(function.logical_id):
-            own = change.own_change(function.logical_id)
             yield from inspect_function(found, features, own, around)
 
 

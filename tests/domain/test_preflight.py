@@ -15,6 +15,7 @@ from tidegate.domain.preflight import (
     Surroundings,
     VersionFacts,
     inspect_function,
+    inspect_replacement,
     inspect_template,
     refusals,
     summarize,
@@ -219,6 +220,25 @@ def test_a_rollback_target_that_is_not_active_is_named(state: str, kind: str, se
 def test_layers_that_change_are_named_and_others_are_not() -> None:
     assert told(facts(), change("Code", "Layers")) == [("layers", INFO)]
     assert told(facts(), change("Code")) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "properties", "kinds"),
+    [
+        (True, ("Code", "PackageType"), ["named"]),
+        (True, ("TenancyConfig",), ["named"]),
+        (True, ("PackageType", "FunctionName"), []),
+        (False, ("PackageType",), []),
+        (True, ("Code",), []),
+    ],
+)
+def test_a_named_function_that_must_be_replaced_is_refused(
+    named: bool, properties: tuple[str, ...], kinds: list[str]
+) -> None:
+    features = Features(logical_id="Place", named=named)
+    found = list(inspect_replacement(features, change(*properties)))
+    assert [one.kind for one in found] == kinds
+    assert all(one.severity is REFUSE and "another FunctionName, or none" in one.action for one in found)
 
 
 GRANT = Statement(sid="by-hand", principal="events.amazonaws.com", grant="{1}")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = 2  # what an alias with weights runs side by side
 DIVIDING: Final = {"Role": "execution role", "DeadLetterConfig": "dead letter queue"}
+# What Lambda lets be chosen when a function is made, and never again.
+REPLACING: Final = {"PackageType": "package type", "TenancyConfig": "tenant isolation"}
 # Features that work in a rollout, and what is to be known of them, by their field.
 KINDS: Final = {
     "snap_start": (
@@ -166,6 +168,21 @@ def inspect_template(features: Features) -> Iterator[Finding]:
             "write numbers, or parameters that tidegate.yaml or samconfig.toml gives",
         )
     yield from _inspect_kinds(finder, features)
+
+
+def inspect_replacement(features: Features, change: ChangedResource) -> Iterator[Finding]:
+    """What is to be said of a function that its own change replaces; traffic goes to the new one at once.
+
+    Source: CloudFormation User Guide, "Update behaviors of stack resources", on resources with custom names.
+    """
+    forcing = [word for name, word in REPLACING.items() if name in change.properties]
+    if forcing and features.named and "FunctionName" not in change.properties:
+        yield _Finder(features.logical_id).refuse(
+            "named",
+            f"its {' and '.join(forcing)} changes, which takes another function, and it has a FunctionName, "
+            "which only one can have",
+            "give it another FunctionName, or none, and release again",
+        )
 
 
 def inspect_function(

@@ -30,7 +30,7 @@ class Features(Frozen):
 
     provisioned: executions kept ready for each version, 0 for none. unknown: the properties whose value only
     the deployment knows; their fields have the default. invoke_config: whether the template has settings for
-    asynchronous invocation.
+    asynchronous invocation. named: whether it has a name of its own.
     """
 
     logical_id: str
@@ -45,6 +45,7 @@ class Features(Frozen):
     file_systems: bool = False
     capacity_provider: bool = False
     invoke_config: bool = False
+    named: bool = False
     unknown: tuple[str, ...] = ()
 
     @property
@@ -93,6 +94,7 @@ def _read(resource: Mapping[str, Any], function: RolledFunction, literals: Liter
         tenants=_says(properties, literals, "TenancyConfig", "TenantIsolationMode") == "PER_TENANT",
         file_systems=_is_there(properties, literals, "FileSystemConfigs"),
         capacity_provider=_is_there(properties, literals, "CapacityProviderConfig"),
+        named=_is_there(properties, literals, "FunctionName"),
         unknown=(
             *(name for name, value in raw.items() if _is_unknown(value, literals)),
             *(("ScalableTarget",) if function.scaling and scaling is None else ()),
