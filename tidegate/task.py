@@ -6,6 +6,7 @@ their class name, and the state machine catches them by it.
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from tidegate.adapters.answers import UNANSWERED, check_answers, close
 from tidegate.adapters.sessions import make_client
+from tidegate.domain.errors import NoSpaceLeft
 from tidegate.domain.ledger import Entry
 from tidegate.settings import Settings, StageTarget, load
 
@@ -49,6 +51,8 @@ CLIENT_CONFIG: Final = Config(
 )
 # A role's credentials are good for an hour at least; an invocation lasts a quarter of one at most.
 RENEWAL: Final = timedelta(minutes=30)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+ROOM: Final = "its size is `scratch` in infra/tasks.py and infra/build_tasks.py"
 
 
 class StageTools:
@@ -378,5 +382,12 @@ def task(
             raise  # a mistake of our own: it would be made again
         except (BotoCoreError, *UNANSWERED) as error:
             raise close(error) from error
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            message = (
+                f"{error.filename or 'a file'} cannot be written: the task's disk, /tmp, is full; {ROOM}"
+            )
+            raise NoSpaceLeft(message) from error
 
     return handler

@@ -15,6 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from functions.build_function.handler import LONGEST, Request, Response, handle
 from functions.check_out_source.handler import Request as CheckOut
 from functions.check_out_source.handler import handle as check_out
+from tidegate.adapters.builds import Builder
 from tidegate.adapters.documents import release_prefix
 from tidegate.domain.artifacts import archive_key, record_key
 from tidegate.domain.bills import read_subject
@@ -73,6 +74,20 @@ def test_code_without_requirements_is_zipped(pipeline: Pipeline, repository: Rep
     record = pipeline.tools.documents.read(record_key(key), Artifact)
     assert (record.runtime, record.architecture, record.lock) == ("python3.11", "x86_64", ())
     assert "built Only: " in pipeline.told(commit)[1]
+
+
+def test_a_full_disk_leaves_nothing_that_a_later_build_would_use(
+    pipeline: Pipeline, repository: Repository, tmp_path: Path
+) -> None:
+    commit, key = prepare(pipeline, repository, {})
+    documents, prefix = pipeline.tools.documents, release_prefix(pipeline.ref(commit))
+    snapshot = documents.read(f"{prefix}snapshot.json", Snapshot)
+    (tmp_path / "source.zip").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        Builder(documents, f"{prefix}source.zip", snapshot, tmp_path).build(key)
+    assert not documents.exists(archive_key(key))
+    assert not documents.exists(record_key(key))
+    assert build(pipeline, commit) == Response(artifacts=1, built=1)
 
 
 def read_bill(pipeline: Pipeline, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -19,6 +20,7 @@ from botocore.exceptions import (
 )
 from pydantic import ValidationError
 
+from tidegate.domain.errors import NoSpaceLeft
 from tidegate.domain.identity import Frozen
 from tidegate.settings import load
 from tidegate.task import keep_tools, task
@@ -87,3 +89,14 @@ def test_a_call_that_is_made_wrongly_is_not_tried_again() -> None:
 def test_an_event_of_another_shape_is_refused() -> None:
     with pytest.raises(ValidationError, match="code"):
         task(Request, fail)({"cod": "x"}, None)
+
+
+def test_a_full_disk_is_named_with_what_can_be_done() -> None:
+    def fill(request: Request, _tools: Tools) -> Request:
+        Path(request.code).write_bytes(b"more")
+        return request
+
+    with pytest.raises(NoSpaceLeft, match="is full; its size is `scratch`"):
+        task(Request, fill)({"code": "/dev/full"}, None)
+    with pytest.raises(FileNotFoundError):
+        task(Request, fill)({"code": "/nowhere/file"}, None)

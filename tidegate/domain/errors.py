@@ -49,6 +49,10 @@ class BuildFailed(TidegateError):
     """A function's artifact cannot be made: a dependency that does not resolve, missing code or handler."""
 
 
+class NoSpaceLeft(TidegateError):
+    """A task's own disk (`/tmp`) cannot hold what the release needs at once; nothing half-written is used."""
+
+
 class TestsFailed(TidegateError):
     """The service's own tests failed, never ended, or could not be run."""
 
