@@ -61,9 +61,7 @@ def find_violations(subject: Subject, pushed: Pushed, before: str, after: str) -
 
 
 def _check_status(subject: Subject, pushed: Pushed, outcome: Outcome) -> Iterator[str]:
-    status = next(
-        (run.status for run in subject.executions() if run.exec_arn == subject.arn(pushed)), "ABSENT"
-    )
+    status = subject.status(pushed)
     ended = {"SUCCEEDED", "ABORTED"} if subject.is_closing else {"SUCCEEDED"}
     if outcome is Outcome.PROMOTED and status not in ended:
         yield f"the ledger says promoted, the execution {status}"

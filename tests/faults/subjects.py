@@ -53,6 +53,7 @@ class Subject(Service):
         super().__init__(SimpleNamespace(pipeline=pipeline), folder)
         self.plan: Plan | None = None
         self.is_late = self.is_closing = False
+        self.statuses: dict[str, str] = {}  # of executions that were forgotten
         self.earlier = ""
         self.answers: dict[str, str] = {}
         self.last: Pushed | None = None
@@ -148,6 +149,12 @@ class Subject(Service):
         arn = self.arn(pushed)
         return any(run.exec_arn == arn and run.status == "RUNNING" for run in self.executions())
 
+    def status(self, pushed: Pushed) -> str:
+        """How the release's execution stands, or ended; ABSENT where there never was one."""
+        arn = self.arn(pushed)
+        standing = {run.exec_arn: run.status for run in self.executions()}
+        return standing.get(arn) or self.statuses.get(arn, "ABSENT")
+
     def stop_execution(self, machine: str) -> None:
         """Somebody stops what runs of one machine by hand."""
         client = self.client("stepfunctions")
@@ -219,6 +226,8 @@ class Subject(Service):
     def forget(self) -> None:
         """Drop what has ended: every look at the running ones goes through all of them."""
         backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
-        ended = {id(run) for run in self.executions() if run.status != "RUNNING"}
+        runs = [run for run in self.executions() if run.status != "RUNNING"]
+        self.statuses |= {run.exec_arn: run.status for run in runs}
+        ended = {id(run) for run in runs}
         for machine in list(backend.state_machines):
             machine.executions[:] = [run for run in machine.executions if id(run) not in ended]
