@@ -35,6 +35,7 @@ def let_go(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> None:
 
 def _take_away(ref: ReleaseRef, plan: StagePlan, tools: Tools) -> str:
     """Gives what is left and why, "" for nothing. Rights first: a role with one of them cannot be deleted."""
+    tools.ledger.check_epoch(ref)  # what stands may be a later release's
     removal = tools.side_stacks(ref, plan.stage).take_holds() if plan.held_roles else Removal(ended=True)
     if removal.ended:
         try:

@@ -19,6 +19,7 @@ def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="artifacts")
-        yield Documents(client, "artifacts")
+        client = boto3.client("s3", region_name="eu-central-1")
+        place = {"LocationConstraint": "eu-central-1"}
+        client.create_bucket(Bucket="tidegate-artifacts", CreateBucketConfiguration=place)
+        yield Documents(client, "tidegate-artifacts")

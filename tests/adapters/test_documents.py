@@ -3,28 +3,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from tidegate.adapters.documents import Documents
 from tidegate.domain.identity import BundleLocation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="eu-central-1")
-        place = {"LocationConstraint": "eu-central-1"}
-        client.create_bucket(Bucket="tidegate-artifacts", CreateBucketConfiguration=place)
-        yield Documents(client, "tidegate-artifacts")
 
 
 def test_a_model_comes_back_as_it_was_written(documents: Documents) -> None:

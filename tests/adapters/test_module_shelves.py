@@ -48,7 +48,7 @@ def test_a_package_is_fetched_once_and_kept_by_its_hash(
     assert documents.find_bytes(tarball_key(sha512)) == index.wheels["one-1.0.0.tgz"]
     asked = len(index.asked)
     files(ModuleShelf(tmp_path / "b", documents), chosen)
-    documents.client.delete_object(Bucket="artifacts", Key=fragment_key(sha512))
+    documents.client.delete_object(Bucket=documents.bucket, Key=fragment_key(sha512))
     files(ModuleShelf(tmp_path / "c", documents), chosen)
     assert len(index.asked) == asked == 1
     bodies = {(tmp_path / name / f"{sha512}.zip").read_bytes() for name in "abc"}

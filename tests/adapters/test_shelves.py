@@ -54,7 +54,7 @@ def test_a_wheel_is_fetched_once_and_kept_by_its_hash(
     assert documents.find_bytes(wheel_key(wheel.sha256)) == index.wheels[NAME]
     asked = len(index.asked)
     Shelf(tmp_path / "b", documents).parts(Lock(wheels=(wheel,)))
-    documents.client.delete_object(Bucket="artifacts", Key=fragment_key(wheel.sha256))
+    documents.client.delete_object(Bucket=documents.bucket, Key=fragment_key(wheel.sha256))
     Shelf(tmp_path / "c", documents).parts(Lock(wheels=(wheel,)))
     assert len(index.asked) == asked
     bodies = {next((tmp_path / name).iterdir()).read_bytes() for name in "abc"}

@@ -9,7 +9,7 @@ import pytest
 
 from functions.leave_stage.handler import Request as Leave
 from functions.leave_stage.handler import handle as leave
-from functions.leave_stage.holds import MOST_LOOKS
+from functions.leave_stage.holds import MOST_LOOKS, let_go
 from functions.provision_stage.guards import arm
 from functions.provision_stage.handler import Request as Provision
 from functions.provision_stage.handler import handle as provision
@@ -181,7 +181,7 @@ def test_a_handler_that_is_held_up_past_an_undo_stands_nothing_up_and_takes_noth
     assert stage.canaried
     leave_behind(scene)
     scene.lose()
-    for late in (hold_rights, arm):
+    for late in (hold_rights, arm, let_go):
         with pytest.raises(ClaimLost):
             late(scene.ref, stage, scene.tools)
     assert hold(scene).tags["tidegate:release"] == "old-1"
